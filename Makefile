@@ -1,0 +1,56 @@
+# `make help` lists what there is. Everything runs in .venv, which is made from requirements.lock when it is first needed.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+WORKERS ?= 2
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint format viz mlflow benchmark lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## make .venv with the locked versions; does nothing when they are there
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Genlab needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	command -v uv >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	PATH="$(abspath $(BIN)):$$PATH" uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	PATH="$(abspath $(BIN)):$$PATH" uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: install ## train and evaluate pix2pix on the embedded data; says where everything is
+	$(BIN)/kedro run --pipeline=pix2pix $(ARGS)
+
+test: install ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+lint: install ## check style, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## mend the style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+viz: install ## show the pipelines with their pictures in a browser (kedro-viz)
+	$(BIN)/kedro viz run
+
+mlflow: install ## show the runs in a browser (MLflow)
+	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}
+
+benchmark: install ## images/s and peak memory of pix2pix at 256 x 256 on this machine
+	$(BIN)/python -m genlab.benchmarks.speed $(ARGS)
+
+lock: ## make requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## remove .venv and caches, but no data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .viz

@@ -1,0 +1,9 @@
+"""The one exception a person is meant to read.
+
+Every message says three things: what was found, where, and what to do about it. The command line prints it without
+a traceback; a library user catches it as a `ValueError`.
+"""
+
+
+class GenlabError(ValueError):
+    """Something the person can mend: a parameter, a file, a full disk, a diverging run."""

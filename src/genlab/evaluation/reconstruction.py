@@ -1,0 +1,48 @@
+"""How far drawings are from the truth: l1, psnr, ssim, per image. N images, H = W pixels, C channels."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+IDENTICAL_DB = 100.0
+"""The psnr given to a drawing that equals its truth, where the formula says infinity."""
+
+
+def _unit_range(images: np.ndarray) -> torch.Tensor:
+    """(N, H, W, C) unsigned integers -> (N, C, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.moveaxis(images, 3, 1).astype(np.float32) / np.iinfo(images.dtype).max)
+
+
+def l1(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean absolute difference in the pixel range [0, 1], (N,); 0 is best."""
+    return (_unit_range(drawn) - _unit_range(truth)).abs().mean(dim=(1, 2, 3)).numpy()
+
+
+def psnr(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Peak signal-to-noise ratio in dB, (N,); torchmetrics' formula, `IDENTICAL_DB` at most."""
+    ratio = peak_signal_noise_ratio(
+        _unit_range(drawn), _unit_range(truth), data_range=1.0, reduction="none", dim=(1, 2, 3)
+    )
+    return ratio.clamp(max=IDENTICAL_DB).numpy()
+
+
+def ssim(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Structural similarity (Wang et al. 2004), (N,), 1 is best; torchmetrics' Gaussian window of 11 pixels."""
+    values = structural_similarity_index_measure(
+        _unit_range(drawn), _unit_range(truth), data_range=1.0, reduction="none"
+    )
+    assert isinstance(values, torch.Tensor)
+    return values.reshape(len(drawn)).numpy()
+
+
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"l1": l1, "psnr": psnr, "ssim": ssim}
+
+
+def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of (N,) values, by resampling images with replacement."""
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

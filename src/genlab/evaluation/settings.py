@@ -1,0 +1,12 @@
+"""The `evaluation` section of the parameters."""
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+
+
+class EvaluationSettings(BaseModel):
+    """How metrics are computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resamples: PositiveInt = 1000  # bootstrap samples behind each 95 % interval
+    seed: NonNegativeInt = 0  # of the bootstrap and of the random control

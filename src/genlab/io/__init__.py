@@ -1,0 +1,1 @@
+"""Kedro datasets, and the way to MLflow."""

@@ -1,0 +1,220 @@
+"""pix2pix: image-to-image translation with conditional adversarial networks.
+
+Isola, Zhu, Zhou and Efros, CVPR 2017, arXiv:1611.07004.
+
+B batch, C channels, H = W image size. x is the input image, y the truth, y_hat = G(x, z) the drawing. The noise z is
+dropout, in training and at test time (section 2.1).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Lt
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+from genlab.models.base import Batch, Model, Recipe, Side, Turn
+from genlab.nn.adversarial import ADVERSARIAL_LOSSES
+from genlab.nn.init import init_normal
+from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
+
+Images = Float[Tensor, "b c h w"]
+Objective = Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"]
+
+
+def l1_distance(y: Images, y_hat: Images) -> Float[Tensor, " b"]:
+    """||y - y_hat||_1 per pixel and channel; equation 3."""
+    return (y - y_hat).abs().mean(dim=(1, 2, 3))
+
+
+def noisy_dropout(h: Images, rate: float, rng: torch.Generator | None) -> Images:
+    """Dropout whether or not the network trains: the noise z. `rng` None draws from torch's global generator."""
+    if rng is None:
+        return F.dropout(h, rate, training=True)
+    keep = torch.empty_like(h).bernoulli_(1.0 - rate, generator=rng)
+    return h * keep / (1.0 - rate)
+
+
+def unet_depth(image_size: int) -> int:
+    """How many halvings lead from the image to the bottleneck, as 8 do from the paper's 256 pixels to 1.
+
+    Raises:
+        GenlabError: halving `image_size` does not end at 1, 2 or 3 pixels.
+    """
+    depth, side = 0, image_size
+    while side > 1 and side % 2 == 0:
+        depth, side = depth + 1, side // 2
+    if side > 3 or depth < 3:
+        good = [size for n in range(3, 11) for size in (2**n, 3 * 2**n) if size <= 1024]
+        near = sorted(sorted(good, key=lambda size: abs(size - image_size))[:2])
+        raise GenlabError(
+            f"pix2pix cannot halve images of {image_size} pixels down to a bottleneck: the size must be 2^n or 3*2^n, "
+            f"at least 8. Set data.image_size to {near[0]} or {near[1]}"
+        )
+    return depth
+
+
+class Down(nn.Module):
+    """LeakyReLU(0.2) - convolution 4 x 4, stride 2 - batch normalisation: (B, C, H, W) -> (B, D, H/2, W/2)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, first: bool, last: bool, running: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.conv = nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)
+        # No normalisation in the first layer (6.1.1), nor in the bottleneck, which it would set to zero (the errata).
+        self.norm = nn.Identity() if first or last else nn.BatchNorm2d(out_channels, track_running_stats=running)
+
+    def forward(self, h: Images) -> Images:
+        return self.norm(self.conv(h if self.first else F.leaky_relu(h, 0.2)))
+
+
+class Up(nn.Module):
+    """ReLU - transposed convolution 4 x 4, stride 2 - batch normalisation: (B, C, H, W) -> (B, D, 2H, 2W)."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, last: bool, running: bool) -> None:
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=last)
+        self.norm = nn.Identity() if last else nn.BatchNorm2d(out_channels, track_running_stats=running)
+
+    def forward(self, h: Images) -> Images:
+        return self.norm(self.conv(F.relu(h)))
+
+
+class UNet(nn.Module):
+    """The generator of section 6.1.1: C64-C128-C256-C512-...-C512 down, CD512-...-C128 up, tanh.
+
+    Depth follows the image size: 256 pixels give the paper's 8 halvings. Without `skips` it is the paper's
+    encoder-decoder. At 256 pixels the first three layers of the decoder drop out, as in the paper; smaller images keep
+    the noise in its deepest layers, one for every halving beyond five, and always at least one.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, image_size: int, *, width: int, skips: bool, dropout: float,
+        running: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        depth = unet_depth(image_size)
+        self.skips, self.dropout = skips, dropout
+        self.noisy_layers = min(max(depth - 5, 1), 3)
+        widths = [width * min(2**level, 8) for level in range(depth)]  # 64, 128, 256, 512, 512, ...
+        self.down = nn.ModuleList(
+            Down(c, d, first=level == 0, last=level == depth - 1, running=running)
+            for level, (c, d) in enumerate(zip([in_channels, *widths], widths, strict=False))
+        )
+        self.up = nn.ModuleList(
+            Up(
+                widths[level] * (2 if skips and level < depth - 1 else 1),  # U-Net decoder: C1024, C1024, ...
+                widths[level - 1] if level > 0 else out_channels,
+                last=level == 0,
+                running=running,
+            )
+            for level in reversed(range(depth))
+        )
+
+    def forward(self, x: Images, noise: bool = True, rng: torch.Generator | None = None) -> Images:
+        levels, h = [], x
+        for down in self.down:
+            h = down(h)
+            levels.append(h)
+        levels.pop()  # the bottleneck is where the way up begins
+        for layer, up in enumerate(self.up):
+            h = up(h)
+            if noise and layer < self.noisy_layers:
+                h = noisy_dropout(h, self.dropout, rng)
+            if self.skips and levels:
+                h = torch.cat([levels.pop(), h], dim=1)
+        return torch.tanh(h)
+
+
+class Pix2Pix(Model):
+    """A U-Net that draws b from a (or a from b) against a PatchGAN that sees input and drawing together.
+
+    Raises:
+        GenlabError: an image size that the networks cannot take.
+    """
+
+    recipe = Recipe(
+        optimizer="adam",  # section 3.3: Adam, learning rate 2e-4, momentum 0.5 and 0.999
+        learning_rate=2e-4,
+        betas=(0.5, 0.999),
+        batch_size=1,  # section 6.2: between 1 and 10 depending on the experiment
+        epochs=200,  # section 6.2, facades
+        decay_from=0.5,  # the authors' PyTorch code: 100 epochs constant, 100 falling linearly to zero
+        jitter=286 / 256,  # section 6.2: "resizing the 256x256 input images to 286x286 and then randomly cropping"
+        mirror=True,
+    )
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 256,  # H = W
+        channels_a: int = 3,
+        channels_b: int = 3,
+        direction: Literal["a_to_b", "b_to_a"] = "a_to_b",
+        objective: Objective = "l1+cgan",  # equation 4, and its ablations in table 1; "gan" hides x from D
+        l1_weight: Annotated[float, Gt(0)] = 100.0,  # lambda in equation 4
+        adversarial_loss: Literal["cross_entropy", "least_squares"] = "cross_entropy",
+        generator: Literal["unet", "encoder_decoder"] = "unet",  # figure 5
+        generator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of G
+        discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of D
+        receptive_field: ReceptiveField = 70,  # pixels that one decision of D sees; figure 6
+        dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,  # the noise z
+        noise_at_test: bool = True,  # section 3.4: dropout stays on at test time; false makes G deterministic
+        statistics: Literal["batch", "running"] = "batch",  # section 3.4: normalise by the test batch itself
+    ) -> None:
+        super().__init__()
+        self.source: Side = "a" if direction == "a_to_b" else "b"
+        self.target: Side = "b" if direction == "a_to_b" else "a"
+        self.targets = (self.target,)
+        channels = {"a": channels_a, "b": channels_b}
+        self.conditional = "cgan" in objective
+        self.l1_weight = l1_weight if "l1" in objective else 0.0
+        self.noise_at_test = noise_at_test
+        self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
+        running = statistics == "running"
+        self.generator = UNet(
+            channels[self.source], channels[self.target], image_size,
+            width=generator_width, skips=generator == "unet", dropout=dropout, running=running,
+        )  # fmt: skip
+        self.discriminator = None
+        if "gan" in objective:
+            seen = channels[self.target] + (channels[self.source] if self.conditional else 0)
+            self.discriminator = PatchDiscriminator(seen, image_size, receptive_field, discriminator_width, running)
+        self.apply(init_normal)
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        networks = {"discriminator": self.discriminator, "generator": self.generator}
+        return {name: list(network.parameters()) for name, network in networks.items() if network is not None}
+
+    def judge(self, x: Images, y: Images) -> Float[Tensor, "b 1 h w"]:
+        """Logits of D for the drawing y, beside its input x where D is conditional."""
+        assert self.discriminator is not None
+        return self.discriminator(torch.cat([x, y], dim=1) if self.conditional else y)
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x, y = batch[self.source], batch[self.target]
+        y_hat = self.generator(x)
+        if self.discriminator is not None:
+            on_real, on_fake = self.judge(x, y), self.judge(x, y_hat.detach())
+            yield Turn(
+                "discriminator",  # section 3.3: "we divide the objective by 2 while optimizing D"
+                {
+                    "d_real": self.adversarial_loss(on_real, real=True).mean() / 2,
+                    "d_fake": self.adversarial_loss(on_fake, real=False).mean() / 2,
+                },
+            )
+        distance = l1_distance(y, y_hat).mean()
+        terms = {}
+        if self.discriminator is not None:
+            terms["g_adversarial"] = self.adversarial_loss(self.judge(x, y_hat), real=True).mean()
+        if self.l1_weight:
+            terms["g_l1"] = self.l1_weight * distance
+        yield Turn("generator", terms, metrics={"train_l1": distance.detach() / 2})  # pixel range [0, 1]
+
+    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Images:
+        if to != self.target:
+            raise GenlabError(f"this pix2pix draws domain {self.target!r} from {self.source!r}, not {to!r}")
+        return self.generator(x, noise=self.noise_at_test, rng=rng)

@@ -1,0 +1,169 @@
+"""From the merged configuration to checked settings: what is wrong is said before any work starts.
+
+Each section (`data`, `training`, `sampling`, `evaluation`) can stand at the top, for all models, and under a model's
+name, for that model. What stands at the top wins, so that an environment or `--params=training.steps=100` reaches every
+model.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from genlab.data.settings import DataSettings
+from genlab.errors import GenlabError
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models import MODELS
+from genlab.sampling.settings import SamplingSettings
+
+if TYPE_CHECKING:
+    from genlab.models.base import Model
+    from genlab.training.settings import TrainingSettings
+
+SECTIONS = ("data", "training", "sampling", "evaluation")
+TOP_LEVEL = ("seed", "data_root", *SECTIONS, *MODELS)
+SHAPE_ARGUMENTS = ("image_size", "channels_a", "channels_b")  # of a model's constructor: these follow the data
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All parameters of one model, checked."""
+
+    seed: int
+    data: DataSettings
+    arguments: dict[str, Any]  # of the model's constructor
+    training: "TrainingSettings"
+    sampling: SamplingSettings
+    evaluation: EvaluationSettings
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Nested plain values, for a tracker."""
+        sections = {name: getattr(self, name).model_dump() for name in SECTIONS}
+        return {"seed": self.seed, "model": self.arguments, **sections}
+
+
+def _unknown(key: str, where: str, known: Iterable[str]) -> str:
+    close = get_close_matches(key, list(known), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown parameter {where}{key}; {hint}Known here: {', '.join(known)}"
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two nested mappings as one; where both have a value, `above` wins."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def check(
+    schema: type[Settings], own: Mapping[str, Any], general: Mapping[str, Any], section: str, own_name: str,
+    defaults: Mapping[str, Any] | None = None,
+) -> Settings:  # fmt: skip
+    """A section's parameters over their defaults, checked.
+
+    Raises:
+        GenlabError: names each unknown key or wrong value, where it stands, and what is allowed.
+    """
+    try:
+        return schema(**merge(merge(defaults or {}, own), general))
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            keys = [str(key) for key in problem["loc"]]
+            top = bool(keys) and keys[0] in general
+            where = section if top else own_name
+            if problem["type"] == "extra_forbidden":
+                problems.append(_unknown(keys[-1], ".".join([where, *keys[:-1]]) + ".", _fields(schema, keys[:-1])))
+            else:
+                wanted = problem["msg"].replace("Input should be", "it should be")
+                problems.append(f"parameter {'.'.join([where, *keys])} is {problem['input']!r}: {wanted}")
+        raise GenlabError("; ".join(problems) + f". Set it in conf/ or with --params={section}.KEY=VALUE") from error
+
+
+def _fields(schema: type[BaseModel], keys: list[str]) -> list[str]:
+    for key in keys:
+        annotation = schema.model_fields[key].annotation
+        assert isinstance(annotation, type)
+        schema = annotation
+    return list(schema.model_fields)
+
+
+def argument_schema(model: "type[Model]") -> type[BaseModel]:
+    """The arguments of a model's constructor as a schema; its annotations are the rules."""
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(model.__init__).parameters.items()
+        if name not in ("self", *SHAPE_ARGUMENTS)
+    }
+    return create_model(model.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
+    """The settings of one model out of the merged configuration.
+
+    Raises:
+        GenlabError: a key is unknown, or a value is not allowed; the message names it and what is allowed.
+    """
+    from genlab.models import model_class
+    from genlab.training.settings import TrainingSettings
+
+    require_known(TOP_LEVEL, parameters, "")
+    own = parameters.get(model) or {}
+    require_known(("model", *SECTIONS), own, f"{model}.")
+    for name, given in [*((name, parameters.get(name)) for name in SECTIONS), *own.items()]:
+        if not isinstance(given, Mapping | None):
+            raise GenlabError(f"parameter {name} is {given!r}: it should be a section with keys of its own")
+    seed = parameters.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise GenlabError(f"parameter seed is {seed!r}: it should be a whole number from 0 up. Use --params=seed=0")
+    cls = model_class(model)
+
+    def section(schema: type[Settings], name: str) -> Settings:
+        return check(schema, own.get(name) or {}, parameters.get(name) or {}, name, f"{model}.{name}",
+                     vars(cls.recipe) if name == "training" else None)  # fmt: skip
+
+    arguments = own.get("model") or {}
+    check(argument_schema(cls), arguments, {}, f"{model}.model", f"{model}.model")
+    return RunSettings(
+        seed=seed,
+        data=section(DataSettings, "data"),
+        arguments=dict(arguments),
+        training=section(TrainingSettings, "training"),
+        sampling=section(SamplingSettings, "sampling"),
+        evaluation=section(EvaluationSettings, "evaluation"),
+    )
+
+
+def require_known(known: Iterable[str], given: Mapping[str, Any], where: str) -> None:
+    """Refuse a mapping with other keys than those known.
+
+    Raises:
+        GenlabError: names the first unknown key and the known ones.
+    """
+    for key in given:
+        if key not in known:
+            raise GenlabError(_unknown(key, where, known) + ". Set parameters in conf/ or with --params=KEY=VALUE")
+
+
+def check_model_fits(model: str, settings: RunSettings) -> None:
+    """Build the model without memory for the images that the data settings promise.
+
+    Raises:
+        GenlabError: the network cannot take them.
+    """
+    import torch
+
+    from genlab.data.sources import CHANNELS
+    from genlab.models.base import ImageSpec
+    from genlab.training.checkpoint import build_model
+
+    spec = ImageSpec(settings.data.image_size, {"a": 1, "b": CHANNELS[settings.data.source]})
+    with torch.device("meta"):
+        build_model(model, spec, settings.arguments)

@@ -1,0 +1,31 @@
+"""Losses over time, as an interactive plot."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
+
+
+def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
+    """One panel per player with its terms over the steps; a click on a name hides it.
+
+    Args:
+        history: a row per report, with `step` and a column "player/term" for each curve.
+    """
+    curves = [name for name in history.columns if "/" in name]
+    players = list(dict.fromkeys(name.partition("/")[0] for name in curves))
+    figure = make_subplots(rows=len(players), shared_xaxes=True, subplot_titles=players, vertical_spacing=0.08)
+    for number, name in enumerate(curves):
+        player, _, term = name.partition("/")
+        figure.add_trace(
+            go.Scatter(
+                x=history["step"], y=history[name], name=term, mode="lines", line_color=COLOURS[number % len(COLOURS)]
+            ),
+            row=players.index(player) + 1,
+            col=1,
+        )
+    figure.update_layout(title=title, hovermode="x unified", template="plotly_white", height=220 * len(players) + 160)
+    figure.update_xaxes(title_text="training step", row=len(players), col=1)
+    figure.update_yaxes(title_text="mean since the last report")
+    return figure

@@ -1,0 +1,1 @@
+"""Drawing with trained models, and grids of what they drew."""

@@ -1,0 +1,1 @@
+"""The one trainer: it moves the players of any model, keeps snapshots, and resumes exactly."""

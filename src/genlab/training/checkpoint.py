@@ -1,0 +1,133 @@
+"""A trained model in a file: what it is, how it was built, its weights. Loading one never runs code from it."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.errors import GenlabError
+from genlab.files import write_file
+from genlab.models import model_class
+from genlab.models.base import ImageSpec, Model
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, whole or not at all.
+
+    Raises:
+        GenlabError: the disk refuses; what was there is untouched.
+    """
+    write_file(path, lambda file: torch.save(dict(state), file))
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """What `write_state` wrote, on the CPU.
+
+    Raises:
+        GenlabError: there is no such file, it is damaged, or it holds more than tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise GenlabError(f"there is no checkpoint {path}; train first, or name another version") from error
+    except pickle.UnpicklingError as error:
+        raise GenlabError(
+            f"{path} is not a checkpoint of tensors and plain values: it was not loaded, since it could run code. "
+            "Delete it unless you know where it is from"
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise GenlabError(f"{path} is damaged and cannot be loaded ({error}); delete it and train again") from error
+
+
+def build_model(name: str, spec: ImageSpec, arguments: Mapping[str, Any]) -> Model:
+    """The model `name` for images of that shape, on the current default device.
+
+    Raises:
+        GenlabError: the network cannot take these images.
+    """
+    channels = {f"channels_{side}": count for side, count in spec.channels.items()}
+    return model_class(name)(image_size=spec.size, **channels, **arguments)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained model and where it came from."""
+
+    model: str  # a key of MODELS
+    arguments: Mapping[str, Any]  # the constructor's, without the image shape
+    spec: ImageSpec
+    weights: Mapping[str, Tensor]
+    step: int
+    images_seen: int
+    train_seconds: float
+    seed: int
+    fingerprint: str  # of data, parameters and code
+
+    def build(self) -> Model:
+        """The model with its weights, ready to draw, on the CPU.
+
+        Raises:
+            GenlabError: the weights do not fit the network that the file names.
+        """
+        model = build_model(self.model, self.spec, self.arguments)
+        try:
+            model.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise GenlabError(
+                f"the weights of this {self.model} checkpoint do not fit the network it describes: "
+                f"{str(error).splitlines()[1].strip()}. It was made by another version of Genlab or edited; train again"
+            ) from error
+        return model.eval()
+
+    def require(self, spec: ImageSpec) -> None:
+        """Refuse images of another shape than the model was trained on.
+
+        Raises:
+            GenlabError: size or channels differ.
+        """
+        if spec != self.spec:
+            raise GenlabError(
+                f"this {self.model} checkpoint was trained on {_describe(self.spec)}, but the data are "
+                f"{_describe(spec)}; set data.image_size={self.spec.size} and the data it was trained on, load another "
+                f"version (--load-versions={self.model}.checkpoint:VERSION), or train again"
+            )
+
+    def costs(self) -> dict[str, float]:
+        """What the model cost: parameters (numbers trained), step, images_seen, train_seconds, images_per_second."""
+        with torch.device("meta"):
+            model = build_model(self.model, self.spec, self.arguments)
+        return {
+            "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
+            "step": float(self.step),
+            "images_seen": float(self.images_seen),
+            "train_seconds": self.train_seconds,
+            "images_per_second": self.images_seen / self.train_seconds,
+        }
+
+    def write(self, path: Path) -> None:
+        """Write to a file, whole or not at all."""
+        write_state(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Read from a file.
+
+        Raises:
+            GenlabError: the file is missing, damaged, hostile, or not a checkpoint.
+        """
+        state = read_state(path)
+        try:
+            return cls(**{**state, "spec": ImageSpec(**state["spec"])})
+        except (TypeError, KeyError) as error:
+            raise GenlabError(
+                f"{path} holds no Genlab checkpoint ({error}); name another file or train again"
+            ) from error
+
+
+def _describe(spec: ImageSpec) -> str:
+    channels = " and ".join(f"{count} channel(s) in {side}" for side, count in spec.channels.items())
+    return f"{spec.size}x{spec.size} images with {channels}"

@@ -1,0 +1,197 @@
+"""From a job to trained weights: builds, resumes, trains, keeps snapshots; on one device or on several."""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from genlab.data.augment import jitter_and_mirror
+from genlab.data.batches import PairBatches
+from genlab.data.pairs import PairedImages
+from genlab.errors import GenlabError
+from genlab.models.base import ImageSpec, Model
+from genlab.training.checkpoint import Checkpoint, build_model
+from genlab.training.machine import Machine, open_machine
+from genlab.training.settings import TrainingSettings
+from genlab.training.snapshots import Snapshots, fingerprint
+from genlab.training.trainer import Progress, Training
+
+logger = logging.getLogger(__name__)
+
+Picture = np.ndarray
+"""(H, W, 3) uint8."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that training depends on."""
+
+    model: str  # a key of MODELS
+    arguments: Mapping[str, Any]  # its constructor's, without the image shape
+    pairs: PairedImages  # the training split
+    settings: TrainingSettings
+    seed: int
+    snapshots: Path
+    draw: Callable[[Model], Picture] | None = None  # a picture of fixed samples, drawn as training goes
+
+    @property
+    def spec(self) -> ImageSpec:
+        return ImageSpec(self.pairs.b.size, {"a": self.pairs.a.channels, "b": self.pairs.b.channels})
+
+    def fingerprint(self) -> str:
+        """Names the run: data, parameters, code."""
+        parameters = {"model": self.model, "arguments": dict(self.arguments), "seed": self.seed}
+        return fingerprint(self.pairs.fingerprint(), {**parameters, **self.settings.what_matters()})
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What there is to see at a report."""
+
+    progress: Progress
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves behind."""
+
+    checkpoint: Checkpoint
+    history: list[dict[str, float]]  # a row per report: step, and "player/term"
+    resumed_from: int  # step; 0 when the run began afresh
+
+
+def build_training(job: Job, machine: Machine) -> Training:
+    """A run at its beginning, with first weights drawn from the job's seed.
+
+    Raises:
+        GenlabError: the network cannot take these images, or the pairs do not fill a batch.
+    """
+    torch.manual_seed(job.seed)
+    model = build_model(job.model, job.spec, job.arguments)
+    rank, world = machine.fabric.global_rank, machine.fabric.world_size
+    batches = PairBatches(job.pairs, job.settings.batch_size, job.seed, machine.device, rank, world)
+    return Training(model, batches, job.settings, job.seed, job.settings.total_steps(len(job.pairs)), machine)
+
+
+def train(job: Job, machine: Machine) -> Iterator[Sight]:
+    """Train on this rank from the newest snapshot of the same run to the end, which leaves a snapshot too.
+
+    An interruption (Ctrl-C) leaves a snapshot of the last report.
+    """
+    snapshots, run, first_rank = Snapshots(job.snapshots), job.fingerprint(), machine.fabric.is_global_zero
+    training = build_training(job, machine)
+    if job.settings.resume and (state := snapshots.latest(run)):
+        training.load_state_dict(state)
+    augment = partial(jitter_and_mirror, jitter=job.settings.jitter, mirror=job.settings.mirror)
+    saved = training.step
+    if first_rank and training.step == training.total:  # killed between its last step and its checkpoint
+        return
+    try:
+        for progress in training.run(augment):
+            last = progress.step == progress.total
+            if first_rank and (last or progress.step - saved >= job.settings.snapshot_every):
+                snapshots.save(run, progress.step, training.state_dict())
+                saved = progress.step
+            picture = None
+            if first_rank and job.draw and (last or progress.step % job.settings.picture_every == 0):
+                picture = job.draw(training.model)
+            yield Sight(progress, picture)
+    except KeyboardInterrupt:
+        if first_rank and training.history and training.step > saved:
+            logger.warning("interrupted: the next run goes on from step %d of %d", saved, training.total)
+        raise
+
+
+def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
+    """Train a model; `watch` is called at every report, in this process, also where other processes train.
+
+    An unfinished run with the same data, parameters and code goes on where its newest snapshot is.
+
+    Raises:
+        GenlabError: training diverged, the disk is full, or the job does not fit the machine.
+    """
+    snapshots, run = Snapshots(job.snapshots), job.fingerprint()
+    if not job.settings.resume:
+        snapshots.clear(run)
+    state = snapshots.latest(run)
+    resumed_from = state["step"] if state else 0
+    if resumed_from:
+        logger.info(
+            "resuming %s from step %d (run %s); --params=training.resume=false starts afresh",
+            job.model, resumed_from, run,
+        )  # fmt: skip
+    elif others := snapshots.others(run):
+        logger.info("%s: starting afresh; unfinished runs with other data, parameters or code are kept: %s",
+                    job.model, ", ".join(others))  # fmt: skip
+    # Both starts are decided above: whatever trains now takes the newest snapshot there is.
+    job = Job(**{**vars(job), "settings": job.settings.model_copy(update={"resume": True})})
+    if job.settings.devices == 1:
+        for sight in train(job, open_machine(job.settings)):
+            watch(sight)
+    else:
+        _train_on_ranks(job, watch)
+    state = snapshots.latest(run)
+    if state is None:
+        raise GenlabError(
+            f"training of {job.model} ended, but its last snapshot in {job.snapshots} is gone; run it again"
+        )
+    checkpoint = Checkpoint(
+        model=job.model, arguments=dict(job.arguments), spec=job.spec, weights=state["model"], step=state["step"],
+        images_seen=state["step"] * job.settings.batch_size, train_seconds=state["seconds"], seed=job.seed,
+        fingerprint=run,
+    )  # fmt: skip
+    return Fitted(checkpoint, state["history"], resumed_from)
+
+
+def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:
+    """Train in `devices` processes started by PyTorch's elastic launcher; the first one reports through a queue."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    from torch.multiprocessing import get_context
+
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=job.settings.devices, run_id=job.fingerprint(), rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0", max_restarts=0, monitor_interval=0.5, start_method="spawn",
+    )  # fmt: skip
+    with get_context("spawn").Manager() as manager:
+        sights: queue.Queue[Sight | None] = manager.Queue()
+        failures: list[str] = manager.list()  # type: ignore[assignment]
+
+        def pass_on() -> None:
+            while (sight := sights.get()) is not None:
+                watch(sight)
+
+        listener = threading.Thread(target=pass_on, daemon=True)
+        listener.start()
+        try:
+            elastic_launch(config, _rank_main)(job, sights, failures)
+        except ChildFailedError as error:
+            if failures:
+                raise GenlabError(failures[0]) from error
+            raise
+        finally:
+            sights.put(None)
+            listener.join()
+
+
+def _rank_main(job: Job, sights: "queue.Queue[Sight | None]", failures: list[str]) -> None:
+    """What one rank does."""
+    if job.settings.accelerator == "cpu" or not torch.cuda.is_available():
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.settings.devices))
+    try:
+        machine = open_machine(job.settings, job.settings.devices)
+        for sight in train(job, machine):
+            if machine.fabric.is_global_zero:
+                sights.put(sight)
+    except GenlabError as error:
+        failures.append(str(error))
+        raise

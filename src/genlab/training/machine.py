@@ -1,0 +1,106 @@
+"""The machine that trains: device, precision, memory format, ranks. Lightning Fabric finds and drives them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from genlab.errors import GenlabError
+from genlab.training.settings import TrainingSettings
+
+
+def find_precision(accelerator: str) -> str:
+    """bf16-mixed where the chip multiplies in bfloat16 (NVIDIA from Ampere on), else 32-true."""
+    if accelerator == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16-mixed"
+    return "32-true"
+
+
+def find_accelerator(wanted: str) -> str:
+    """cuda, mps or cpu: the best there is for "auto".
+
+    Raises:
+        GenlabError: the one that was asked for is not here.
+    """
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(name for name, available in here.items() if available)
+    if not here[wanted]:
+        raise GenlabError(f"training.accelerator={wanted} is not on this machine; use auto or cpu")
+    return wanted
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One rank's view of the machine."""
+
+    fabric: Fabric
+    accelerator: str
+    compile: bool
+
+    @property
+    def device(self) -> torch.device:
+        return self.fabric.device
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on the device, in double precision where asked for, convolutions channels-last, compiled if asked.
+
+        In place: parameters keep their identity and their names.
+        """
+        double = self.fabric._precision.precision == "64-true"
+        model.to(self.device, torch.float64 if double else None)
+        model.to(memory_format=torch.channels_last)
+        if self.compile:
+            for network in model.children():
+                network.compile()
+        return model
+
+    def fused(self) -> bool:
+        """Whether optimisers can be one kernel here."""
+        return self.accelerator in ("cpu", "cuda")
+
+    def seed(self, seed: int, step: int) -> None:
+        """Set torch's generators from (seed, step, rank), so that randomness has no history.
+
+        The plain `torch.manual_seed` also walks the stack of a CUDA that is not in use, every time.
+        """
+        mixed = int(np.random.SeedSequence((seed, step, self.fabric.global_rank)).generate_state(1, np.uint64)[0])
+        torch.default_generator.manual_seed(mixed)
+        if self.accelerator == "cuda":
+            torch.cuda.manual_seed(mixed)
+        elif self.accelerator == "mps":
+            torch.mps.manual_seed(mixed)
+
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all ranks, in one collective."""
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        mean = self.fabric.all_reduce(flat, reduce_op="mean")
+        assert isinstance(mean, torch.Tensor)
+        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+def open_machine(settings: TrainingSettings, devices: int = 1) -> Machine:
+    """Find the device and precision, and join the other ranks where an elastic launcher started this process.
+
+    Raises:
+        GenlabError: the accelerator is not here.
+    """
+    accelerator = find_accelerator(settings.accelerator)
+    precision = find_precision(accelerator) if settings.precision == "auto" else settings.precision
+    if accelerator == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        precision=precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return Machine(fabric, accelerator, settings.compile)

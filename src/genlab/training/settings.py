@@ -1,0 +1,56 @@
+"""The `training` section of the parameters: the paper's recipe, and the machine."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from genlab.models.base import Recipe
+
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainingSettings(BaseModel):
+    """How a model is trained. The first block's defaults are the paper's, from `Model.recipe`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimizer: Literal["adam", "adagrad", "sgd"]
+    learning_rate: PositiveFloat
+    betas: tuple[Momentum, Momentum]
+    batch_size: PositiveInt  # over all devices together
+    decay_from: Annotated[float, Field(ge=0, le=1)]  # share of steps after which the rate falls linearly to zero
+    jitter: Annotated[float, Field(ge=1, le=2)]  # enlarge by this, crop back at random; 1 = off
+    mirror: bool
+
+    epochs: PositiveFloat  # passes over the training set
+    steps: PositiveInt | None = None  # where given, it takes the place of epochs
+
+    report_every: PositiveInt = (
+        50  # steps between two readings of the losses, the only moments the device is waited for
+    )
+    snapshot_every: PositiveInt = 250  # steps between two snapshots to resume from
+    picture_every: PositiveInt = 250  # steps between two pictures of the fixed samples
+    resume: bool = True  # go on where an unfinished run with the same data, parameters and code stopped
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: PositiveInt = 1  # processes, one device each, on this machine
+    precision: Literal["auto", "32-true", "bf16-mixed", "64-true"] = "auto"  # auto: bf16-mixed where the chip has it
+    compile: bool = False  # torch.compile for every network
+
+    @classmethod
+    def of(cls, recipe: Recipe, parameters: Mapping[str, Any]) -> Self:
+        """The paper's recipe with the parameters of a configuration over it."""
+        return cls(**{**asdict(recipe), **parameters})
+
+    def total_steps(self, examples: int) -> int:
+        """How many steps the run has on a training set of so many examples."""
+        if self.steps is not None:
+            return self.steps
+        return max(1, math.ceil(self.epochs * (examples // self.batch_size)))
+
+    def what_matters(self) -> dict[str, Any]:
+        """What the weights depend on: everything but how often to look, and whether to resume."""
+        return self.model_dump(exclude={"report_every", "snapshot_every", "picture_every", "resume"})

@@ -1,0 +1,184 @@
+"""The trainer: asks a model whose turn it is, and moves that player."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, Optimizer
+
+from genlab.errors import GenlabError
+from genlab.models.base import Batch, Model
+from genlab.training.machine import Machine
+from genlab.training.settings import TrainingSettings
+
+
+class Batches(Protocol):
+    """Training batches by step number."""
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]: ...
+
+
+def make_optimizer(parameters: list[nn.Parameter], settings: TrainingSettings, fused: bool) -> Optimizer:
+    """The optimiser of one player."""
+    match settings.optimizer:
+        case "adam":
+            return Adam(parameters, settings.learning_rate, betas=settings.betas, fused=fused)
+        case "adagrad":
+            return Adagrad(parameters, settings.learning_rate)
+        case "sgd":
+            return SGD(parameters, settings.learning_rate, fused=fused)
+
+
+def learning_rate(settings: TrainingSettings, step: int, total: int) -> float:
+    """Constant, then falling linearly from `decay_from` of the steps towards zero, which is reached after the last."""
+    start = settings.decay_from * total
+    return settings.learning_rate * (1.0 if step < start else (total - step) / (total - start))
+
+
+def train_step(
+    model: Model, optimizers: Mapping[str, Optimizer], batch: Batch, step: int, machine: Machine
+) -> dict[str, Tensor]:
+    """One step of the game: each turn moves its player's parameters and nobody else's.
+
+    Returns the terms and metrics of all turns as "player/name", detached scalars still on the device.
+    """
+    players = model.players()
+    values: dict[str, Tensor] = {}
+    turns = model.turns(batch, step)
+    while True:
+        with machine.fabric.autocast():
+            turn = next(turns, None)
+        if turn is None:
+            return values
+        optimizer = optimizers[turn.player]
+        optimizer.zero_grad()
+        loss = torch.stack(list(turn.terms.values())).sum()
+        loss.backward(inputs=players[turn.player])
+        machine.average_gradients(players[turn.player])
+        optimizer.step()
+        values |= {f"{turn.player}/{name}": value.detach() for name, value in {**turn.terms, **turn.metrics}.items()}
+
+
+def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:
+    """Refuse to go on when a loss or metric is not a finite number.
+
+    Raises:
+        GenlabError: names the first such step, its player and its term.
+    """
+    names = list(values[0])
+    table = torch.stack([torch.stack([row[name].float() for name in names]) for row in values]).cpu()  # (steps, names)
+    bad = (~torch.isfinite(table)).nonzero()
+    if len(bad):
+        row, column = bad[0].tolist()
+        player, _, term = names[column].partition("/")
+        raise GenlabError(
+            f"training diverged: at step {first_step + row} the term {term!r} of player {player!r} became "
+            f"{table[row, column].item()}. Lower training.learning_rate or check the data; the last snapshot is kept"
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands."""
+
+    step: int  # steps done
+    total: int
+    images_seen: int
+    seconds: float  # of training, all attempts together, without pictures and snapshots
+    values: Mapping[str, float]  # means since the last report, "player/name"; also learning_rate, images_per_second
+
+
+@dataclass
+class Training:
+    """A run of training: model, optimisers and how far they are."""
+
+    model: Model
+    batches: Batches
+    settings: TrainingSettings
+    seed: int
+    total: int  # steps
+    machine: Machine
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    optimizers: dict[str, Optimizer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.machine.place(self.model)
+        self.optimizers = {
+            player: make_optimizer(parameters, self.settings, self.machine.fused())
+            for player, parameters in self.model.players().items()
+        }
+
+    @property
+    def images_seen(self) -> int:
+        return self.step * self.settings.batch_size
+
+    def run(self, augment: "Augment | None" = None) -> Iterator[Progress]:
+        """Train to the end; yields every `report_every` steps, and at the end, with the training at rest.
+
+        Between two reports nothing waits for the device.
+
+        Raises:
+            GenlabError: a loss is no longer a finite number; the model is then worthless, older snapshots are not.
+        """
+        self.model.train()
+        while self.step < self.total:
+            first, start = self.step, time.perf_counter()
+            rate = self.settings.learning_rate
+            values: list[dict[str, Tensor]] = []
+            stop = min(self.total, first + self.settings.report_every - first % self.settings.report_every)
+            for step in range(first, stop):
+                rate = learning_rate(self.settings, step, self.total)
+                for optimizer in self.optimizers.values():
+                    for group in optimizer.param_groups:
+                        group["lr"] = rate
+                self.machine.seed(self.seed, step)
+                batch = self.batches[step]
+                if augment is not None:
+                    batch = augment(batch)
+                values.append(train_step(self.model, self.optimizers, batch, step, self.machine))
+            require_finite(values, first)
+            means = {name: torch.stack([row[name].float() for row in values]).mean().item() for name in values[0]}
+            seconds = time.perf_counter() - start
+            self.step, self.seconds = stop, self.seconds + seconds
+            speed = (stop - first) * self.settings.batch_size / seconds
+            means |= {"learning_rate": rate, "images_per_second": speed}
+            self.history.append({"step": float(stop), **means})
+            yield Progress(stop, self.total, self.images_seen, self.seconds, means)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on: tensors and plain values.
+
+        Raises:
+            GenlabError: a parameter is not finite, although the losses still were.
+        """
+        for player, parameters in self.model.players().items():
+            if not all(torch.isfinite(parameter).all() for parameter in parameters):
+                raise GenlabError(
+                    f"training diverged: after step {self.step} the parameters of player {player!r} are not finite. "
+                    "Lower training.learning_rate; the snapshot before it is kept"
+                )
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        for player, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][player])
+        self.step, self.seconds, self.history = state["step"], state["seconds"], list(state["history"])
+
+
+class Augment(Protocol):
+    """Changes a training batch at random, from torch's global generator."""
+
+    def __call__(self, batch: Mapping[str, Tensor], /) -> dict[str, Tensor]: ...

@@ -70,7 +70,7 @@ def measure(settings: TrainingSettings, size: int, seconds: float) -> None:
     logger.info(
         "pix2pix %dx%d  batch %-3d %8.2f images/s  peak %5.2f GB  %s, %s, %s%s, torch %s",
         size, size, settings.batch_size, steps * settings.batch_size / elapsed, peak_memory(machine.device),
-        machine.device.type, where, machine.fabric._precision.precision, ", compiled" if settings.compile else "",
+        machine.device.type, where, machine.precision, ", compiled" if settings.compile else "",
         torch.__version__,
     )  # fmt: skip
 

@@ -22,6 +22,9 @@ from genlab.nn.init import init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 
 Images = Float[Tensor, "b c h w"]
+Drawings = Float[Tensor, "b d h w"]
+Smaller = Float[Tensor, "b d h//2 w//2"]
+Larger = Float[Tensor, "b d 2*h 2*w"]
 Objective = Literal["l1", "gan", "cgan", "l1+gan", "l1+cgan"]
 
 
@@ -67,7 +70,7 @@ class Down(nn.Module):
         # No normalisation in the first layer (6.1.1), nor in the bottleneck, which it would set to zero (the errata).
         self.norm = nn.Identity() if first or last else nn.BatchNorm2d(out_channels, track_running_stats=running)
 
-    def forward(self, h: Images) -> Images:
+    def forward(self, h: Images) -> Smaller:
         return self.norm(self.conv(h if self.first else F.leaky_relu(h, 0.2)))
 
 
@@ -79,7 +82,7 @@ class Up(nn.Module):
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=last)
         self.norm = nn.Identity() if last else nn.BatchNorm2d(out_channels, track_running_stats=running)
 
-    def forward(self, h: Images) -> Images:
+    def forward(self, h: Images) -> Larger:
         return self.norm(self.conv(F.relu(h)))
 
 
@@ -114,7 +117,7 @@ class UNet(nn.Module):
             for level in reversed(range(depth))
         )
 
-    def forward(self, x: Images, noise: bool = True, rng: torch.Generator | None = None) -> Images:
+    def forward(self, x: Images, noise: bool = True, rng: torch.Generator | None = None) -> Drawings:
         levels, h = [], x
         for down in self.down:
             h = down(h)
@@ -141,7 +144,7 @@ class Pix2Pix(Model):
         learning_rate=2e-4,
         betas=(0.5, 0.999),
         batch_size=1,  # section 6.2: between 1 and 10 depending on the experiment
-        epochs=200,  # section 6.2, facades
+        epochs=200.0,  # section 6.2, facades
         decay_from=0.5,  # the authors' PyTorch code: 100 epochs constant, 100 falling linearly to zero
         jitter=286 / 256,  # section 6.2: "resizing the 256x256 input images to 286x286 and then randomly cropping"
         mirror=True,
@@ -189,7 +192,7 @@ class Pix2Pix(Model):
         networks = {"discriminator": self.discriminator, "generator": self.generator}
         return {name: list(network.parameters()) for name, network in networks.items() if network is not None}
 
-    def judge(self, x: Images, y: Images) -> Float[Tensor, "b 1 h w"]:
+    def judge(self, x: Images, y: Drawings) -> Float[Tensor, "b 1 i j"]:
         """Logits of D for the drawing y, beside its input x where D is conditional."""
         assert self.discriminator is not None
         return self.discriminator(torch.cat([x, y], dim=1) if self.conditional else y)
@@ -214,7 +217,7 @@ class Pix2Pix(Model):
             terms["g_l1"] = self.l1_weight * distance
         yield Turn("generator", terms, metrics={"train_l1": distance.detach() / 2})  # pixel range [0, 1]
 
-    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Images:
+    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
         if to != self.target:
             raise GenlabError(f"this pix2pix draws domain {self.target!r} from {self.source!r}, not {to!r}")
         return self.generator(x, noise=self.noise_at_test, rng=rng)

@@ -59,7 +59,7 @@ class PatchDiscriminator(nn.Sequential):
                 layers.append(nn.BatchNorm2d(out_channels, track_running_stats=running_statistics))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             in_channels = out_channels
-        layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding))
+        layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding, bias=strided > 0))  # the authors' 1 x 1 has none
         super().__init__(*layers)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 i j"]:

@@ -129,12 +129,11 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         return check(schema, own.get(name) or {}, parameters.get(name) or {}, name, f"{model}.{name}",
                      vars(cls.recipe) if name == "training" else None)  # fmt: skip
 
-    arguments = own.get("model") or {}
-    check(argument_schema(cls), arguments, {}, f"{model}.model", f"{model}.model")
+    arguments = check(argument_schema(cls), own.get("model") or {}, {}, f"{model}.model", f"{model}.model")
     return RunSettings(
         seed=seed,
         data=section(DataSettings, "data"),
-        arguments=dict(arguments),
+        arguments=arguments.model_dump(exclude_unset=True),
         training=section(TrainingSettings, "training"),
         sampling=section(SamplingSettings, "sampling"),
         evaluation=section(EvaluationSettings, "evaluation"),

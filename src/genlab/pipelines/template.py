@@ -1,11 +1,33 @@
 """The pipeline of every model: ingest, derive, pair, train, translate, evaluate, report, in the model's namespace."""
 
-from functools import partial, update_wrapper
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node
 
 from genlab.pipelines import nodes
+
+
+def bind(function: Callable[..., Any], model: str) -> Callable[..., Any]:
+    """`function` with its first argument, the model's name, given; kedro-viz still shows the source of `function`.
+
+    No annotations: they name types that are imported only when a node runs, and Kedro would look for them.
+    """
+    if inspect.isgeneratorfunction(function):
+
+        def bound(*inputs: Any) -> Any:
+            yield from function(model, *inputs)
+    else:
+
+        def bound(*inputs: Any) -> Any:
+            return function(model, *inputs)
+
+    wrapped: Any = wraps(function)(bound)
+    wrapped.__annotations__ = {}
+    wrapped.__signature__ = inspect.Signature(list(inspect.signature(function).parameters.values())[1:])
+    return wrapped
 
 
 def create_pipeline(model: str) -> Pipeline:
@@ -18,9 +40,8 @@ def create_pipeline(model: str) -> Pipeline:
         return names if names in ("raw", "parameters") else f"{model}.{names}"
 
     def step(function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
-        bound = update_wrapper(partial(function, model), function)
-        name = function.__name__
-        return node(bound, of_model(inputs), of_model(outputs), name=name, namespace=model, tags=stage)
+        bound = bind(function, model)
+        return node(bound, of_model(inputs), of_model(outputs), name=function.__name__, namespace=model, tags=stage)
 
     images = ["derived", "images"]  # domains a and b
     return Pipeline([

@@ -38,19 +38,24 @@ class Machine:
 
     fabric: Fabric
     accelerator: str
+    precision: str
     compile: bool
 
     @property
     def device(self) -> torch.device:
         return self.fabric.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and images; in mixed precision autocast takes it from there."""
+        return torch.float64 if self.precision == "64-true" else torch.float32
+
     def place(self, model: nn.Module) -> nn.Module:
         """The model on the device, in double precision where asked for, convolutions channels-last, compiled if asked.
 
         In place: parameters keep their identity and their names.
         """
-        double = self.fabric._precision.precision == "64-true"
-        model.to(self.device, torch.float64 if double else None)
+        model.to(self.device, self.dtype)
         model.to(memory_format=torch.channels_last)
         if self.compile:
             for network in model.children():
@@ -103,4 +108,4 @@ def open_machine(settings: TrainingSettings, devices: int = 1) -> Machine:
         precision=precision,  # type: ignore[arg-type]
     )
     fabric.launch()
-    return Machine(fabric, accelerator, settings.compile)
+    return Machine(fabric, accelerator, precision, settings.compile)

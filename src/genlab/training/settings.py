@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
@@ -41,7 +41,7 @@ class TrainingSettings(BaseModel):
     compile: bool = False  # torch.compile for every network
 
     @classmethod
-    def of(cls, recipe: Recipe, parameters: Mapping[str, Any]) -> Self:
+    def of(cls, recipe: Recipe, parameters: Mapping[str, Any]) -> "TrainingSettings":
         """The paper's recipe with the parameters of a configuration over it."""
         return cls(**{**asdict(recipe), **parameters})
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from genlab.training.machine import Machine
 from genlab.training.settings import TrainingSettings
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Training batches by step number."""
 
@@ -137,7 +138,7 @@ class Training:
                     for group in optimizer.param_groups:
                         group["lr"] = rate
                 self.machine.seed(self.seed, step)
-                batch = self.batches[step]
+                batch = {name: images.to(self.machine.dtype) for name, images in self.batches[step].items()}
                 if augment is not None:
                     batch = augment(batch)
                 values.append(train_step(self.model, self.optimizers, batch, step, self.machine))
@@ -178,6 +179,7 @@ class Training:
         self.step, self.seconds, self.history = state["step"], state["seconds"], list(state["history"])
 
 
+@runtime_checkable
 class Augment(Protocol):
     """Changes a training batch at random, from torch's global generator."""
 

@@ -1,0 +1,99 @@
+"""What all tests share: shapes checked at run time, small real data, and a Kedro project whose data are elsewhere."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ["DO_NOT_TRACK"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+# jaxtyping's shapes are promises that nobody keeps unless they are checked: here they are.
+SHAPED = ["data", "evaluation", "models", "nn", "sampling", "training"]
+install_import_hook([f"genlab.{package}" for package in SHAPED], "beartype.beartype")
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from genlab.data.pairs import PairedImages, derive_edges, pair_by_id
+from genlab.data.settings import DataSettings, EdgeSettings
+from genlab.data.sources import read_fashion_mnist
+
+PROJECT = Path(__file__).parents[1]
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shoes() -> PairedImages:
+    """All edges -> shoe pairs of the embedded sample."""
+    settings = DataSettings(classes=("sandal", "sneaker", "ankle_boot"))
+    images = read_fashion_mnist(PROJECT / "data/01_raw", settings)
+    edges = derive_edges(images, EdgeSettings())
+    return PairedImages(pair_by_id(edges.table, images.table), edges, images)
+
+
+@pytest.fixture(scope="session")
+def few_shoes(shoes: PairedImages) -> PairedImages:
+    """Thirty-two training pairs."""
+    return PairedImages(shoes.split("train").table.head(32), shoes.a, shoes.b)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables made: making them takes seconds, copying them none."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def mlflow_uri(empty_mlflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty MLflow of the test's own, to which MLFLOW_TRACKING_URI points."""
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(tmp_path)  # a server of one's own keeps its artifacts under the working folder
+    return uri
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    """A data folder of the test's own, with a copy of the raw files that it may damage."""
+    root = tmp_path / "data"
+    shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
+    return root
+
+
+@pytest.fixture
+def kedro(data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """`kedro(*options, key=value)`: `kedro run --pipeline=pix2pix --env=test` in this process, over the test's data."""
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(PROJECT)
+    monkeypatch.chdir(PROJECT)
+    from genlab.cli import cli
+
+    def run(*options: str, **parameters: object) -> Result:
+        given = ",".join(f"{key}={value}" for key, value in {"data_root": data_root, **parameters}.items())
+        chosen = [option for option in options if option.startswith(("--pipeline", "--env"))]
+        standard = [o for o in ("--pipelines=pix2pix", "--env=test") if not any(c[:6] == o[:6] for c in chosen)]
+        arguments = ["run", *standard, *options, f"--params={given}"]
+        monkeypatch.setattr(sys, "argv", ["kedro", *arguments])
+        return CliRunner().invoke(cli, arguments)
+
+    yield run
+    from genlab.io.tracking import set_tracker
+
+    set_tracker(None)

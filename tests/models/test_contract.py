@@ -1,0 +1,192 @@
+"""What every model keeps, through the real trainer. A new line in MODELS is tested here without another."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from kedro.config import OmegaConfigLoader
+
+from genlab.data.batches import PairBatches
+from genlab.data.pairs import PairedImages
+from genlab.models import MODELS, model_class
+from genlab.models.base import ImageSpec, Model, Translates
+from genlab.pipelines.parameters import check_model_fits, resolve
+from genlab.sampling.translate import translate_images
+from genlab.training.checkpoint import Checkpoint, build_model
+from genlab.training.fit import Job, build_training
+from genlab.training.machine import open_machine
+from genlab.training.settings import TrainingSettings
+from genlab.training.trainer import Training, train_step
+
+CONF = Path(__file__).parents[2] / "conf"
+SMALL: dict[str, dict[str, Any]] = {"pix2pix": {"generator_width": 4, "discriminator_width": 4}}
+SPEC = ImageSpec(32, {"a": 1, "b": 1})
+
+
+@pytest.fixture(params=list(MODELS))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def small_settings(name: str, **changes: Any) -> TrainingSettings:
+    given = {"steps": 6, "batch_size": 4, "report_every": 2, "accelerator": "cpu", **changes}
+    return TrainingSettings.of(model_class(name).recipe, given)
+
+
+@pytest.fixture
+def training(name: str, few_shoes: PairedImages, tmp_path: Path) -> Training:
+    return start(name, few_shoes, tmp_path)
+
+
+def start(name: str, pairs: PairedImages, folder: Path, **changes: Any) -> Training:
+    settings = small_settings(name, **changes)
+    job = Job(model=name, arguments=SMALL[name], pairs=pairs, settings=settings, seed=3, snapshots=folder)
+    return build_training(job, open_machine(settings))
+
+
+def test_together_the_players_own_every_parameter(training: Training) -> None:
+    owned = {id(parameter) for parameters in training.model.players().values() for parameter in parameters}
+    assert owned == {id(parameter) for parameter in training.model.parameters()}
+
+
+class Recording(Model):
+    """Passes turns on and remembers every player's weights around each of them."""
+
+    def __init__(self, inner: Model) -> None:
+        super().__init__()
+        self.inner = inner
+        self.moves: list[tuple[str, dict[str, list[torch.Tensor]]]] = []
+
+    def players(self) -> dict[str, list[torch.nn.Parameter]]:
+        return self.inner.players()
+
+    def weights(self) -> dict[str, list[torch.Tensor]]:
+        return {player: [p.detach().clone() for p in ps] for player, ps in self.players().items()}
+
+    def turns(self, batch: Mapping[str, torch.Tensor], step: int) -> Any:
+        self.moves.append(("start", self.weights()))
+        for turn in self.inner.turns(batch, step):
+            yield turn
+            self.moves.append((turn.player, self.weights()))
+
+
+def test_a_turn_moves_its_player_and_nobody_else(training: Training) -> None:
+    recording = Recording(training.model)
+    train_step(recording, training.optimizers, training.batches[0], 0, training.machine)
+    assert [player for player, _ in recording.moves[1:]], "no turn was taken"
+    owners = training.model.players()
+    for (_, before), (player, after) in zip(recording.moves, recording.moves[1:], strict=False):
+        mine = {id(parameter) for parameter in owners[player]}
+        assert any(not torch.equal(x, y) for x, y in zip(before[player], after[player], strict=True)), player
+        for other, parameters in owners.items():
+            for parameter, x, y in zip(parameters, before[other], after[other], strict=True):
+                assert id(parameter) in mine or torch.equal(x, y), f"{player}'s turn moved {other}"
+
+
+def test_every_player_learns_through_all_its_parameters(training: Training) -> None:
+    """No parameter is left without a gradient: such a one would never train, and nobody would notice."""
+    train_step(training.model, training.optimizers, training.batches[0], 0, training.machine)
+    for player, parameters in training.model.players().items():
+        assert all(p.grad is not None for p in parameters), player
+        assert any(p.grad.abs().max() > 0 for p in parameters if p.grad is not None), player
+
+
+def test_k_steps_and_the_rest_are_n_steps_bit_for_bit(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
+    whole = start(name, few_shoes, tmp_path)
+    for _ in whole.run():
+        pass
+    first = start(name, few_shoes, tmp_path)
+    state = None
+    for progress in first.run():
+        if progress.step == 4:
+            torch.save(first.state_dict(), tmp_path / "state.pt")
+            break
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    second = start(name, few_shoes, tmp_path)
+    second.load_state_dict(state)
+    steps = [progress.step for progress in second.run()]
+    assert steps == [6]
+    for (key, x), y in zip(whole.model.state_dict().items(), second.model.state_dict().values(), strict=True):
+        assert torch.equal(x, y), key
+    weights = [{k: v for k, v in row.items() if k != "images_per_second"} for row in whole.history]
+    assert weights == [{k: v for k, v in row.items() if k != "images_per_second"} for row in second.history]
+
+
+def test_another_seed_trains_another_model(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
+    """The test above would pass if nothing were random; this one would not."""
+    one = start(name, few_shoes, tmp_path)
+    other = start(name, few_shoes, tmp_path)
+    other.seed = 4  # same first weights, other batches' noise
+    for training in (one, other):
+        for _ in training.run():
+            pass
+    changed = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    assert any(not torch.equal(x, y) for x, y in changed)
+
+
+def test_a_checkpoint_comes_back_as_it_was(name: str, training: Training, tmp_path: Path) -> None:
+    made = Checkpoint(name, SMALL[name], SPEC, training.model.state_dict(), 6, 24, 1.5, 3, "f00d")
+    made.write(tmp_path / "model.pt")
+    read = Checkpoint.read(tmp_path / "model.pt")
+    assert (read.model, dict(read.arguments), read.spec, read.step, read.seed) == (name, SMALL[name], SPEC, 6, 3)
+    for key, value in read.build().state_dict().items():
+        assert torch.equal(value, training.model.state_dict()[key])
+
+
+def test_drawing_repeats_with_its_seed_and_differs_with_another(training: Training, few_shoes: PairedImages) -> None:
+    if not isinstance(training.model, Translates):
+        pytest.skip("this model does not translate")
+    for _ in training.run():
+        pass
+    target = training.model.targets[0]
+    x = few_shoes.side("a" if target == "b" else "b")
+    one, again, other = (translate_images(training.model, x, target, batch_size=8, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert training.model.training, "drawing must leave the model in training mode"
+
+
+def test_batches_in_double_precision_train_too(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
+    training = start(name, few_shoes, tmp_path, precision="64-true", steps=2)
+    assert [progress.step for progress in training.run()] == [2]
+    assert all(p.dtype == torch.float64 for p in training.model.parameters())
+
+
+def environments() -> list[str]:
+    return ["base", *sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in ("base", "local"))]
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_every_environment_builds_every_model(name: str, environment: str) -> None:
+    loader = OmegaConfigLoader(
+        str(CONF), base_env="base", default_run_env="base", env=environment, merge_strategy={"parameters": "soft"}
+    )
+    settings = resolve(name, loader["parameters"])
+    check_model_fits(name, settings)
+
+
+def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:
+    given = yaml.safe_load((CONF / f"base/parameters/{name}.yml").read_text())[name]
+    recipe = vars(model_class(name).recipe)
+    for key, value in given.get("training", {}).items():
+        assert recipe.get(key) != value, f"{name}.training.{key} repeats the paper's value"
+
+
+def test_build_model_names_an_unknown_model() -> None:
+    with pytest.raises(ValueError, match=r"there is no model 'pix3pix'; there are: .*pix2pix"):
+        build_model("pix3pix", SPEC, {})
+
+
+def test_batches_serve_the_same_pairs_to_both_sides(few_shoes: PairedImages) -> None:
+    batches = PairBatches(few_shoes, 8, seed=0, device=torch.device("cpu"))
+    rows = batches.rows(3)
+    chosen = few_shoes.table.iloc[rows]
+    for side, batch in batches[3].items():
+        store = getattr(few_shoes, side)
+        assert store.table["id"].iloc[chosen[side]].tolist() == chosen["id"].tolist()
+        expected = store.images[chosen[side]].transpose(0, 3, 1, 2) / 127.5 - 1
+        np.testing.assert_allclose(batch.numpy(), expected, atol=1e-6)

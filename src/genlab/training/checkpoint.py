@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -21,7 +21,16 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     Raises:
         GenlabError: the disk refuses; what was there is untouched.
     """
-    write_file(path, lambda file: torch.save(dict(state), file))
+
+    def save(file: IO[bytes]) -> None:
+        try:
+            torch.save(dict(state), file)
+        except RuntimeError as error:  # torch's zip writer covers up what the disk said
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
+
+    write_file(path, save)
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -39,8 +48,10 @@ def read_state(path: Path) -> dict[str, Any]:
             f"{path} is not a checkpoint of tensors and plain values: it was not loaded, since it could run code. "
             "Delete it unless you know where it is from"
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise GenlabError(f"{path} is damaged and cannot be loaded ({error}); delete it and train again") from error
+    except Exception as error:  # torch's reader meets damaged bytes with errors of any kind
+        raise GenlabError(
+            f"{path} is damaged and cannot be loaded ({type(error).__name__}: {error}); delete it and train again"
+        ) from error
 
 
 def build_model(name: str, spec: ImageSpec, arguments: Mapping[str, Any]) -> Model:

@@ -1,0 +1,151 @@
+"""Files that hold models and snapshots: whole or not there, and never code."""
+
+import os
+import pickle
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from genlab.errors import GenlabError
+from genlab.models.base import ImageSpec
+from genlab.training.checkpoint import Checkpoint, build_model, read_state, write_state
+from genlab.training.snapshots import Snapshots, fingerprint
+
+SPEC = ImageSpec(32, {"a": 1, "b": 1})
+ARGUMENTS = {"generator_width": 2, "discriminator_width": 2}
+
+
+class Bomb:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    weights = build_model("pix2pix", SPEC, ARGUMENTS).state_dict()
+    return Checkpoint("pix2pix", ARGUMENTS, SPEC, weights, 10, 40, 2.0, 0, "f00d")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("needs the right to mount a tmpfs (root)")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_hostile_file_cannot_run_code(tmp_path: Path) -> None:
+    bomb, touched = tmp_path / "model.pt", tmp_path / "touched"
+    for write in (
+        lambda: torch.save({"weights": Bomb(touched)}, bomb),
+        lambda: bomb.write_bytes(pickle.dumps(Bomb(touched))),
+    ):
+        write()
+        with pytest.raises(GenlabError, match=r"model.pt is not a checkpoint of tensors.*it could run code"):
+            Checkpoint.read(bomb)
+    assert not touched.exists()
+    pickle.loads(bomb.read_bytes())
+    assert touched.exists(), "the bomb works where it is let in"
+
+
+def test_damaged_and_missing_files_are_named(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    path = tmp_path / "model.pt"
+    with pytest.raises(GenlabError, match=r"there is no checkpoint .*model.pt; train first"):
+        Checkpoint.read(path)
+    checkpoint.write(path)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], b""):
+        path.write_bytes(content)
+        with pytest.raises(GenlabError, match=r"model.pt is (damaged|not a checkpoint)"):
+            Checkpoint.read(path)
+    write_state(path, {"something": 1})
+    with pytest.raises(GenlabError, match="holds no Genlab checkpoint"):
+        Checkpoint.read(path)
+
+
+def test_images_of_another_shape_are_refused_with_both_shapes(checkpoint: Checkpoint) -> None:
+    checkpoint.require(SPEC)
+    with pytest.raises(
+        GenlabError, match=r"trained on 32x32 images.*but the data are 64x64 .* 3 channel\(s\) in b; set"
+    ):
+        checkpoint.require(ImageSpec(64, {"a": 1, "b": 3}))
+
+
+def test_weights_of_another_network_are_refused(checkpoint: Checkpoint) -> None:
+    other = Checkpoint(**{**vars(checkpoint), "arguments": {**ARGUMENTS, "generator_width": 4}})
+    with pytest.raises(
+        GenlabError, match=r"weights of this pix2pix checkpoint do not fit.*size mismatch for generator"
+    ):
+        other.build()
+
+
+def test_costs_count_the_parameters(checkpoint: Checkpoint) -> None:
+    costs = checkpoint.costs()
+    assert costs["parameters"] == sum(p.numel() for p in checkpoint.build().parameters())
+    assert costs["images_per_second"] == 20.0
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_rubbish(small_disk: Path) -> None:
+    write_state(small_disk / "model.pt", {"x": torch.zeros(1000)})
+    with pytest.raises(GenlabError, match=r"cannot write .*model.pt: No space left on device.*Free some space"):
+        write_state(small_disk / "model.pt", {"x": torch.zeros(10_000_000)})
+    assert os.listdir(small_disk) == ["model.pt"]
+    assert len(read_state(small_disk / "model.pt")["x"]) == 1000
+
+
+def test_a_full_disk_leaves_the_last_snapshots(small_disk: Path) -> None:
+    snapshots = Snapshots(small_disk)
+    for step in (1, 2):
+        snapshots.save("run", step, {"step": step})
+    with pytest.raises(GenlabError, match="No space left"):
+        snapshots.save("run", 3, {"step": 3, "x": torch.zeros(10_000_000)})
+    assert snapshots.latest("run") == {"step": 2}
+
+
+def test_the_newest_two_snapshots_stay_and_a_damaged_one_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshots = Snapshots(tmp_path)
+    assert snapshots.latest("run") is None
+    for step in (5, 10, 15):
+        snapshots.save("run", step, {"step": step})
+    files = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert files == ["step_00000010.pt", "step_00000015.pt"]
+    assert snapshots.latest("run") == {"step": 15}
+    (tmp_path / "run" / files[1]).write_bytes(b"half a snap")
+    assert snapshots.latest("run") == {"step": 10}
+    assert "step_00000015.pt" in caplog.text
+    assert snapshots.others("run") == []
+    assert snapshots.others("another") == ["run"]
+    snapshots.clear("run")
+    assert snapshots.latest("run") is None
+
+
+def test_a_fingerprint_changes_with_data_and_parameters_and_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import genlab
+
+    one = fingerprint("data", {"lr": 1.0, "steps": 5})
+    assert one == fingerprint("data", {"steps": 5, "lr": 1.0})
+    assert len({one, fingerprint("other", {"lr": 1.0, "steps": 5}), fingerprint("data", {"lr": 2.0, "steps": 5})}) == 3
+    shutil.copytree(Path(genlab.__file__).parent, tmp_path / "genlab")
+    with (tmp_path / "genlab/models/pix2pix.py").open("a") as file:
+        file.write("# changed\n")
+    monkeypatch.setattr(genlab, "__file__", str(tmp_path / "genlab/__init__.py"))
+    assert fingerprint("data", {"lr": 1.0, "steps": 5}) != one

@@ -1,0 +1,145 @@
+"""From a job to weights: resuming, and several ranks."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from genlab.data.pairs import PairedImages
+from genlab.errors import GenlabError
+from genlab.models.base import Model
+from genlab.models.pix2pix import Pix2Pix
+from genlab.training.fit import Job, Sight, build_training, fit
+from genlab.training.machine import open_machine
+from genlab.training.settings import TrainingSettings
+from genlab.training.snapshots import Snapshots
+
+ARGUMENTS = {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16}
+
+
+def make_job(pairs: PairedImages, folder: Path, arguments: dict[str, Any] | None = None, **changes: Any) -> Job:
+    given = {"steps": 8, "batch_size": 4, "report_every": 2, "snapshot_every": 2, "picture_every": 4, **changes}
+    settings = TrainingSettings.of(Pix2Pix.recipe, {"accelerator": "cpu", **given})
+    return Job("pix2pix", {**ARGUMENTS, **(arguments or {})}, pairs, settings, 1, folder)
+
+
+class Stop(Exception):
+    """The power fails."""
+
+
+def stop_at(step: int) -> Any:
+    def watch(sight: Sight) -> None:
+        if sight.progress.step == step:
+            raise Stop
+
+    return watch
+
+
+def same(x: dict[str, torch.Tensor], y: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(x[key], y[key]) for key in x)
+
+
+def test_an_unfinished_run_resumes_by_itself_to_the_same_bits(few_shoes: PairedImages, tmp_path: Path) -> None:
+    whole = fit(make_job(few_shoes, tmp_path / "whole"), lambda sight: None)
+    job = make_job(few_shoes, tmp_path / "broken")
+    with pytest.raises(Stop):
+        fit(job, stop_at(6))
+    seen: list[int] = []
+    resumed = fit(job, lambda sight: seen.append(sight.progress.step))
+    assert resumed.resumed_from == 6
+    assert seen == [8]
+    assert same(dict(whole.checkpoint.weights), dict(resumed.checkpoint.weights))
+    assert [row["step"] for row in resumed.history] == [2, 4, 6, 8]
+    assert resumed.checkpoint.train_seconds == pytest.approx(
+        sum(4 * 2 / r["images_per_second"] for r in resumed.history)
+    )
+
+
+def test_resume_false_starts_afresh(few_shoes: PairedImages, tmp_path: Path) -> None:
+    job = make_job(few_shoes, tmp_path)
+    with pytest.raises(Stop):
+        fit(job, stop_at(6))
+    afresh = make_job(few_shoes, tmp_path, resume=False)
+    assert afresh.fingerprint() == job.fingerprint()
+    seen: list[int] = []
+    assert fit(afresh, lambda sight: seen.append(sight.progress.step)).resumed_from == 0
+    assert seen == [2, 4, 6, 8]
+
+
+def test_other_parameters_do_not_resume_and_do_not_destroy(
+    few_shoes: PairedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    job = make_job(few_shoes, tmp_path)
+    with pytest.raises(Stop):
+        fit(job, stop_at(6))
+    other = fit(make_job(few_shoes, tmp_path, learning_rate=1e-3), lambda sight: None)
+    assert other.resumed_from == 0
+    assert f"unfinished runs with other data, parameters or code are kept: {job.fingerprint()}" in caplog.text
+    state = Snapshots(tmp_path).latest(job.fingerprint())
+    assert state is not None
+    assert state["step"] == 6
+
+
+def test_pictures_are_drawn_as_training_goes_and_change_nothing(few_shoes: PairedImages, tmp_path: Path) -> None:
+    def draw(model: Model) -> np.ndarray:
+        torch.rand(5)  # a drawing that uses up randomness
+        return np.zeros((2, 2, 3), np.uint8)
+
+    pictures: list[int] = []
+    job = make_job(few_shoes, tmp_path / "drawn")
+    drawn = fit(replace(job, draw=draw), lambda s: pictures.append(s.progress.step) if s.picture is not None else None)
+    assert pictures == [4, 8]
+    plain = fit(make_job(few_shoes, tmp_path / "plain"), lambda sight: None)
+    assert same(dict(plain.checkpoint.weights), dict(drawn.checkpoint.weights))
+
+
+def test_the_checkpoint_knows_where_it_is_from(few_shoes: PairedImages, tmp_path: Path) -> None:
+    job = make_job(few_shoes, tmp_path)
+    checkpoint = fit(job, lambda sight: None).checkpoint
+    assert (checkpoint.step, checkpoint.images_seen, checkpoint.seed) == (8, 32, 1)
+    assert checkpoint.fingerprint == job.fingerprint()
+    assert checkpoint.spec.channels == {"a": 1, "b": 1}
+
+
+def test_divergence_keeps_the_last_good_snapshot(few_shoes: PairedImages, tmp_path: Path) -> None:
+    good = make_job(few_shoes, tmp_path, steps=60, report_every=1, snapshot_every=1, learning_rate=1e12)
+    with pytest.raises(GenlabError, match=r"training diverged: .*player"):
+        fit(good, lambda sight: None)
+    state = Snapshots(tmp_path).latest(good.fingerprint())
+    assert state is None or all(torch.isfinite(value).all() for value in state["model"].values())
+
+
+def test_two_ranks_move_by_the_mean_of_their_gradients(few_shoes: PairedImages, tmp_path: Path) -> None:
+    """One step on two processes equals one step on the mean of two half batches' gradients, computed here."""
+    arguments = {"dropout": 0.0, "objective": "l1"}
+    changes = {
+        "precision": "64-true", "steps": 1, "optimizer": "sgd", "learning_rate": 0.1, "decay_from": 1.0, "jitter": 1.0,
+        "mirror": False,
+    }  # fmt: skip
+    seen: list[int] = []
+    job = make_job(few_shoes, tmp_path, arguments, devices=2, **changes)
+    ranks = fit(job, lambda sight: seen.append(sight.progress.step)).checkpoint
+    assert seen == [1]
+
+    alone = build_training(
+        replace(job, settings=job.settings.model_copy(update={"devices": 1})), open_machine(job.settings)
+    )
+    before = {name: p.detach().clone() for name, p in alone.model.named_parameters()}
+    whole = {side: images.double() for side, images in alone.batches[0].items()}
+    for half in (slice(0, 2), slice(2, 4)):
+        (turn,) = alone.model.turns({side: images[half] for side, images in whole.items()}, 0)
+        (turn.terms["g_l1"] / 2).backward()
+    for name, parameter in alone.model.named_parameters():
+        assert parameter.grad is not None
+        torch.testing.assert_close(ranks.weights[name], before[name] - 0.1 * parameter.grad, rtol=1e-9, atol=1e-12)
+        assert not torch.equal(ranks.weights[name], before[name])
+
+
+def test_what_fails_on_a_rank_is_said_in_the_parent(few_shoes: PairedImages, tmp_path: Path) -> None:
+    job = make_job(few_shoes, tmp_path, devices=2, batch_size=3)
+    with pytest.raises(GenlabError, match=r"training.batch_size=3 cannot be shared by 2 devices"):
+        fit(job, lambda sight: None)

@@ -10,6 +10,7 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from genlab.errors import GenlabError
@@ -40,11 +41,12 @@ class GenlabHooks:
         conf = Path(context.config_loader.conf_source)
         if context.env and not (conf / context.env).is_dir():
             known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in ("base", "local"))
+            message = f"there is no environment {context.env!r} in {conf}; there are: {', '.join(known)}"
             command = click.get_current_context(silent=True)
             if command is None or command.info_name == "run":
-                tracker = self.tracker = Tracker(Path(context.project_path), TrackingSettings())
-                self._fail_before_start("kedro", {"kedro.env": context.env, "kedro.save_version": "none"}, tracker)
-            raise GenlabError(f"there is no environment {context.env!r} in {conf}; there are: {', '.join(known)}")
+                tags = {"kedro.env": context.env, "kedro.save_version": generate_timestamp(), "error": message}
+                self._fail_before_start("kedro", tags, Tracker(Path(context.project_path), TrackingSettings()))
+            raise GenlabError(message)
 
     @hook_impl
     def before_pipeline_run(self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -1,0 +1,102 @@
+"""Kedro datasets: what is saved comes back, whole or not at all."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError, Version
+from PIL import Image
+
+from genlab.data.pairs import PairedImages
+from genlab.errors import GenlabError
+from genlab.files import write_folder
+from genlab.io.checkpoint import CheckpointDataset
+from genlab.io.folder import FolderDataset
+from genlab.io.image_store import ImageStoreDataset
+from genlab.io.local import local_path
+from genlab.io.pictures import PicturesDataset
+
+
+def test_an_image_store_comes_back_memory_mapped(few_shoes: PairedImages, tmp_path: Path) -> None:
+    dataset = ImageStoreDataset(filepath=str(tmp_path / "store"))
+    assert not dataset.exists()
+    dataset.save(few_shoes.b)
+    loaded = dataset.load()
+    assert isinstance(loaded.images, np.memmap)
+    assert np.array_equal(loaded.images, few_shoes.b.images)
+    pd.testing.assert_frame_equal(loaded.table, few_shoes.b.table, check_dtype=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"], "nothing temporary stays"
+
+
+def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        DatasetError, match=r"image store .*store is missing or damaged.*run the pipeline again from its"
+    ):
+        ImageStoreDataset(filepath=str(tmp_path / "store")).load()
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with write_folder(target) as folder:
+        (folder / "old").touch()
+    with pytest.raises(RuntimeError), write_folder(target) as folder:
+        (folder / "new").touch()
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["old"]
+    with write_folder(target) as folder:
+        (folder / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint8, 4), (np.uint16, 1)])
+def test_pictures_keep_depth_and_channels(tmp_path: Path, rng: np.random.Generator, dtype: type, channels: int) -> None:
+    pictures = {n: rng.integers(0, np.iinfo(dtype).max, (5, 7, channels), dtype=dtype) for n in ("b", "a")}
+    dataset = PicturesDataset(filepath=str(tmp_path / "pictures"), version=Version(None, "v1"))
+    dataset.save(pictures)
+    loaded = dataset.load()
+    assert list(loaded) == ["a", "b"]
+    for name, pixels in pictures.items():
+        assert loaded[name].dtype == dtype
+        assert np.array_equal(loaded[name], pixels)
+
+
+def test_versions_stand_side_by_side(tmp_path: Path) -> None:
+    for version, value in (("v1", 1), ("v2", 2)):
+        dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, version))
+        dataset.save({"x": np.full((2, 2, 1), value, np.uint8)})
+    newest = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, None))
+    oldest = PicturesDataset(filepath=str(tmp_path / "p"), version=Version("v1", None))
+    assert newest.load()["x"].max() == 2
+    assert oldest.load()["x"].max() == 1
+
+
+def test_the_preview_is_a_picture_of_the_pictures(tmp_path: Path) -> None:
+    dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
+    dataset.save({f"{n}": np.full((10, 20, 1), 40 * n, np.uint8) for n in range(5)})
+    preview = Image.open(io.BytesIO(base64.b64decode(dataset.preview(pictures=3))))
+    assert {pixel for _, pixel in preview.getcolors() or ()} == {(0,) * 3, (40,) * 3, (80,) * 3, (255,) * 3}
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
+    dataset.save({"x": np.zeros((2, 2, 1), np.uint8)})
+    (tmp_path / "p/v1/p/x.png").write_bytes(b"nothing")
+    with pytest.raises(DatasetError, match=r"x.png is damaged"):
+        dataset.load()
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
+    dataset = CheckpointDataset(filepath=str(tmp_path / "model.pt"), version=Version("v1", None))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="there is no checkpoint .*v1/model.pt"):
+        dataset.load()
+
+
+def test_a_bucket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GenlabError, match="s3://bucket/x is not on this machine"):
+        local_path("s3://bucket/x")
+    assert FolderDataset(filepath=str(tmp_path)).load() == tmp_path

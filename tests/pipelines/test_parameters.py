@@ -1,0 +1,65 @@
+"""What is wrong in the configuration is said before any work starts."""
+
+from typing import Any
+
+import pytest
+
+from genlab.errors import GenlabError
+from genlab.pipelines.parameters import check_model_fits, merge, resolve
+
+
+def given(**sections: Any) -> dict[str, Any]:
+    return {"seed": 0, "pix2pix": {}, **sections}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (given(trainng={}), r"unknown parameter trainng; did you mean 'training'\? Known here: seed"),
+        (given(training={"step": 3}), r"unknown parameter training\.step; did you mean 'steps'\?"),
+        (given(pix2pix={"modle": {}}), r"unknown parameter pix2pix\.modle; did you mean 'model'\?"),
+        (given(pix2pix={"model": {"lambda": 3}}), r"unknown parameter pix2pix\.model\.lambda; .*l1_weight"),
+        (given(pix2pix={"model": {"image_size": 64}}), r"unknown parameter pix2pix\.model\.image_size"),
+        (given(data={"edges": {"sgima": 1}}), r"unknown parameter data\.edges\.sgima; did you mean 'sigma'\?"),
+        (
+            given(pix2pix={"model": {"receptive_field": 71}}),
+            r"receptive_field is 71: it should be 1, 16, 34, 70, 142 or",
+        ),
+        (given(pix2pix={"model": {"objective": "wgan"}}), r"objective is 'wgan': it should be 'l1', 'gan', 'cgan'"),
+        (given(pix2pix={"model": {"l1_weight": -1}}), r"l1_weight is -1: it should be greater than 0"),
+        (given(pix2pix={"training": {"batch_size": 0}}), r"parameter pix2pix\.training\.batch_size is 0"),
+        (
+            given(training={"batch_size": "many"}),
+            r"parameter training\.batch_size is 'many': it should be a valid integer",
+        ),
+        (given(training={"precision": "16"}), r"training\.precision is '16': it should be 'auto', '32-true'"),
+        (given(training={"learning_rate": 0}), r"training\.learning_rate is 0: it should be greater than 0"),
+        (given(training=3), r"parameter training is 3: it should be a section"),
+        (given(seed="x"), r"parameter seed is 'x': it should be a whole number"),
+        (given(data={"source": "imagenet"}), r"data\.source is 'imagenet'"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(GenlabError, match=message):
+        resolve("pix2pix", parameters)
+
+
+def test_what_is_said_for_all_wins_over_what_a_model_says_over_the_paper() -> None:
+    own = {"training": {"steps": 10, "learning_rate": 1.0}}
+    settings = resolve("pix2pix", given(pix2pix=own, training={"steps": 20}))
+    assert settings.training.steps == 20
+    assert settings.training.learning_rate == 1.0
+    assert settings.training.betas == (0.5, 0.999)
+    assert settings.training.epochs == 200
+    assert settings.training.jitter == pytest.approx(286 / 256)
+
+
+def test_nested_sections_merge() -> None:
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}}) == {"a": {"b": 1, "c": 4}, "d": 3}
+
+
+def test_an_image_size_that_no_network_takes_is_refused_before_data_are_read() -> None:
+    for size, message in ((33, "33 pixels down to a bottleneck"), (8, "has no patch in 8x8 images; use one of 1, 16")):
+        settings = resolve("pix2pix", given(data={"image_size": size}))
+        with pytest.raises(GenlabError, match=message):
+            check_model_fits("pix2pix", settings)

@@ -1,0 +1,79 @@
+"""Translating and showing."""
+
+import numpy as np
+import pytest
+import torch
+
+from genlab.data.batches import to_model_range, to_pixels
+from genlab.data.pairs import PairedImages
+from genlab.models.pix2pix import Pix2Pix
+from genlab.sampling.grids import GAP, HEADING, draw_grid
+from genlab.sampling.settings import SamplingSettings
+from genlab.sampling.translate import spread, translate_images, translate_pairs
+
+
+@pytest.fixture
+def model() -> Pix2Pix:
+    torch.manual_seed(0)
+    return Pix2Pix(image_size=32, channels_a=1, channels_b=1, generator_width=2, objective="l1", statistics="running")
+
+
+def test_pixels_survive_the_way_into_a_model_and_out() -> None:
+    for dtype in (np.uint8, np.uint16):
+        every = np.arange(0, np.iinfo(dtype).max + 1, dtype=dtype).reshape(1, 16, -1, 1)
+        x = to_model_range(torch.from_numpy(every))
+        assert (x.min().item(), x.max().item()) == (-1.0, 1.0)
+        assert np.array_equal(to_pixels(x, dtype), every)
+
+
+def test_values_outside_the_range_are_clipped_and_not_wrapped() -> None:
+    assert to_pixels(torch.tensor([[[[-3.0, 3.0]]]])).ravel().tolist() == [0, 255]
+
+
+def test_drawings_do_not_depend_on_the_batch_size_with_running_statistics(
+    model: Pix2Pix, few_shoes: PairedImages
+) -> None:
+    model.noise_at_test = False
+    x = few_shoes.side("a")
+    one = translate_images(model, x, "b", batch_size=32, seed=0)
+    assert np.abs(one.astype(int) - translate_images(model, x, "b", batch_size=5, seed=0)).max() <= 1
+
+
+def test_drawings_keep_the_depth_of_their_input(model: Pix2Pix, few_shoes: PairedImages) -> None:
+    deep = few_shoes.side("a").astype(np.uint16) * 257
+    drawn = translate_images(model, deep, "b", batch_size=8, seed=0)
+    assert drawn.dtype == np.uint16
+    assert len(np.unique(drawn)) > 256
+
+
+def test_every_pair_is_drawn_under_its_own_id(model: Pix2Pix, few_shoes: PairedImages) -> None:
+    drawings = translate_pairs(model, few_shoes, SamplingSettings(batch_size=7))
+    assert list(drawings) == few_shoes.table["id"].tolist()
+    reversed_pairs = PairedImages(few_shoes.table[::-1].reset_index(drop=True), few_shoes.a, few_shoes.b)
+    model.noise_at_test = False
+    again = translate_pairs(model, reversed_pairs, SamplingSettings(batch_size=7))
+    plain = translate_pairs(model, few_shoes, SamplingSettings(batch_size=7))
+    worst = max(np.abs(again[name].astype(int) - plain[name]).max() for name in plain)
+    assert worst <= 1
+
+
+def test_fixed_samples_show_every_class_and_stay_the_same(shoes: PairedImages) -> None:
+    test = shoes.split("test")
+    shown = spread(test, 12)
+    assert shown.table["label"].value_counts().to_dict() == {"ankle_boot": 4, "sandal": 4, "sneaker": 4}
+    assert shown.table.equals(spread(test, 12).table)
+    assert len(spread(test, 10_000)) == len(test)
+
+
+def test_a_grid_shows_every_image_where_it_belongs() -> None:
+    values = np.arange(10, 15, dtype=np.uint8)
+    left = np.broadcast_to(values[:, None, None, None], (5, 4, 4, 1))
+    right = np.broadcast_to(values[:, None, None, None] + 100, (5, 4, 4, 3)).astype(np.uint8)
+    grid = np.asarray(draw_grid({"x": left, "y": right}, scale=2, blocks=2))
+    assert grid.shape == (HEADING + 3 * (8 + GAP), 2 * (2 * (8 + GAP) + 2 * GAP), 3)
+    for number in range(5):
+        block, row = divmod(number, 3)
+        top, left_edge = HEADING + row * (8 + GAP), block * (2 * (8 + GAP) + 2 * GAP) + GAP
+        assert (grid[top : top + 8, left_edge : left_edge + 8] == 10 + number).all()
+        right_edge = left_edge + 8 + GAP
+        assert (grid[top : top + 8, right_edge : right_edge + 8] == 110 + number).all()

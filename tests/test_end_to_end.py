@@ -1,0 +1,249 @@
+"""`kedro run` for real, in this process: artifacts, MLflow, and everything a person can get wrong."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.io
+import pytest
+import torch
+from click.testing import Result
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+
+from genlab.io.pictures import PicturesDataset
+from genlab.io.tracking import run_of
+from genlab.pipelines import nodes
+from genlab.training.checkpoint import Checkpoint
+from tests.training.test_checkpoint import Bomb
+
+Kedro = Callable[..., Result]
+
+
+def runs(uri: str) -> list[Run]:
+    client = MlflowClient(uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, order_by=["attributes.start_time"]))
+
+
+def newest(folder: Path) -> Path:
+    """The newest version of a versioned entry."""
+    version = max(folder.iterdir())
+    return version / folder.name
+
+
+def fails(result: Result, uri: str, message: str) -> None:
+    """One clear line, a non-zero exit, a FAILED run in MLflow that knows why."""
+    assert result.exit_code == 1, result.output
+    error = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert len(error) == 1, result.output
+    assert message in error[0]
+    assert "Traceback" not in result.output
+    run = runs(uri)[-1]
+    assert run.info.status == "FAILED"
+    assert message in run.data.tags["error"]
+
+
+@pytest.fixture
+def finished(kedro: Kedro, data_root: Path) -> Result:
+    result = kedro()
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_run_leaves_everything_where_it_says(finished: Result, data_root: Path, mlflow_uri: str) -> None:
+    reporting = data_root / "08_reporting/pix2pix"
+    metrics = json.loads(newest(reporting / "metrics.json").read_text())
+    for key in ("l1", "psnr", "ssim"):
+        for suffix in ("", "_low", "_high", "_mean_image", "_random_image", "_input"):
+            assert np.isfinite(metrics[key + suffix])
+    assert metrics["l1_mean_image"] == pytest.approx(0.129, abs=0.002)
+    assert metrics["images_seen"] == 24
+    assert metrics["train_seconds"] > 0
+    assert metrics["test_images"] == 600
+
+    checkpoint = Checkpoint.read(newest(data_root / "06_models/pix2pix/checkpoint.pt"))
+    assert checkpoint.step == 6
+    translations = sorted(newest(data_root / "07_model_output/pix2pix/translations").iterdir())
+    assert len(translations) == 600
+    assert Image.open(translations[0]).size == (32, 32)
+    grid = Image.open(newest(reporting / "figures") / "translations.png")
+    assert min(grid.size) > 60
+    figure = plotly.io.from_json(newest(reporting / "curves.json").read_text())
+    assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1"}
+    pairs = pd.read_parquet(data_root / "05_model_input/pix2pix/pairs.parquet")
+    assert pairs.groupby("split").size().to_dict() == {"test": 600, "train": 3600}
+    assert pairs.groupby(["split", "label"]).size().unstack().nunique(axis=1).eq(1).all()
+    assert not list((data_root / "06_models/pix2pix/snapshots").iterdir()), "a finished run leaves no snapshots"
+    for name in ("checkpoint.pt", "metrics.json", "translations.png"):
+        assert name.split(".")[0] in finished.output
+    assert mlflow_uri in finished.output
+
+
+def test_mlflow_knows_the_run(finished: Result, data_root: Path, mlflow_uri: str) -> None:
+    (run,) = runs(mlflow_uri)
+    assert run.info.status == "FINISHED"
+    parameters = run.data.params
+    assert parameters["model.generator_width"] == "4"
+    assert parameters["training.steps"] == "6"
+    assert parameters["training.betas"] == "(0.5, 0.999)"
+    assert parameters["data.edges.sigma"] == "1.0"
+    assert parameters["seed"] == "0"
+    metrics = json.loads(newest(data_root / "08_reporting/pix2pix/metrics.json").read_text())
+    assert run.data.metrics["l1"] == pytest.approx(metrics["l1"])
+    tags = run.data.tags
+    assert len(tags["mlflow.source.git.commit"]) >= 7
+    assert tags["kedro.save_version"] == max((data_root / "08_reporting/pix2pix/metrics.json").iterdir()).name
+    assert tags["kedro.env"] == "test"
+    assert tags["mlflow.source.name"].startswith("kedro run --pipelines=pix2pix")
+    assert run.inputs.dataset_inputs[0].dataset.digest == tags["data_fingerprint"]
+    client = MlflowClient(mlflow_uri)
+    curve = client.get_metric_history(run.info.run_id, "generator/g_l1")
+    assert [point.step for point in curve] == [2, 4, 6]
+    images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
+    for step in (4, 6):
+        assert any(f"translations+step+{step}+" in path for path in images)
+    assert {item.path for item in client.list_artifacts(run.info.run_id)} >= {"figures", "curves", "metrics"}
+
+
+def test_load_versions_brings_an_old_model_back(kedro: Kedro, data_root: Path) -> None:
+    assert kedro(seed=1).exit_code == 0
+    folder = data_root / "07_model_output/pix2pix/translations"
+    old_version = max((data_root / "06_models/pix2pix/checkpoint.pt").iterdir()).name
+    old = sorted(newest(folder).iterdir())[0].read_bytes()
+    assert kedro("--to-nodes=pix2pix.translate", seed=2).exit_code == 0
+    assert sorted(newest(folder).iterdir())[0].read_bytes() != old
+    again = kedro(
+        "--from-nodes=pix2pix.translate", "--to-nodes=pix2pix.translate",
+        f"--load-versions=pix2pix.checkpoint:{old_version}",
+    )  # fmt: skip
+    assert again.exit_code == 0, again.output
+    assert sorted(newest(folder).iterdir())[0].read_bytes() == old
+
+
+def test_the_same_seed_gives_the_same_metrics(kedro: Kedro, data_root: Path) -> None:
+    folder = data_root / "08_reporting/pix2pix/metrics.json"
+    results = []
+    for seed in (5, 5, 6):
+        assert kedro(seed=seed).exit_code == 0
+        results.append({k: v for k, v in json.loads(newest(folder).read_text()).items() if "second" not in k})
+    assert results[0] == results[1]
+    assert results[0]["l1"] != results[2]["l1"]
+
+
+def test_pipeline_and_pipelines_both_work(kedro: Kedro) -> None:
+    result = kedro("--pipeline=pix2pix", "--to-nodes=pix2pix.ingest")
+    assert result.exit_code == 0, result.output
+
+
+def test_wrong_parameters_and_environments(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
+    fails(kedro(**{"training.stpes": 3}), mlflow_uri, "unknown parameter training.stpes; did you mean 'steps'?")
+    fails(kedro(**{"pix2pix.model.objective": "wgan"}), mlflow_uri, "objective is 'wgan': it should be 'l1', 'gan'")
+    fails(kedro(**{"data.image_size": 30}), mlflow_uri, "cannot halve images of 30 pixels")
+    fails(kedro("--env=tset"), mlflow_uri, "there is no environment 'tset'")
+    assert [path.name for path in data_root.iterdir()] == ["01_raw"], "no work was done"
+
+
+def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
+    path = data_root / "01_raw/fashion_mnist/train-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:100_000])
+    fails(kedro(), mlflow_uri, f"{path} is damaged")
+    path.unlink()
+    fails(kedro(), mlflow_uri, f"{path} is missing; restore it")
+
+
+def test_a_checkpoint_of_another_shape(finished: Result, kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
+    kept = {p: p.read_bytes() for p in data_root.glob("06_models/pix2pix/checkpoint.pt/*/*.pt")}
+    assert kedro("--to-nodes=pix2pix.pair", **{"data.image_size": 64}).exit_code == 0
+    result = kedro("--from-nodes=pix2pix.translate", **{"data.image_size": 64})
+    fails(result, mlflow_uri, "this pix2pix checkpoint was trained on 32x32 images")
+    assert {p: p.read_bytes() for p in data_root.glob("06_models/pix2pix/checkpoint.pt/*/*.pt")} == kept
+
+
+def test_a_hostile_checkpoint(finished: Result, kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
+    touched = data_root / "touched"
+    torch.save({"model": Bomb(touched)}, newest(data_root / "06_models/pix2pix/checkpoint.pt"))
+    fails(kedro("--from-nodes=pix2pix.translate"), mlflow_uri, "is not a checkpoint of tensors and plain values")
+    assert not touched.exists()
+
+
+def test_a_loss_that_diverges(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
+    result = kedro(**{"pix2pix.training.learning_rate": "1.0e+30", "training.steps": 40})
+    fails(result, mlflow_uri, "training diverged: ")
+    assert not (data_root / "06_models/pix2pix/checkpoint.pt").exists()
+
+
+def test_a_disk_that_fills_up_while_saving(
+    kedro: Kedro, mlflow_uri: str, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third snapshot finds no space; the second stays, and the next run goes on from it."""
+    real, saved = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        name = os.readlink(f"/proc/self/fd/{descriptor}")
+        if "step_" in name:
+            saved.append(name)
+            if len(saved) == 3:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    if not sys.platform.startswith("linux"):
+        pytest.skip("finds the file behind a descriptor in /proc")
+    monkeypatch.setattr(os, "fsync", full)
+    fails(kedro(), mlflow_uri, "No space left on device")
+    (run,) = (data_root / "06_models/pix2pix/snapshots").iterdir()
+    assert sorted(path.name for path in run.iterdir()) == ["step_00000002.pt", "step_00000004.pt"]
+    monkeypatch.setattr(os, "fsync", real)
+    result = kedro()
+    assert result.exit_code == 0, result.output
+    resumed = runs(mlflow_uri)[-1]
+    assert resumed.data.tags["resumed_from_step"] == "4"
+    curve = MlflowClient(mlflow_uri).get_metric_history(resumed.info.run_id, "generator/g_l1")
+    assert [point.step for point in sorted(curve, key=lambda p: p.step)] == [2, 4, 6], "the curve is whole"
+
+
+def test_a_checkpoint_that_cannot_be_saved_does_not_cost_the_training(
+    kedro: Kedro, mlflow_uri: str, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Checkpoint.write
+
+    def full(self: Checkpoint, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Checkpoint, "write", full)
+    assert kedro().exit_code == 1
+    monkeypatch.setattr(Checkpoint, "write", real)
+    steps: list[int] = []
+    monkeypatch.setattr("genlab.training.progress.ProgressBar.show", lambda self, progress: steps.append(progress.step))
+    assert kedro().exit_code == 0
+    assert steps == [], "the finished training is not done again"
+
+
+def test_mlflow_out_of_reach_does_not_stop_the_work(
+    kedro: Kedro, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = kedro()
+    assert result.exit_code == 0, result.output
+    assert newest(data_root / "08_reporting/pix2pix/metrics.json").exists()
+
+
+def test_nodes_work_without_a_tracker(few_shoes: Any) -> None:
+    """In a notebook nobody tracks."""
+    assert run_of("pix2pix") is None
+    assert nodes.pair("pix2pix", few_shoes.a, few_shoes.b).shape[0] == len(few_shoes.b.table)
+
+
+def test_figures_are_previewed_by_kedro_viz(finished: Result, data_root: Path) -> None:
+    from kedro.io import Version
+
+    figures = PicturesDataset(filepath=str(data_root / "08_reporting/pix2pix/figures"), version=Version(None, None))
+    assert len(figures.preview()) > 1000

@@ -236,6 +236,25 @@ def test_mlflow_out_of_reach_does_not_stop_the_work(
     assert newest(data_root / "08_reporting/pix2pix/metrics.json").exists()
 
 
+def test_ctrl_c_closes_the_run_and_says_where_it_goes_on(
+    kedro: Kedro, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from genlab.training import trainer
+
+    real = trainer.require_finite
+
+    def interrupted(values: list[dict[str, torch.Tensor]], first_step: int) -> None:
+        if first_step == 4:
+            raise KeyboardInterrupt
+        real(values, first_step)
+
+    monkeypatch.setattr(trainer, "require_finite", interrupted)
+    result = kedro()
+    assert result.exit_code != 0
+    assert "the next run goes on from step 4 of 6" in caplog.text
+    assert runs(mlflow_uri)[-1].info.status == "KILLED"
+
+
 def test_nodes_work_without_a_tracker(few_shoes: Any) -> None:
     """In a notebook nobody tracks."""
     assert run_of("pix2pix") is None

@@ -1,6 +1,7 @@
 """`kedro run` as Kedro has it, except that what a person can mend is said in one line instead of a traceback."""
 
 import copy
+import warnings
 from functools import wraps
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from genlab.errors import GenlabError
+from genlab.io.tracking import end_open_runs
 
 
 def find_genlab_error(error: BaseException | None) -> GenlabError | None:
@@ -23,8 +25,12 @@ _kedro_callback = kedro_run.callback
 
 @wraps(_kedro_callback)
 def _run(*args: Any, **kwargs: Any) -> Any:
+    warnings.filterwarnings("ignore", message="'--pipeline' is deprecated")  # it works, and is what people type
     try:
         return _kedro_callback(*args, **kwargs)
+    except KeyboardInterrupt:
+        end_open_runs("KILLED", "interrupted")
+        raise
     except Exception as error:  # whatever Kedro made of it
         if found := find_genlab_error(error):
             raise click.ClickException(str(found)) from error

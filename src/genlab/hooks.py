@@ -14,7 +14,7 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from genlab.errors import GenlabError
-from genlab.io.tracking import Tracker, TrackingSettings, set_tracker
+from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
 from genlab.pipelines.parameters import check_model_fits, resolve
 
@@ -90,10 +90,7 @@ class GenlabHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Close the runs as failed, with the error."""
-        for run in self.tracker.runs.values() if self.tracker else ():
-            run.set_tags({"error": str(error)[:5000]})
-            run.end("FAILED")
-        set_tracker(None)
+        end_open_runs("FAILED", str(error))
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -17,9 +17,7 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         GenlabError: the file is missing, damaged, or not an IDX file of bytes.
     """
-    remedy = (
-        f"restore it (in a clone of Genlab: `git checkout -- {path.parent.name}/{path.name}` in its folder's parent)"
-    )
+    remedy = "restore it (the embedded sample in a clone of Genlab: `git checkout -- data/01_raw`)"
     try:
         with gzip.open(path) as file:
             raw = file.read()

@@ -100,7 +100,7 @@ class TrackedRun:
 
         self._send(lambda client: client.log_batch(self.run_id, tags=[RunTag(k, v) for k, v in tags.items()]))
 
-    def end(self, status: Literal["FINISHED", "FAILED"]) -> None:
+    def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Close the run."""
         self._send(lambda client: client.set_terminated(self.run_id, status))
 
@@ -186,6 +186,14 @@ _current: list[Tracker] = []
 def set_tracker(tracker: Tracker | None) -> None:
     """Make `tracker` the one that nodes report to."""
     _current[:] = [tracker] if tracker else []
+
+
+def end_open_runs(status: Literal["FAILED", "KILLED"], error: str) -> None:
+    """Close what is open, with the reason as a tag; then nobody tracks."""
+    for run in _current[0].runs.values() if _current else ():
+        run.set_tags({"error": error[:5000]})
+        run.end(status)
+    set_tracker(None)
 
 
 def run_of(model: str) -> TrackedRun | None:

@@ -85,7 +85,7 @@ def build_training(job: Job, machine: Machine) -> Training:
 def train(job: Job, machine: Machine) -> Iterator[Sight]:
     """Train on this rank from the newest snapshot of the same run to the end, which leaves a snapshot too.
 
-    An interruption (Ctrl-C) leaves a snapshot of the last report.
+    An interruption (Ctrl-C) says where the next run will go on.
     """
     snapshots, run, first_rank = Snapshots(job.snapshots), job.fingerprint(), machine.fabric.is_global_zero
     training = build_training(job, machine)
@@ -106,7 +106,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
                 picture = job.draw(training.model)
             yield Sight(progress, picture)
     except KeyboardInterrupt:
-        if first_rank and training.history and training.step > saved:
+        if first_rank and saved:
             logger.warning("interrupted: the next run goes on from step %d of %d", saved, training.total)
         raise
 

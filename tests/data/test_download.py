@@ -23,6 +23,7 @@ class Server(ThreadingHTTPServer):
         self.ranges = True  # whether parts can be asked for
         self.breaks = []  # after how many bytes each of the next answers breaks off
         self.errors = []  # statuses of the next answers, None for a good one
+        self.shift = 0  # how far a part begins from where it should
         self.asked = []  # the Range header of every request
 
     @property
@@ -46,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         if start >= len(server.body):
             self.send_error(416)
             return
+        start += server.shift if start else 0
         body = server.body[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -216,3 +218,10 @@ def test_a_full_disk_is_said_and_what_came_stays(server, tmp_path, monkeypatch):
             download([server.address], tmp_path / "set.zip", SHA256)
     assert not (tmp_path / "set.zip").exists()
     assert download([server.address], tmp_path / "set.zip", SHA256).read_bytes() == BODY
+
+
+def test_a_part_that_is_not_the_one_asked_for_starts_over(server, tmp_path):
+    server.breaks, server.shift = [300_000], 5
+    path = download([server.address], tmp_path / "set.zip", SHA256)
+    assert path.read_bytes() == BODY
+    assert server.asked == [None, "bytes=300000-", None]

@@ -166,27 +166,23 @@ def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
             return
         if answer.status_code in BUSY:
             raise requests.HTTPError(f"HTTP {answer.status_code} {answer.reason}")
-        if answer.status_code == 416:
-            part.unlink()
-            raise requests.HTTPError("the server has another file than before")
-        if answer.status_code not in (200, 206):
-            raise _GivenUp(f"HTTP {answer.status_code} {answer.reason}")
-        length = answer.headers.get("Content-Length")
-        size = have + int(length) if length and answer.status_code == 206 else int(length) if length else None
-        resumes = answer.status_code == 206 and (
-            answer.headers.get("Content-Range") == f"bytes {have}-{notes['size'] - 1}/{notes['size']}"
-        )
-        if answer.status_code == 206 and not resumes:
-            part.unlink()
-            raise requests.HTTPError("the server sent another part than was asked for")
-        if not resumes:
-            have = 0
-            etag = answer.headers.get("ETag", "")
-            validator = answer.headers.get("Last-Modified") if etag.startswith("W/") or not etag else etag
+        if have and answer.status_code in (206, 416):
+            rest = f"bytes {have}-{notes['size'] - 1}/{notes['size']}"
+            if answer.headers.get("Content-Range") != rest:
+                part.unlink()
+                raise requests.HTTPError("the server has another part than was asked for")
+            size = notes["size"]
+        elif answer.status_code == 200:
+            part.unlink(missing_ok=True)  # before the notes: old bytes never stand beside a new validator
+            have, length, etag = 0, answer.headers.get("Content-Length"), answer.headers.get("ETag", "")
+            size = int(length) if length else None
+            validator = etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified")
             said = {"address": address, "validator": validator if size else None, "size": size}
             write_file(_notes(part), lambda file: file.write(json.dumps(said).encode()))
+        else:
+            raise _GivenUp(f"HTTP {answer.status_code} {answer.reason}")
         bar.update(task, total=size, completed=have)
-        with part.open("ab" if resumes else "wb") as file:
+        with part.open("ab") as file:
             for chunk in answer.iter_content(CHUNK_BYTES):
                 file.write(chunk)
                 bar.update(task, advance=len(chunk))

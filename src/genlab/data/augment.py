@@ -86,8 +86,8 @@ def translate(batch: Batches, translation: float) -> dict[str, Float[Tensor, "b 
     b, h, w, device = _shape(batch)
     rows, columns = (
         torch.arange(side, device=device)
-        - (torch.rand(b, 1, device=device) * (2 * round(translation * side) + 1)).floor().long()
-        + round(translation * side)
+        - (torch.rand(b, 1, device=device) * (2 * int(translation * side + 0.5) + 1)).floor().long()
+        + int(translation * side + 0.5)
         for side in (h, w)
     )  # (B, H), (B, W): where each pixel comes from
     inside = _box((rows >= 0) & (rows < h), (columns >= 0) & (columns < w))
@@ -103,7 +103,7 @@ def cut_out(batch: Batches, cutout: float) -> dict[str, Float[Tensor, "b _c h w"
     b, h, w, device = _shape(batch)
     within = []
     for side in (h, w):
-        length = round(cutout * side)
+        length = int(cutout * side + 0.5)
         start = (torch.rand(b, 1, device=device) * (side + 1 - length % 2)).floor() - length // 2
         place = torch.arange(side, device=device)
         within.append((place >= start) & (place < start + length))
@@ -124,7 +124,7 @@ def _box(rows: Bool[Tensor, "b h"], columns: Bool[Tensor, "b w"]) -> Bool[Tensor
 def _read_window(
     batch: Batches, centre: Float[Tensor, "b 2"], share: Float[Tensor, "b 2"], flip: Float[Tensor, " b"]
 ) -> dict[str, Float[Tensor, "b _c h w"]]:
-    """What a window shows, at the full size: its centre in [-1, 1], its share of the sides, y then x; flip is -1 or 1."""
+    """What a window shows, at the full size: its centre in [-1, 1], its share of the sides, y then x; flip -1 or 1."""
     b, h, w, device = _shape(batch)
     affine = torch.zeros(b, 2, 3, device=device)
     affine[:, 0, 0] = share[:, 1] * flip

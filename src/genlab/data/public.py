@@ -89,7 +89,7 @@ SETS: dict[str, PublicSet] = {
             "train and val",
         ),
         PublicSet(
-            "cityscapes_unpaired", "domains", 256, 3, "street", "labels", CITYSCAPES,
+            "cityscapes_unpaired", "domains", 128, 3, "street", "labels", CITYSCAPES,
             by_hand=CITYSCAPES_BY_HAND + "two files of 256 x 256 pixels, the photos in folders trainA and testA, the "
             "labels in trainB and testB",
         ),

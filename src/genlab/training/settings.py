@@ -61,11 +61,7 @@ class TrainingSettings(BaseModel):
 
     def augmentation(self) -> dict[str, Any]:
         """The arguments of `genlab.data.augment.augment`."""
-        geometry, colour = (
-            {"jitter", "mirror", "crop", "translation", "cutout"},
-            {"brightness", "saturation", "contrast"},
-        )
-        return self.model_dump(include=geometry | colour)
+        return self.model_dump(include=set(AUGMENTATIONS))
 
     def what_matters(self) -> dict[str, Any]:
         """What the weights depend on: everything but how often to look, and whether to resume."""

@@ -160,6 +160,12 @@ def test_what_lies_beside_the_archive_stays(tmp_path, monkeypatch):
     assert (tmp_path / "horse2zebra" / "notes.txt").read_text() == "mine"
 
 
+def test_what_a_killed_run_half_unpacked_is_not_trusted(tmp_path, monkeypatch):
+    put(tmp_path / "horse2zebra" / ".unpacked.x1y2" / "horse2zebra", *DOMAINS)
+    with pytest.raises(GenlabError, match="cannot download"):
+        locate("horse2zebra", tmp_path)
+
+
 def test_a_wrong_archive_is_not_unpacked(tmp_path):
     make_zip(tmp_path / "horse2zebra.zip", *DOMAINS)
     with pytest.raises(GenlabError, match=r"horse2zebra\.zip has the sha256 .*published is a74d9d39"):

@@ -210,12 +210,16 @@ def _find(entry: PublicSet, root: Path) -> Path | None:
     for top in dict.fromkeys((root / entry.name, root / entry.archive.partition(".")[0])):
         if top == root or not top.is_dir():
             continue
-        below = sorted(path for path in top.iterdir() if path.is_dir())
-        deeper = sorted(path for folder in below for path in folder.iterdir() if path.is_dir())
-        for folder in (top, *below, *deeper):
+        below = _folders(top)
+        for folder in (top, *below, *(deeper for folder in below for deeper in _folders(folder))):
             if _holds(folder, entry):
                 return folder
     return root if _holds(root, entry) else None
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Sub-folders by name; those with a leading dot are half unpacked, from a run that was killed."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _archive_on_disk(entry: PublicSet, root: Path) -> Path | None:

@@ -1,6 +1,8 @@
 import inspect
 from functools import partial
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,12 @@ from genlab.data.augment import (
     jitter_colour,
     translate,
 )
+from genlab.data.pairs import PairedImages
+from genlab.data.store import TABLE_COLUMNS, ImageStore, checksum
 from genlab.models.base import Recipe
+from genlab.models.pix2pix import Pix2Pix
+from genlab.training import fit
+from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
 
 OFF = {"jitter": 1.0, "mirror": False, "crop": 1.0, "brightness": 0.0, "saturation": 0.0, "contrast": 0.0,
@@ -139,6 +146,8 @@ def test_brightness_adds_saturation_and_contrast_stretch():
     stronger = jitter_colour({"a": x}, 0.0, 0.0, 0.5)["a"]
     assert torch.allclose(stronger.mean(dim=(1, 2, 3)), x.mean(dim=(1, 2, 3)), atol=1e-6)
     factors = stronger.std(dim=(1, 2, 3)) / x.std(dim=(1, 2, 3))
+    mean = x.mean(dim=(1, 2, 3), keepdim=True)
+    assert torch.allclose(stronger, mean + (x - mean) * factors[:, None, None, None], atol=1e-5)
     assert 0.5 - 1e-5 <= factors.min() < 0.55
     assert 1.45 < factors.max() <= 1.5 + 1e-5
 
@@ -192,3 +201,22 @@ def test_the_parameters_of_training_reach_it_and_are_off_by_default():
     assert settings.augmentation() == OFF
     assert TrainingSettings.of(Recipe(), ON).augmentation() == ON
     assert set(inspect.signature(augment).parameters) == {"batch", *OFF}
+
+
+def test_training_sees_what_the_parameters_say(tmp_path, monkeypatch):
+    seen = []
+
+    def record(batch, **changes):
+        seen.append(changes)
+        return augment(batch, **changes)
+
+    monkeypatch.setattr(fit, "augment", record)
+    pixels = np.zeros((2, 8, 8, 3), np.uint8)
+    rows = [(str(n), "train", "", "", 8, 8, checksum(image)) for n, image in enumerate(pixels)]
+    store = ImageStore(pixels, pd.DataFrame(rows, columns=TABLE_COLUMNS))
+    pairs = PairedImages(store.table[["id", "split", "label"]].assign(a=[0, 1], b=[0, 1]), store, store)
+    settings = TrainingSettings.of(Pix2Pix.recipe, {**ON, "steps": 2, "batch_size": 2, "accelerator": "cpu"})
+    arguments = {"receptive_field": 1, "generator_width": 4, "discriminator_width": 4}
+    job = fit.Job("pix2pix", arguments, pairs, settings, 0, tmp_path)
+    list(fit.train(job, open_machine(settings)))
+    assert seen == [ON, ON]

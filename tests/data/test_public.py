@@ -40,9 +40,9 @@ def shared(name):
     return SHARED
 
 
-def jpg(width=16, height=16):
+def jpg(width=16, height=16, grey=0):
     file = io.BytesIO()
-    Image.new("RGB", (width, height)).save(file, "JPEG")
+    Image.new("RGB", (width, height), (grey, grey, grey)).save(file, "JPEG")
     return file.getvalue()
 
 
@@ -111,6 +111,8 @@ def test_a_set_of_another_name_is_not_taken_for_it(tmp_path):
     put(tmp_path / "apple2orange", *DOMAINS)
     with pytest.raises(GenlabError, match=r"cannot download horse2zebra\.zip"):
         locate("horse2zebra", tmp_path)
+    with pytest.raises(GenlabError, match="cityscapes_unpaired is not under"):
+        locate("cityscapes_unpaired", tmp_path)
 
 
 def test_two_sets_of_one_name_are_kept_apart(tmp_path):
@@ -340,6 +342,8 @@ def test_celeba_is_read_unpacked_and_from_its_archive(packed, inside, tmp_path, 
         make_zip(folder / "img_align_celeba.zip", *(f"img_align_celeba/{name}" for name in names))
     else:
         put(folder / "img_align_celeba", *names)
+        for n, name in enumerate(names):
+            (folder / "img_align_celeba" / name).write_bytes(jpg(grey=40 * n))
     texts = {
         "list_eval_partition.txt": "".join(f"{name} {n // 2}\n" for n, name in enumerate(names)),
         "identity_CelebA.txt": "".join(f"{name} 1\n" for name in names),
@@ -355,6 +359,8 @@ def test_celeba_is_read_unpacked_and_from_its_archive(packed, inside, tmp_path, 
     wanted = [split for split in ("train", "validation", "test") for _ in range(2)]
     assert [(split, label) for split, label, _ in found] == [(split, "face") for split in wanted]
     assert found[0][2].shape == (16, 16, 3)
+    if not packed:
+        assert [round(float(image.mean()) / 40) for _, _, image in found] == list(range(6))
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["img_align_celeba"]
 
 

@@ -211,7 +211,8 @@ def _find(entry: PublicSet, root: Path) -> Path | None:
         if top == root or not top.is_dir():
             continue
         below = _folders(top)
-        for folder in (top, *below, *(deeper for folder in below for deeper in _folders(folder))):
+        deeper = [inner for outer in below for inner in _folders(outer)]
+        for folder in (top, *below, *deeper):
             if _holds(folder, entry):
                 return folder
     return root if _holds(root, entry) else None

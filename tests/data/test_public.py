@@ -356,7 +356,7 @@ def test_celeba_is_read_unpacked_and_from_its_archive(packed, inside, tmp_path, 
     sums = [("", hashlib.md5(text.encode()).hexdigest(), name) for name, text in texts.items()]
     monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", sums)
     found = list(iterate_torchvision("celeba", folder if inside else tmp_path))
-    wanted = [split for split in ("train", "validation", "test") for _ in range(2)]
+    wanted = [split for split in ("train", "val", "test") for _ in range(2)]
     assert [(split, label) for split, label, _ in found] == [(split, "face") for split in wanted]
     assert found[0][2].shape == (16, 16, 3)
     if not packed:

@@ -326,7 +326,7 @@ def _unpack_celeba(folder: Path) -> None:
 def iterate_torchvision(name: str, root: Path, download: bool = True) -> Iterator[tuple[str, str, np.ndarray]]:
     """Every image of a torchvision set in its published order: split, label, pixels (H, W) or (H, W, 3) uint8.
 
-    Splits are "train" and "test", and for CelebA "validation" too.
+    Splits are "train" and "test", and for CelebA "val" too.
 
     Raises:
         GenlabError: as `locate`; or the files on disk are damaged, or not those of this set.
@@ -341,7 +341,7 @@ def iterate_torchvision(name: str, root: Path, download: bool = True) -> Iterato
     if name == "celeba":
         choices = {
             split: {"split": theirs, "target_type": []}
-            for split, theirs in (("train", "train"), ("validation", "valid"), ("test", "test"))
+            for split, theirs in (("train", "train"), ("val", "valid"), ("test", "test"))
         }
     elif name == "svhn":
         choices = {"train": {"split": "train"}, "test": {"split": "test"}}

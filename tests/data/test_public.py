@@ -5,8 +5,11 @@ import os
 import pickle
 import struct
 import tarfile
+import threading
 import zipfile
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from genlab.data import download as downloads
 from genlab.data.public import SETS, iterate_torchvision, layout_of, locate, public_set
 from genlab.errors import GenlabError
 
+get = requests.get
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("GENLAB_DATA", ROOT.parent / "shared" / "data"))
 
@@ -192,6 +196,29 @@ def test_without_a_published_checksum_the_first_one_is_kept(tmp_path):
     make_tar(tmp_path / "facades.tar.gz", {"facades/train/1.jpg": jpg(512, 256)})
     assert locate("facades", tmp_path) == tmp_path / "facades" / "unpacked" / "facades"
     assert (tmp_path / "facades.tar.gz.sha256").exists()
+
+
+def test_a_set_is_downloaded_once_and_unpacked(tmp_path, monkeypatch):
+    archive = make_zip(tmp_path / "server" / "horse2zebra.zip", *(f"horse2zebra/{name}" for name in DOMAINS))
+    known(monkeypatch, "horse2zebra", archive)
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    monkeypatch.setattr(downloads.requests, "get", get)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=archive.parent)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}/horse2zebra.zip"
+        monkeypatch.setitem(SETS, "horse2zebra", replace(SETS["horse2zebra"], addresses=(address,)))
+        folder = locate("horse2zebra", tmp_path / "root")
+        assert locate("horse2zebra", tmp_path / "root") == folder
+        server.shutdown()
+        thread.join()
+    assert layout_of(folder) == "domains"
+    assert asked == ["/horse2zebra.zip"]
 
 
 @pytest.mark.parametrize("name", sorted(SETS))

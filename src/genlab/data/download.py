@@ -36,6 +36,17 @@ CHUNK_BYTES = 1 << 18
 BUSY = (408, 429, 500, 502, 503, 504)  # answers of a server that may do better later
 
 
+class DownloadError(GenlabError):
+    """No address gave the file; `reason` says why, address by address."""
+
+    def __init__(self, path: Path, addresses: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"cannot download {path.name} ({reason}). Try again later: what came so far is kept. Or fetch "
+            f"{addresses[0]} by hand, in a browser or on another machine, and put it at {path}"
+        )
+        self.reason = reason
+
+
 class _GivenUp(Exception):
     """Nothing more is to be had from this address."""
 
@@ -86,7 +97,8 @@ def download(addresses: Sequence[str], path: Path, checksum: str | None = None) 
         `path`.
 
     Raises:
-        GenlabError: no address gives the file, what came has another checksum, or the disk is full.
+        DownloadError: no address gives the file, or what came has another checksum.
+        GenlabError: the file on disk has another checksum, or the disk is full.
     """
     if path.exists():
         check_file(path, checksum)
@@ -111,13 +123,11 @@ def download(addresses: Sequence[str], path: Path, checksum: str | None = None) 
             ) from error
         else:
             if wrong is None:
-                check_file(path, checksum)
+                if checksum is None:
+                    check_file(path, None)  # keeps the first download's
                 return path
             failures.append(f"{address}: what came {wrong}")
-    raise GenlabError(
-        f"cannot download {path.name} ({'; '.join(failures)}). Try again later: what came so far is kept. Or fetch "
-        f"{addresses[0]} by hand, in a browser or on another machine, and put it at {path}"
-    )
+    raise DownloadError(path, addresses, "; ".join(failures))
 
 
 def _notes(part: Path) -> Path:
@@ -150,7 +160,7 @@ def _fetch(address: str, part: Path) -> None:
             most = max(most, came)
             if vain == ATTEMPTS:
                 raise _GivenUp(reason)
-            logger.warning("%s broke off after %d bytes (%s); trying again", address, came, reason)
+            logger.warning("%s: %s; %d bytes are here, trying again", address, reason, came)
             time.sleep(PAUSE_SECONDS * 2 ** max(vain - 1, 0))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from genlab.data.archives import unpack
-from genlab.data.download import check_file
+from genlab.data.download import DownloadError, check_file
 from genlab.data.download import download as fetch
 from genlab.data.idx import read_idx
 from genlab.errors import GenlabError
@@ -176,12 +176,12 @@ def locate(name: str, root: Path, download: bool = True) -> Path:
         return _locate_torchvision(entry, root, download)
     if found := _find(entry, root):
         return found
-    archive = _archive_on_disk(entry, root)
-    if archive is None and download and entry.addresses:
-        archive = fetch(entry.addresses, root / entry.archive, entry.checksum)
-    if archive is None:
+    if archive := _archive_on_disk(entry, root):
+        check_file(archive, entry.checksum)
+    elif download and entry.addresses:
+        archive = _fetch(entry.addresses, root / entry.archive, entry.checksum, entry, root)
+    else:
         raise _missing(entry, root)
-    check_file(archive, entry.checksum)
     unpack(archive, root / name / UNPACKED)
     if found := _find(entry, root):
         return found
@@ -242,10 +242,20 @@ def _missing(entry: PublicSet, root: Path, why: str = "") -> GenlabError:
                            f"{root / entry.name}. Source: {entry.source}")  # fmt: skip
     files = entry.addresses or tuple(addresses[0] for addresses, _, _ in _torchvision_files(entry))
     place = root if entry.archive else root / entry.name
+    later = "Try again later, what came so far is kept; or fetch" if why else "Fetch"
     return GenlabError(
-        f"{found}Fetch {' and '.join(files)} in a browser or on another machine and put what comes into {place} as it "
-        f"is; or name the folder of a copy that you have with --params=data.root=FOLDER. Source: {entry.source}"
+        f"{found}{later} {', '.join(files)} by hand, in a browser or on another machine, and put what comes into "
+        f"{place} as it is; or name the folder of a copy that you have with --params=data.root=FOLDER. "
+        f"Source: {entry.source}"
     )
+
+
+def _fetch(addresses: tuple[str, ...], path: Path, checksum: str | None, entry: PublicSet, root: Path) -> Path:
+    """One of the set's files; where it cannot be had, the error is about the whole set."""
+    try:
+        return fetch(addresses, path, checksum)
+    except DownloadError as error:
+        raise _missing(entry, root, f" and cannot be downloaded now ({error.reason})") from error
 
 
 def _torchvision_files(entry: PublicSet) -> list[tuple[tuple[str, ...], str, str]]:
@@ -305,10 +315,7 @@ def _locate_torchvision(entry: PublicSet, root: Path, allowed: bool) -> Path:
         path = next((folder / file for folder in (own, root) if (folder / file).is_file()), own / file)
         if not path.exists() and not allowed:
             raise _missing(entry, root)
-        try:
-            fetch(addresses, path, checksum)
-        except GenlabError as error:
-            raise _missing(entry, root, f", nor could it be downloaded: {error}") from error
+        _fetch(addresses, path, checksum, entry, root)
         if entry.name == "cifar10":
             unpack(path, own / UNPACKED)
     return own / UNPACKED if entry.name == "cifar10" else own

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from genlab.data.augment import jitter_and_mirror
+from genlab.data.augment import augment
 from genlab.data.batches import PairBatches
 from genlab.data.pairs import PairedImages
 from genlab.errors import GenlabError
@@ -91,12 +91,11 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     training = build_training(job, machine)
     if job.settings.resume and (state := snapshots.latest(run)):
         training.load_state_dict(state)
-    augment = partial(jitter_and_mirror, jitter=job.settings.jitter, mirror=job.settings.mirror)
     saved = training.step
     if first_rank and training.step == training.total:  # killed between its last step and its checkpoint
         return
     try:
-        for progress in training.run(augment):
+        for progress in training.run(partial(augment, **job.settings.augmentation())):
             last = progress.step == progress.total
             if first_rank and (last or progress.step - saved >= job.settings.snapshot_every):
                 snapshots.save(run, progress.step, training.state_dict())

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from genlab.models.base import Recipe
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+AUGMENTATIONS = ("jitter", "mirror", "crop", "brightness", "saturation", "contrast", "translation", "cutout")
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TrainingSettings(BaseModel):
@@ -24,6 +26,12 @@ class TrainingSettings(BaseModel):
     decay_from: Annotated[float, Field(ge=0, le=1)]  # share of steps after which the rate falls linearly to zero
     jitter: Annotated[float, Field(ge=1, le=2)]  # enlarge by this, crop back at random; 1 = off
     mirror: bool
+    crop: Annotated[float, Field(gt=0, le=1)] = 1.0  # least share of the sides that a random window shows; 1 = off
+    brightness: Share = 0.0  # largest change, of values in [-1, 1]
+    saturation: Share = 0.0  # the factor lies in 1 +- this
+    contrast: Share = 0.0  # likewise
+    translation: Share = 0.0  # largest move, as a share of the sides; grey moves in
+    cutout: Share = 0.0  # sides of a grey box, as a share of the image's
 
     epochs: PositiveFloat  # passes over the training set
     steps: PositiveInt | None = None  # where given, it takes the place of epochs
@@ -50,6 +58,10 @@ class TrainingSettings(BaseModel):
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil(self.epochs * (examples // self.batch_size)))
+
+    def augmentation(self) -> dict[str, Any]:
+        """The arguments of `genlab.data.augment.augment`."""
+        return self.model_dump(include=set(AUGMENTATIONS))
 
     def what_matters(self) -> dict[str, Any]:
         """What the weights depend on: everything but how often to look, and whether to resume."""

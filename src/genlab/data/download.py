@@ -1,0 +1,202 @@
+"""Downloads that happen once: resumed where they broke off, checked, whole or not there.
+
+While a file comes it is `NAME.part`, with what the server said of it in `NAME.part.json`. Where nobody publishes a
+checksum, that of the first download is kept in `NAME.sha256`, in the format of the program sha256sum, and a later
+download must have the same.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import requests
+import rich
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from genlab.errors import GenlabError
+from genlab.files import write_file
+
+logger = logging.getLogger(__name__)
+ATTEMPTS = 4  # in a row that bring nothing new, before an address is given up
+PAUSE_SECONDS = 1.0  # before the second attempt; doubled for each one more
+TIMEOUT_SECONDS = 30.0  # to connect, and between two pieces
+CHUNK_BYTES = 1 << 18
+BUSY = (408, 429, 500, 502, 503, 504)  # answers of a server that may do better later
+
+
+class DownloadError(GenlabError):
+    """No address gave the file; `reason` says why, address by address."""
+
+    def __init__(self, path: Path, addresses: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"cannot download {path.name} ({reason}). Try again later: what came so far is kept. Or fetch "
+            f"{addresses[0]} by hand, in a browser or on another machine, and put it at {path}"
+        )
+        self.reason = reason
+
+
+class _GivenUp(Exception):
+    """Nothing more is to be had from this address."""
+
+
+def file_checksum(path: Path, algorithm: str = "sha256") -> str:
+    """The checksum of a file's bytes in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def _difference(file: Path, path: Path, checksum: str | None) -> str | None:
+    """What is wrong with `file`, which is or will be `path`: words, or None where its checksum is as it should be."""
+    record = path.with_name(path.name + ".sha256")
+    if checksum is None and not record.exists():
+        return None
+    algorithm, _, wanted = (checksum or f"sha256:{record.read_text().split()[0]}").partition(":")
+    found = file_checksum(file, algorithm)
+    if found == wanted:
+        return None
+    if checksum:
+        return f"has the {algorithm} {found}, published is {wanted}"
+    return (
+        f"has the sha256 {found}, not the {wanted} kept in {record}; if the publisher has renewed it, delete that file"
+    )
+
+
+def check_file(path: Path, checksum: str | None) -> None:
+    """Compare a file with its published checksum, "sha256:..." or "md5:..."; without one, with that of its first time.
+
+    Raises:
+        GenlabError: they differ.
+    """
+    if wrong := _difference(path, path, checksum):
+        raise GenlabError(f"{path} {wrong}. Delete {path} and run the same command again")
+    record = path.with_name(path.name + ".sha256")
+    if checksum is None and not record.exists():
+        digest = file_checksum(path)
+        write_file(record, lambda file: file.write(f"{digest}  {path.name}\n".encode()))
+
+
+def download(addresses: Sequence[str], path: Path, checksum: str | None = None) -> Path:
+    """Bring the file at the first address that gives it to `path`, which stays as it is where it is there already.
+
+    A broken download goes on where it stopped if the server can do that and still has the same file; otherwise it
+    starts over. Addresses are tried in their order. `checksum` is "sha256:..." or "md5:...", None where unknown.
+
+    Returns:
+        `path`.
+
+    Raises:
+        DownloadError: no address gives the file, or what came has another checksum.
+        GenlabError: the file on disk has another checksum, or the disk is full.
+    """
+    if path.exists():
+        check_file(path, checksum)
+        return path
+    part = path.with_name(path.name + ".part")
+    failures = []
+    for address in addresses:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _fetch(address, part)
+            wrong = _difference(part, path, checksum)
+            if wrong is None:
+                part.replace(path)
+            part.unlink(missing_ok=True)
+            _notes(part).unlink(missing_ok=True)
+        except _GivenUp as failure:
+            failures.append(f"{address}: {failure}")
+        except OSError as error:
+            raise GenlabError(
+                f"cannot write {part}: {error.strerror or error}. Free some space or check the rights of that folder, "
+                "then run the same command again: it goes on where it stopped"
+            ) from error
+        else:
+            if wrong is None:
+                if checksum is None:
+                    check_file(path, None)  # keeps the first download's
+                return path
+            failures.append(f"{address}: what came {wrong}")
+    raise DownloadError(path, addresses, "; ".join(failures))
+
+
+def _notes(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _fetch(address: str, part: Path) -> None:
+    """Complete `part` from `address`.
+
+    Raises:
+        _GivenUp: the server refuses, or several attempts in a row brought nothing new.
+    """
+    columns = (
+        TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    most, vain = part.stat().st_size if part.exists() else 0, 0
+    with Progress(*columns, console=rich.get_console(), disable=not rich.get_console().is_terminal) as bar:
+        task = bar.add_task(part.stem, total=None)
+        logger.info("downloading %s to %s", address, part.parent)
+        while True:
+            try:
+                _attempt(address, part, bar, task)
+                return
+            except requests.RequestException as error:
+                lost = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout)
+                reason = "no connection to the server" if lost else str(error)
+            came = part.stat().st_size if part.exists() else 0
+            vain = 0 if came > most else vain + 1
+            most = max(most, came)
+            if vain == ATTEMPTS:
+                raise _GivenUp(reason)
+            logger.warning("%s: %s; %d bytes are here, trying again", address, reason, came)
+            time.sleep(PAUSE_SECONDS * 2 ** max(vain - 1, 0))
+
+
+def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
+    """One request: what `part` lacks if the server agrees, else everything from the start."""
+    headers = {"Accept-Encoding": "identity"}  # the file's own bytes, not compressed once more on the way
+    notes = json.loads(_notes(part).read_text()) if part.exists() and _notes(part).exists() else {}
+    have = part.stat().st_size if notes.get("address") == address and notes.get("validator") else 0
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": notes["validator"]}
+    with requests.get(address, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as answer:
+        if have and answer.status_code == 416 and have == notes["size"]:  # nothing is lacking
+            return
+        if answer.status_code in BUSY:
+            raise requests.HTTPError(f"HTTP {answer.status_code} {answer.reason}")
+        if have and answer.status_code in (206, 416):
+            rest = f"bytes {have}-{notes['size'] - 1}/{notes['size']}"
+            if answer.headers.get("Content-Range") != rest:
+                part.unlink()
+                raise requests.HTTPError("the server has another part than was asked for")
+            size = notes["size"]
+        elif answer.status_code == 200:
+            part.unlink(missing_ok=True)  # before the notes: old bytes never stand beside a new validator
+            have, length, etag = 0, answer.headers.get("Content-Length"), answer.headers.get("ETag", "")
+            size = int(length) if length else None
+            validator = etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified")
+            said = {"address": address, "validator": validator if size else None, "size": size}
+            write_file(_notes(part), lambda file: file.write(json.dumps(said).encode()))
+        else:
+            raise _GivenUp(f"HTTP {answer.status_code} {answer.reason}")
+        bar.update(task, total=size, completed=have)
+        with part.open("ab") as file:
+            for chunk in answer.iter_content(CHUNK_BYTES):
+                file.write(chunk)
+                bar.update(task, advance=len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+        if size is not None and part.stat().st_size != size:
+            raise requests.HTTPError(f"{part.stat().st_size} of {size} bytes came")

@@ -1,4 +1,5 @@
-"""The pipeline of every model: ingest, derive, pair, train, translate, evaluate, report, in the model's namespace."""
+"""The pipeline of every model: ingest, derive, pair, train, translate, evaluate, report, in the model's namespace; and
+the pipeline `data`, which does what needs no model."""
 
 from functools import partial, update_wrapper
 from typing import Any
@@ -7,32 +8,48 @@ from kedro.pipeline import Node, Pipeline, node
 
 from genlab.pipelines import nodes
 
+IMAGES = ["images", "derived"]
+
+
+def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
+    """A node whose function knows its namespace."""
+
+    def inside(names: str | list[str]) -> Any:
+        """Catalog names in the namespace, but for what all share."""
+        if isinstance(names, list):
+            return [inside(name) for name in names]
+        return names if names in ("raw", "parameters") else f"{namespace}.{names}"
+
+    bound = update_wrapper(partial(function, namespace), function)
+    return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
+
+
+def _data_steps(namespace: str) -> list[Node]:
+    outputs = ["images", "data_report", "data_table", "contact_sheet"]
+    return [
+        _step(namespace, nodes.ingest, ["raw", "images_place", "parameters"], outputs, "data"),
+        _step(namespace, nodes.derive, ["images", "derived_place", "parameters"], "derived", "data"),
+        _step(namespace, nodes.pair, [*IMAGES, "parameters"], "pairs", "data"),
+    ]
+
+
+def create_data_pipeline() -> Pipeline:
+    """Ingest, report, pair and unpair, and train nothing."""
+    unpair = _step("data", nodes.unpair, [*IMAGES, "pairs", "parameters"], "domains", "data")
+    return Pipeline([*_data_steps("data"), unpair])
+
 
 def create_pipeline(model: str) -> Pipeline:
     """The pipeline of the model of that name; imports neither torch nor the model."""
-
-    def of_model(names: str | list[str] | None) -> Any:
-        """Catalog names in the model's namespace, but for what all models share."""
-        if isinstance(names, list):
-            return [of_model(name) for name in names]
-        return names if names in ("raw", "parameters") else f"{model}.{names}"
-
-    def step(function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
-        bound = update_wrapper(partial(function, model), function)
-        name = function.__name__
-        return node(bound, of_model(inputs), of_model(outputs), name=name, namespace=model, tags=stage)
-
-    images = ["derived", "images"]  # domains a and b
+    step = partial(_step, model)
     return Pipeline([
-        step(nodes.ingest, ["raw", "parameters"], "images", "data"),
-        step(nodes.derive, ["images", "parameters"], "derived", "data"),
-        step(nodes.pair, images, "pairs", "data"),
-        step(nodes.train, [*images, "pairs", "snapshots", "parameters"], ["checkpoint", "history"], "train"),
-        step(nodes.translate, ["checkpoint", *images, "pairs", "parameters"], "translations", "sample"),
-        step(nodes.evaluate, ["checkpoint", "translations", *images, "pairs", "parameters"], "metrics", "evaluate"),
+        *_data_steps(model),
+        step(nodes.train, [*IMAGES, "pairs", "snapshots", "parameters"], ["checkpoint", "history"], "train"),
+        step(nodes.translate, ["checkpoint", *IMAGES, "pairs", "parameters"], "translations", "sample"),
+        step(nodes.evaluate, ["checkpoint", "translations", *IMAGES, "pairs", "parameters"], "metrics", "evaluate"),
         step(
             nodes.report,
-            ["checkpoint", "translations", *images, "pairs", "history", "parameters"],
+            ["checkpoint", "translations", *IMAGES, "pairs", "history", "parameters"],
             ["figures", "curves"],
             "report",
         ),

@@ -107,8 +107,8 @@ def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["speed", "memory"])
-    parser.add_argument("--folder", type=Path, help="speed: the images to decode")
-    parser.add_argument("--images", type=int, default=50_000, help="memory: how many to generate")
+    parser.add_argument("--folder", type=Path, help="speed: the images to decode; without it they are generated")
+    parser.add_argument("--images", type=int, default=50_000, help="how many to generate")
     parser.add_argument("--size", type=int, default=256, help="H = W in pixels")
     parser.add_argument("--repeats", type=int, default=5, help="speed: of both, in turns")
     parser.add_argument("--steps", type=int, default=5, help="memory: training steps")
@@ -118,10 +118,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
         if arguments.what == "memory":
             measure_memory(arguments.images, arguments.size, arguments.steps, Path(work))
-        elif arguments.folder is None:
-            parser.error("speed needs --folder")
         else:
-            compare(arguments.folder, arguments.size, arguments.repeats, Path(work))
+            folder = arguments.folder or Path(work, "raw")
+            if arguments.folder is None:
+                generate(folder, arguments.images, arguments.size)
+            compare(folder, arguments.size, arguments.repeats, Path(work))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ DECODER = 1
 """Raise it when the same bytes shall give other pixels: stores that were made before are then made anew."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+EXIF_WITHIN = 65_536  # bytes: the header in which a JPEG says how it is turned
 NPY_SIGNATURE = b"\x93NUMPY"
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LUMINANCE = np.array([299, 587, 114])
@@ -52,6 +54,10 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
             return _decode_deep_png(data, background)
         if data.startswith(TIFF_SIGNATURES) and _is_beyond_pillow(data):
             return _decode_tiff(data)
+        if data.startswith(JPEG_SIGNATURE) and b"Exif" not in data[:EXIF_WITHIN]:
+            decoded = _decode_jpeg(data)
+            if decoded is not None:
+                return decoded
         with Image.open(io.BytesIO(data)) as image:
             return _decode_pillow(image, background)
     except UnidentifiedImageError as error:
@@ -96,6 +102,20 @@ def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarr
         behind = behind @ LUMINANCE[:, None] / 1000
     alpha = pixels[:, :, -1:] / top
     return (pixels[:, :, :-1] * alpha + behind * (1 - alpha)).round().astype(pixels.dtype)
+
+
+def _decode_jpeg(data: bytes) -> Decoded | None:
+    """A JPEG that is grey or RGB and not turned; None for others, such as CMYK.
+
+    The same pixels as Pillow's, but several threads decode at once: Pillow holds Python's lock while it copies them.
+    """
+    import torch
+    from torchvision.io import decode_jpeg
+
+    pixels = decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8)).permute(1, 2, 0).numpy()
+    if pixels.shape[2] not in (1, 3):
+        return None
+    return Decoded(np.ascontiguousarray(pixels), "L" if pixels.shape[2] == 1 else "RGB", 8)
 
 
 def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:

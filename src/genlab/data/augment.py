@@ -19,7 +19,7 @@ def jitter_and_mirror(
     if jitter == 1.0 and mirror:
         first = next(iter(batch.values()))
         mirrored = torch.rand(len(first), 1, 1, 1, device=first.device) < 0.5
-        return {name: torch.where(mirrored, x.flip(3), x) for name, x in batch.items()}
+        return {name: torch.where(mirrored, y := x.flip(3), x, out=y) for name, x in batch.items()}
     if jitter == 1.0 and not mirror:
         return dict(batch)
     b, _, h, w = next(iter(batch.values())).shape

@@ -26,7 +26,7 @@ TABLE_COLUMNS = [
 label: class name · source: file it came from · height, width: pixels before fitting · mode, bits: of the file ·
 content: digest of the file's bytes · checksum: names the stored pixels."""
 
-LETTING_GO = 32 * 2**20
+LETTING_GO = 96 * 2**20
 """Bytes read from a memory-mapped array after which its pages leave this process; the system still caches them."""
 
 

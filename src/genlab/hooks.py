@@ -13,10 +13,11 @@ from kedro.io import CatalogProtocol
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
+from genlab.data.sources import require_source
 from genlab.errors import GenlabError
 from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
-from genlab.pipelines.parameters import check_model_fits, resolve
+from genlab.pipelines.parameters import check_model_fits, resolve, resolve_data
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,11 @@ def models_in(pipeline: Pipeline) -> list[str]:
     """The models whose nodes a pipeline holds, in the order of MODELS."""
     namespaces = {node.namespace for node in pipeline.nodes}
     return [model for model in MODELS if model in namespaces]
+
+
+def trains_nothing(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is `data`, or a part of it."""
+    return any(node.namespace == "data" for node in pipeline.nodes)
 
 
 class GenlabHooks:
@@ -61,6 +67,8 @@ class GenlabHooks:
         }
         models = models_in(pipeline)
         set_tracker(None)
+        if trains_nothing(pipeline):
+            require_source(resolve_data(self.context.params))
         for model in models:
             try:
                 resolved = resolve(model, self.context.params)
@@ -109,6 +117,10 @@ class GenlabHooks:
                 run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
                 run.end("FINISHED")
             self._say_where(model, places, run.name if run else None)
+        if trains_nothing(pipeline):
+            outputs = [name for name in pipeline.all_outputs() if name.startswith("data.")]
+            places = {name.removeprefix("data."): Path(catalog[name]._describe()["filepath"]) for name in outputs}
+            self._say_where("data", dict(sorted(places.items())), None)
         set_tracker(None)
 
     def _say_where(self, model: str, places: Mapping[str, Path], run: str | None) -> None:

@@ -42,6 +42,10 @@ def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, 
     The random jitter of Isola et al. 2017, section 6.2, as one bilinear reading of the original per sample: the same
     numbers as enlarging and cropping at whole pixels, without the enlarged copy. Draws from torch's global generator.
     """
+    if jitter == 1.0 and mirror:
+        first = next(iter(batch.values()))
+        mirrored = torch.rand(len(first), 1, 1, 1, device=first.device) < 0.5
+        return {name: torch.where(mirrored, y := x.flip(3), x, out=y) for name, x in batch.items()}
     if jitter == 1.0 and not mirror:
         return dict(batch)
     b, h, w, device = _shape(batch)

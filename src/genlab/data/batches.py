@@ -78,7 +78,7 @@ class PairBatches:
         places = self.pairs.table[side].to_numpy()[rows]
         if side in self.resident:
             return self.resident[side][torch.from_numpy(places).to(self.device, non_blocking=True)]
-        pixels = torch.from_numpy(getattr(self.pairs, side).images[places])
+        pixels = torch.from_numpy(getattr(self.pairs, side).take(places))
         if self.device.type == "cuda":
             pixels = pixels.pin_memory()
         return pixels.to(self.device, non_blocking=True)

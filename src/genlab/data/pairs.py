@@ -5,40 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from skimage.feature import canny
 
-from genlab.data.settings import EdgeSettings
-from genlab.data.store import ImageStore, checksum
+from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 
 PAIR_COLUMNS = ["id", "split", "label", "a", "b"]
 """id, split, label: as of the image in b · a, b: row in that domain's image store."""
 
 
-def draw_edges(image: np.ndarray, settings: EdgeSettings) -> np.ndarray:
-    """Black lines on white, (H, W, 1) uint8, where scikit-image's Canny detector sees edges in (H, W, C)."""
-    grey = image.mean(axis=2) / np.iinfo(image.dtype).max
-    lines = canny(grey, sigma=settings.sigma, low_threshold=settings.low, high_threshold=settings.high)
-    return np.where(lines, 0, 255).astype(np.uint8)[:, :, None]
-
-
-def derive_edges(store: ImageStore, settings: EdgeSettings) -> ImageStore:
-    """The edge drawing of every image, under the same id."""
-    drawings = np.stack([draw_edges(image, settings) for image in store.images])
-    table = store.table.assign(source="edges of " + store.table["id"], checksum=[checksum(x) for x in drawings])
-    return ImageStore(drawings, table)
-
-
 def pair_by_id(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """A row for each id that stands in both tables, in the order of b: PAIR_COLUMNS.
-
-    Raises:
-        GenlabError: no id stands in both.
-    """
+    """A row for each id that stands in both tables, in the order of b: PAIR_COLUMNS; no rows where none does."""
     rows = b.assign(b=np.arange(len(b))).merge(a[["id"]].assign(a=np.arange(len(a))), on="id", validate="one_to_one")
-    if rows.empty:
-        raise GenlabError(f"none of {len(a)} images in domain a has a partner of the same id among {len(b)} in b")
     return rows[PAIR_COLUMNS].reset_index(drop=True)
+
+
+def without_partner(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, list[str]]:
+    """By domain, the files whose image has no image of the same id in the other domain."""
+    return {
+        "a": a.loc[~a["id"].isin(b["id"]), "source"].tolist(),
+        "b": b.loc[~b["id"].isin(a["id"]), "source"].tolist(),
+    }
 
 
 @dataclass(frozen=True)
@@ -59,19 +45,33 @@ class PairedImages:
             GenlabError: there are none.
         """
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
+        if rows.empty and self.table.empty:
+            raise GenlabError(
+                f"none of {len(self.a)} images in domain a has a partner of the same name among {len(self.b)} in b, "
+                "and this model learns from pairs; give the two files of a pair the same name, or derive pairs with "
+                "data.pairs.kind"
+            )
         if rows.empty:
-            raise GenlabError(f"the pairs have no {name} split; they have {sorted(self.table['split'].unique())}")
+            raise GenlabError(
+                f"the pairs have no {name} split; they have {sorted(self.table['split'].unique())}. Put images into a "
+                f"folder {name}, or raise data.split.{name if name != 'train' else 'val'} or the number of images"
+            )
         return PairedImages(rows, self.a, self.b)
+
+    def has_split(self, name: str) -> bool:
+        """Whether there are pairs in split `name`."""
+        return bool((self.table["split"] == name).any())
 
     def side(self, name: str) -> np.ndarray:
         """The images of domain `name`, "a" or "b", in the table's order: (N, H, W, C)."""
         store: ImageStore = getattr(self, name)
-        return store.images[self.table[name].to_numpy()]
+        return store.take(self.table[name].to_numpy())
 
     def fingerprint(self) -> str:
         """32 hexadecimal digits that name the pairs and every pixel in them."""
         digest = hashlib.blake2b(digest_size=16)
         for store, rows in ((self.a, self.table["a"]), (self.b, self.table["b"])):
+            digest.update(f"{store.images.dtype}{store.images.shape[1:]}".encode())
             digest.update("".join(store.table["checksum"].iloc[rows]).encode())
         digest.update("".join(self.table["id"] + self.table["split"]).encode())
         return digest.hexdigest()

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
+"""How a folder of images is arranged; `genlab.data.layouts` describes each."""
+
+Fit = Literal["fit", "crop", "pad", "stretch"]
+"""fit: scaled until it just fits, black bars · crop: scaled until it covers, the middle is kept · pad: not scaled,
+centred on black · stretch: resized, whatever happens to the proportions."""
+
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class EdgeSettings(BaseModel):
@@ -15,13 +24,58 @@ class EdgeSettings(BaseModel):
     high: Annotated[float, Field(ge=0, le=1)] = 0.2  # likewise: a strong edge
 
 
+class PairSettings(BaseModel):
+    """What is paired: two domains by their file names, or each image (b) with what is made from it (a).
+
+    auto takes file names where the source has two domains, else edges; none makes no pairs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["auto", "names", "none", "edges", "grey", "low_resolution", "masked", "noisy"] = "auto"
+    factor: Annotated[int, Field(ge=2)] = 4  # low_resolution: this many times fewer pixels a side, then enlarged again
+    hole: Annotated[float, Field(gt=0, lt=1)] = 0.5  # masked: side of the grey square, as a share of the image's
+    noise: Annotated[float, Field(gt=0)] = 0.1  # noisy: standard deviation, as a share of the pixel range
+
+
+class SplitSettings(BaseModel):
+    """How images without a given split are shared out; by content and `seed`, whole scenes at a time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    val: Share = 0.05  # of the training images, where the source has no validation split
+    test: Share = 0.1  # of all images, where the source has no test split
+    seed: NonNegativeInt = 0
+
+
+class UnpairSettings(BaseModel):
+    """How the two domains of an unpaired set are drawn from one set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: NonNegativeInt = 0
+    share_scenes: bool = False  # may both halves of one scene be trained on?
+
+
 class DataSettings(BaseModel):
     """Which images, at which size, and what is paired with them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["fashion_mnist"] = "fashion_mnist"
+    source: str = "fashion_mnist"  # an embedded set, or a folder of images
+    layout: Layout | None = None  # of that folder; null: found by looking
+    source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
+    source_b: str | None = None
+    order: Literal["ab", "ba"] = "ab"  # side_by_side: which domain is on the left
     image_size: PositiveInt = 32  # H = W in pixels, after `fit`
-    fit: Literal["pad", "stretch"] = "pad"  # centre on a black canvas, or resize (bicubic)
+    fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
+    background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
+    channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
+    max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
+    workers: PositiveInt | None = None  # threads that decode; null: one for each core
+    split: SplitSettings = SplitSettings()
     edges: EdgeSettings = EdgeSettings()
+    pairs: PairSettings = PairSettings()
+    domains: tuple[str, str] | None = None  # two labels, [a, b], for class against class; null: the source's domains
+    unpair: UnpairSettings = UnpairSettings()

@@ -1,15 +1,11 @@
-"""Sources: raw files in, an image store out."""
+"""Sources: what `data.source` may name. Each lists its images; `genlab.data.ingest` reads them."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from PIL import Image
-
 from genlab.data.idx import read_idx
+from genlab.data.layouts import SINGLE, Entry, Listing, Part, list_folder, list_two_folders
 from genlab.data.settings import DataSettings
-from genlab.data.store import TABLE_COLUMNS, ImageStore, checksum
 from genlab.errors import GenlabError
 
 FASHION_CLASSES = (
@@ -17,24 +13,7 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def fit_image(image: np.ndarray, size: int, fit: str) -> np.ndarray:
-    """(H, W) uint8 -> (size, size) uint8: padded with black on all sides, or stretched (bicubic).
-
-    Raises:
-        GenlabError: an image to be padded is larger than `size`.
-    """
-    if fit == "stretch":
-        return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
-    spare = (size - image.shape[0], size - image.shape[1])
-    if min(spare) < 0:
-        raise GenlabError(
-            f"images of {image.shape[0]}x{image.shape[1]} pixels do not fit into data.image_size={size} by padding; "
-            "set data.fit=stretch or a larger data.image_size"
-        )
-    return np.pad(image, [(n // 2, n - n // 2) for n in spare])
-
-
-def read_fashion_mnist(raw: Path, settings: DataSettings) -> ImageStore:
+def list_fashion_mnist(raw: Path, settings: DataSettings) -> Listing:
     """The embedded sample of Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): four IDX files in raw/fashion_mnist.
 
     Raises:
@@ -44,7 +23,7 @@ def read_fashion_mnist(raw: Path, settings: DataSettings) -> ImageStore:
         raise GenlabError(
             f"data.classes names {', '.join(sorted(unknown))}; fashion_mnist has {', '.join(FASHION_CLASSES)}"
         )
-    images, rows = [], []
+    entries = []
     for split, prefix in (("train", "train"), ("test", "t10k")):
         path = raw / "fashion_mnist" / f"{prefix}-images-idx3-ubyte.gz"
         pixels = read_idx(path)
@@ -56,12 +35,57 @@ def read_fashion_mnist(raw: Path, settings: DataSettings) -> ImageStore:
         for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
             name = FASHION_CLASSES[label]
             if settings.classes is None or name in settings.classes:
-                fitted = fit_image(image, settings.image_size, settings.fit)[:, :, None]  # (H, W) -> (H, W, 1)
-                images.append(fitted)
-                rows.append((f"{split}_{number:05d}", split, name, path.name, *image.shape, checksum(fitted)))
-    return ImageStore(np.stack(images), pd.DataFrame(rows, columns=TABLE_COLUMNS))
+                part = Part(f"{split}_{number:05d}", SINGLE, split, name)
+                entries.append(Entry(f"{path.name}[{number}]", (part,), pixels=image))
+    return Listing("fashion_mnist", "labels", entries, "pad")
 
 
-SOURCES: dict[str, Callable[[Path, DataSettings], ImageStore]] = {"fashion_mnist": read_fashion_mnist}
-CHANNELS: dict[str, int] = {"fashion_mnist": 1}
-"""How many channels a source's images have, known before any file is read."""
+SOURCES: dict[str, Callable[[Path, DataSettings], Listing]] = {"fashion_mnist": list_fashion_mnist}
+"""Sets by name. `raw` is the catalog's folder of raw files."""
+
+CHANNELS: dict[str, dict[str, int]] = {"fashion_mnist": {SINGLE: 1}}
+"""How many channels a source's images have, by domain, where that is known before any file is read."""
+
+
+def list_source(raw: Path, settings: DataSettings) -> Listing:
+    """All images of the source that `settings` name.
+
+    Raises:
+        GenlabError: there is no such set or folder, or it is arranged in no known way.
+    """
+    require_source(settings)
+    if settings.source_a is not None and settings.source_b is not None:
+        return list_two_folders(Path(settings.source_a).expanduser(), Path(settings.source_b).expanduser())
+    if settings.source in SOURCES:
+        return SOURCES[settings.source](raw, settings)
+    return list_folder(Path(settings.source).expanduser(), settings)
+
+
+def require_source(settings: DataSettings) -> None:
+    """Refuse a source that does not exist.
+
+    Raises:
+        GenlabError: names what is missing and the sets there are.
+    """
+    if (settings.source_a is None) != (settings.source_b is None):
+        raise GenlabError("data.source_a and data.source_b belong together, but only one is given; set both or none")
+    if settings.source_a is not None and settings.source_b is not None:
+        folders = [settings.source_a, settings.source_b]
+    else:
+        folders = [] if settings.source in SOURCES else [settings.source]
+    for folder in folders:
+        if not Path(folder).expanduser().is_dir():
+            raise GenlabError(
+                f"the data source {folder!r} is neither a folder nor a set that Genlab knows ({', '.join(SOURCES)}); "
+                "set data.source to one of them"
+            )
+
+
+def known_channels(settings: DataSettings) -> dict[str, int] | None:
+    """Channels by domain of what the source will give; None where only the files can tell."""
+    two_folders = settings.source_a is not None
+    if settings.channels == "auto":
+        return None if two_folders else CHANNELS.get(settings.source)
+    if two_folders or settings.layout not in (None, "labels"):
+        return dict.fromkeys(("a", "b"), settings.channels)
+    return {SINGLE: settings.channels} if settings.source in SOURCES or settings.layout == "labels" else None

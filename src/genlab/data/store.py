@@ -1,17 +1,33 @@
 """The image store: one array, usually memory-mapped, and one table with a row per image.
 
-N images, H = W pixels, C channels; uint8 or uint16.
+N images, H = W pixels, C channels; uint8 or uint16. A set has a store for each of its domains: "a" and "b", or
+"images" alone. On disk it is a folder with `<domain>.npy` for each, one `table.parquet` and `set.json`.
 """
 
 import hashlib
-from dataclasses import dataclass
+import json
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
-TABLE_COLUMNS = ["id", "split", "label", "source", "height", "width", "checksum"]
-"""id: unique name · split: train or test · label: class name · source: file it came from · height, width: pixels before
-fitting · checksum: of the stored pixels."""
+from genlab.data.decode import to_channels
+from genlab.errors import GenlabError
+from genlab.files import replace_folder
+
+TABLE_COLUMNS = [
+    "id", "domain", "split", "label", "source", "height", "width", "mode", "bits", "content", "checksum",
+]  # fmt: skip
+"""id: unique in its domain, shared by the sides of a pair · domain: a, b or images · split: train, val or test ·
+label: class name · source: file it came from · height, width: pixels before fitting · mode, bits: of the file ·
+content: digest of the file's bytes · checksum: names the stored pixels."""
+
+LETTING_GO = 96 * 2**20
+"""Bytes read from a memory-mapped array after which its pages leave this process; the system still caches them."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +36,14 @@ class ImageStore:
 
     images: np.ndarray  # (N, H, W, C)
     table: pd.DataFrame  # N rows, TABLE_COLUMNS
+    _read: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # bytes since pages were let go
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.table) or self.images.ndim != 4:
             raise ValueError(f"{self.images.shape} images do not go with {len(self.table)} rows")
+
+    def __len__(self) -> int:
+        return len(self.table)
 
     @property
     def channels(self) -> int:
@@ -34,9 +54,191 @@ class ImageStore:
         """H = W in pixels."""
         return self.images.shape[1]
 
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The images in those rows, (len(rows), H, W, C), in memory; a memory-mapped store stays out of it."""
+        taken = self.images[rows]
+        self._read[0] += taken.nbytes
+        if self._read[0] > LETTING_GO:
+            self._read[0] = 0
+            let_go(self.images)
+        return taken
+
+
+def let_go(images: np.ndarray) -> None:
+    """Take the pages of a memory-mapped array out of this process's memory; they come back when they are read."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
 
 def checksum(image: np.ndarray) -> str:
     """32 hexadecimal digits that name the pixels, their type and their shape."""
-    digest = hashlib.blake2b(f"{image.dtype}{image.shape}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
+    header = f"{image.dtype}{image.shape}".encode()
+    return digest(header, np.ascontiguousarray(image).data)
+
+
+def digest(*parts: bytes | memoryview) -> str:
+    """32 hexadecimal digits that name some bytes: the first half of their SHA-256, which processors do in hardware."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part)
+    return state.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The stores of one source, by domain, and how they came about."""
+
+    stores: Mapping[str, ImageStore]
+    about: Mapping[str, Any]  # plain values: "key" names files and settings; the rest is for the report
+    folder: Path
+
+    def __getitem__(self, domain: str) -> ImageStore:
+        return self.stores[domain]
+
+    def __contains__(self, domain: str) -> bool:
+        return domain in self.stores
+
+    def __len__(self) -> int:
+        return sum(len(store) for store in self.stores.values())
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All domains, one row per image: TABLE_COLUMNS."""
+        tables = [store.table for store in self.stores.values()]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLE_COLUMNS)
+
+    def move_to(self, folder: Path) -> "ImageSet":
+        """The set in its place, which what was there leaves; nothing happens where it already is there."""
+        if folder != self.folder:
+            replace_folder(self.folder, folder)
+        return ImageSet(self.stores, self.about, folder)
+
+
+def open_set(folder: Path) -> ImageSet:
+    """The set in a folder, its arrays memory-mapped.
+
+    Raises:
+        GenlabError: it is missing or damaged.
+    """
+    try:
+        about = json.loads((folder / "set.json").read_text())
+        table = pd.read_parquet(folder / "table.parquet")
+        stores = {
+            domain: ImageStore(
+                np.load(folder / f"{domain}.npy", mmap_mode="r"),
+                table[table["domain"] == domain].reset_index(drop=True),
+            )
+            for domain in about["domains"]
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise GenlabError(
+            f"the image store {folder} is missing or damaged ({error}); run the pipeline again from its start (without "
+            "--from-nodes) to ingest the images anew"
+        ) from error
+    return ImageSet(stores, about, folder)
+
+
+class ArrayWriter:
+    """An .npy file that grows by one image at a time and is never in memory.
+
+    The first image decides on channels and depth. A deeper or more colourful one later widens what is written: grey
+    becomes RGB, 8 bits become 16 (times 257).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shape: tuple[int, ...] = ()
+        self.dtype: np.dtype = np.dtype(np.uint8)
+        self.count = 0
+        self.widened = False  # is an image stored with more channels or bits than it came with?
+        self._file: BinaryIO | None = None
+
+    def append(self, pixels: np.ndarray) -> None:
+        """Add an image, (H, W, C).
+
+        Raises:
+            UnreadableImageError: it has a number of channels that does not go with those before.
+        """
+        if self._file is None:
+            self._start(pixels.shape, pixels.dtype)
+        dtype = max(self.dtype, pixels.dtype, key=lambda kind: kind.itemsize)
+        channels = 3 if (self.shape[2], pixels.shape[2]) == (1, 3) else self.shape[2]
+        stored = np.ascontiguousarray(_widened(to_channels(pixels, channels), dtype))
+        if (channels, dtype) != (self.shape[2], self.dtype):
+            self._widen(channels, dtype)
+        self.widened |= (pixels.shape[2], pixels.dtype) != (channels, dtype)
+        assert self._file is not None
+        self._file.write(stored.data)
+        self.count += 1
+
+    def close(self) -> None:
+        """Write the number of images into the file's head; only then can it be read."""
+        if self._file is not None:
+            self._file.seek(0)
+            self._write_head()
+            self._file.close()
+
+    def _start(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._file = self.path.open("wb")
+        self._write_head()
+
+    def _write_head(self) -> None:  # its length does not depend on the count: numpy leaves room for it to grow
+        assert self._file is not None
+        head = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False,
+                "shape": (self.count, *self.shape)}  # fmt: skip
+        np.lib.format.write_array_header_1_0(self._file, head)
+
+    def _widen(self, channels: int, dtype: np.dtype) -> None:
+        self.close()
+        narrow = self.path.with_suffix(".narrow")
+        self.path.replace(narrow)
+        images = np.load(narrow, mmap_mode="r")
+        self.count, self.widened = 0, True
+        self._start((*self.shape[:2], channels), dtype)
+        for image in images:
+            self.append(_widened(to_channels(np.asarray(image), channels), dtype))
+        let_go(images)
+        narrow.unlink()
+
+
+def _widened(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """uint8 as uint16, 255 as 65535; all else as it is."""
+    return pixels.astype(dtype) * dtype.type(257) if pixels.dtype != dtype else pixels
+
+
+class SetWriter:
+    """Writes an image set into a folder, image by image."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, Any]] = []
+        self._arrays: dict[str, ArrayWriter] = {}
+
+    def append(self, row: dict[str, Any], pixels: np.ndarray) -> None:
+        """Add an image with what the table shall say of it.
+
+        Raises:
+            UnreadableImageError: its channels do not go with those before it in its domain.
+        """
+        domain = row["domain"]
+        array = self._arrays.setdefault(domain, ArrayWriter(self.folder / f"{domain}.npy"))
+        array.append(pixels)
+        self.rows.append(row)
+
+    def table(self) -> pd.DataFrame:
+        """What was added so far: TABLE_COLUMNS."""
+        return pd.DataFrame(self.rows, columns=TABLE_COLUMNS)
+
+    def widened(self) -> list[str]:
+        """Domains with images that had to be widened to go with the others."""
+        return sorted(domain for domain, array in self._arrays.items() if array.widened)
+
+    def finish(self, table: pd.DataFrame, about: Mapping[str, Any]) -> ImageSet:
+        """Close all files, the one that makes the set readable last, and open it."""
+        for array in self._arrays.values():
+            array.close()
+        table.to_parquet(self.folder / "table.parquet", index=False)
+        (self.folder / "set.json").write_text(json.dumps({**about, "domains": sorted(self._arrays)}, indent=1))
+        return open_set(self.folder)

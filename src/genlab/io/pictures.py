@@ -1,4 +1,4 @@
-"""Named pictures in a folder of PNGs, versioned, with a preview in kedro-viz."""
+"""Named pictures in a folder, versioned, with a preview in kedro-viz: PNGs, or TIFFs where PNG cannot hold them."""
 
 import base64
 import io
@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import tifffile
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
@@ -14,25 +15,41 @@ from PIL import Image
 from genlab.errors import GenlabError
 from genlab.files import write_folder
 from genlab.io.local import local_path
+from genlab.sampling.grids import to_rgb8
 
 PREVIEW_WIDTH = 1000  # pixels
 
 
-def to_image(pixels: np.ndarray) -> Image.Image:
-    """(H, W, C) uint8, or uint16 of one channel, as a Pillow image of the same depth.
+def fits_png(pixels: np.ndarray) -> bool:
+    """Whether Pillow can keep (H, W, C) pixels in a PNG as they are: 8 bits in 1, 3 or 4 channels, 16 in one."""
+    return pixels.shape[2] in ((1, 3, 4) if pixels.dtype == np.uint8 else (1,))
+
+
+def write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W, C) uint8 or uint16 to `path` with .png behind it, or with .tif where PNG cannot hold them."""
+    if fits_png(pixels):
+        Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(path.with_name(f"{path.name}.png"))
+    else:
+        kind = "rgb" if pixels.shape[2] == 3 else "minisblack"
+        tifffile.imwrite(path.with_name(f"{path.name}.tif"), pixels, photometric=kind, planarconfig="contig",
+                         compression="zlib")  # fmt: skip
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """What `write_picture` wrote, (H, W, C).
 
     Raises:
-        GenlabError: PNG has no such picture.
+        GenlabError: the file is damaged.
     """
-    if pixels.shape[2] == 1:
-        return Image.fromarray(pixels[:, :, 0])
-    if pixels.dtype == np.uint8 and pixels.shape[2] in (3, 4):
-        return Image.fromarray(pixels)
-    raise GenlabError(f"a PNG cannot hold {pixels.shape[2]} channels of {pixels.dtype}")
+    try:
+        pixels = tifffile.imread(path) if path.suffix == ".tif" else np.asarray(Image.open(path))
+    except (OSError, ValueError) as error:  # tifffile's own errors are ValueErrors
+        raise GenlabError(f"{path} is damaged ({error}); delete this version or load another one") from error
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[str, np.ndarray]]):
-    """name -> (H, W, C) pixels, as <filepath>/<version>/<folder>/<name>.png; loads in the order of names."""
+    """name -> (H, W, C) pixels, as <filepath>/<version>/<folder>/<name>.png or .tif; loads in the order of names."""
 
     def __init__(
         self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -41,23 +58,17 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
         self.metadata = metadata
 
     def load(self) -> dict[str, np.ndarray]:
-        pictures = {}
-        for path in sorted(Path(self._get_load_path()).glob("*.png")):
-            try:
-                pixels = np.asarray(Image.open(path))
-            except OSError as error:
-                raise GenlabError(f"{path} is damaged ({error}); delete this version or load another one") from error
-            pictures[path.stem] = pixels if pixels.ndim == 3 else pixels[:, :, None]
-        return pictures
+        paths = [path for path in Path(self._get_load_path()).iterdir() if path.suffix in (".png", ".tif")]
+        return {path.stem: read_picture(path) for path in sorted(paths)}
 
     def save(self, data: Mapping[str, np.ndarray]) -> None:
         with write_folder(Path(self._get_save_path())) as folder:
             for name, pixels in data.items():
-                to_image(pixels).save(folder / f"{name}.png")
+                write_picture(folder / name, pixels)
 
     def preview(self, pictures: int = 40) -> ImagePreview:
         """The first pictures side by side, as kedro-viz shows them: a PNG in base64."""
-        images = [to_image(pixels).convert("RGB") for pixels in list(self.load().values())[:pictures]]
+        images = [Image.fromarray(to_rgb8(pixels[None])[0]) for pixels in list(self.load().values())[:pictures]]
         cell = (max(image.width for image in images) + 4, max(image.height for image in images) + 4)
         columns = max(1, min(len(images), PREVIEW_WIDTH // cell[0]))
         sheet = Image.new("RGB", (columns * cell[0], -(-len(images) // columns) * cell[1]), "white")

@@ -87,6 +87,12 @@ def check(
         raise GenlabError("; ".join(problems) + f". Set it in conf/ or with --params={section}.KEY=VALUE") from error
 
 
+def _another_source(own: Mapping[str, Any], general: Mapping[str, Any]) -> bool:
+    """Whether the general `data` section names other images than a model's own section is about."""
+    usual = own.get("source", DataSettings.model_fields["source"].default)
+    return general.get("source", usual) != usual or "source_a" in general
+
+
 def _fields(schema: type[BaseModel], keys: list[str]) -> list[str]:
     for key in keys:
         annotation = schema.model_fields[key].annotation
@@ -126,7 +132,10 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     cls = model_class(model)
 
     def section(schema: type[Settings], name: str) -> Settings:
-        return check(schema, own.get(name) or {}, parameters.get(name) or {}, name, f"{model}.{name}",
+        mine = own.get(name) or {}
+        if name == "data" and _another_source(mine, parameters.get("data") or {}):
+            mine = {}  # what the model's file says of its own images, such as their classes, does not hold for others
+        return check(schema, mine, parameters.get(name) or {}, name, f"{model}.{name}",
                      vars(cls.recipe) if name == "training" else None)  # fmt: skip
 
     arguments = check(argument_schema(cls), own.get("model") or {}, {}, f"{model}.model", f"{model}.model")
@@ -138,6 +147,24 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         sampling=section(SamplingSettings, "sampling"),
         evaluation=section(EvaluationSettings, "evaluation"),
     )
+
+
+def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
+    """The `data` section that holds for no model in particular.
+
+    Raises:
+        GenlabError: a key is unknown, or a value is not allowed.
+    """
+    require_known(TOP_LEVEL, parameters, "")
+    given = parameters.get("data") or {}
+    if not isinstance(given, Mapping):
+        raise GenlabError(f"parameter data is {given!r}: it should be a section with keys of its own")
+    return check(DataSettings, {}, given, "data", "data")
+
+
+def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:
+    """The `data` section of the pipeline of that name: a model's, or "data"."""
+    return resolve_data(parameters) if name == "data" else resolve(name, parameters).data
 
 
 def require_known(known: Iterable[str], given: Mapping[str, Any], where: str) -> None:
@@ -154,15 +181,23 @@ def require_known(known: Iterable[str], given: Mapping[str, Any], where: str) ->
 def check_model_fits(model: str, settings: RunSettings) -> None:
     """Build the model without memory for the images that the data settings promise.
 
+    Where only the files can tell how many channels their images have, nothing is checked: the train node does, once
+    it has read them.
+
     Raises:
-        GenlabError: the network cannot take them.
+        GenlabError: the source does not exist, or the network cannot take its images.
     """
     import torch
 
-    from genlab.data.sources import CHANNELS
+    from genlab.data.derive import derived_channels
+    from genlab.data.sources import known_channels, require_source
     from genlab.models.base import ImageSpec
     from genlab.training.checkpoint import build_model
 
-    spec = ImageSpec(settings.data.image_size, {"a": 1, "b": CHANNELS[settings.data.source]})
+    require_source(settings.data)
+    channels = known_channels(settings.data)
+    if channels is None:
+        return
+    spec = ImageSpec(settings.data.image_size, derived_channels(channels, settings.data))
     with torch.device("meta"):
         build_model(model, spec, settings.arguments)

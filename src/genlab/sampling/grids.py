@@ -10,10 +10,10 @@ HEADING = 22  # pixels for the headings
 
 
 def to_rgb8(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) of uint8 or uint16 with C in {1, 3} -> (N, H, W, 3) uint8."""
+    """(N, H, W, C) of uint8 or uint16 -> (N, H, W, 3) uint8: the first three channels, or the first one as grey."""
     if images.dtype == np.uint16:
         images = (images >> 8).astype(np.uint8)
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images[:, :, :, :3]
+    return np.repeat(images[:, :, :, :1], 3, axis=3) if images.shape[3] < 3 else images[:, :, :, :3]
 
 
 def draw_grid(columns: Mapping[str, np.ndarray], *, scale: int = 1, blocks: int = 1) -> Image.Image:

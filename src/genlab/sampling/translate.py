@@ -13,8 +13,10 @@ from genlab.sampling.settings import SamplingSettings
 
 
 @torch.no_grad()
-def translate_images(model: Model, images: np.ndarray, to: Side, *, batch_size: int, seed: int) -> np.ndarray:
-    """(N, H, W, C) pixels -> (N, H, W, D) pixels in domain `to`, of the same integer type.
+def translate_images(
+    model: Model, images: np.ndarray, to: Side, *, batch_size: int, seed: int, depth: np.dtype | None = None
+) -> np.ndarray:
+    """(N, H, W, C) pixels -> (N, H, W, D) pixels in domain `to`, of the integer type `depth` (None: that of the input).
 
     Where the model normalises by the test batch, `batch_size` is part of the result. The noise depends on `seed` and
     the image's place alone. The model is left in the mode, training or not, in which it came.
@@ -28,7 +30,7 @@ def translate_images(model: Model, images: np.ndarray, to: Side, *, batch_size: 
     drawings = []
     for start in range(0, len(images), batch_size):
         x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device))
-        drawings.append(to_pixels(model.translate(x.to(dtype), to, rng), images.dtype))
+        drawings.append(to_pixels(model.translate(x.to(dtype), to, rng), depth or images.dtype))
     model.train(was_training)
     return np.concatenate(drawings)
 
@@ -38,8 +40,9 @@ def translate_pairs(model: Model, pairs: PairedImages, settings: SamplingSetting
     assert isinstance(model, Translates)
     target = model.targets[0]
     drawings = translate_images(
-        model, pairs.side(other(target)), target, batch_size=settings.batch_size, seed=settings.seed
-    )
+        model, pairs.side(other(target)), target, batch_size=settings.batch_size, seed=settings.seed,
+        depth=getattr(pairs, target).images.dtype,
+    )  # fmt: skip
     return dict(zip(pairs.table["id"], drawings, strict=True))
 
 

@@ -1,0 +1,117 @@
+"""The data report: what is in a set of images, what was left out and why, what looks wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from genlab.data.derive import pair_kind
+from genlab.data.pairs import without_partner
+from genlab.data.settings import DataSettings
+from genlab.data.splits import single_scene_labels
+from genlab.data.store import ImageSet
+from genlab.errors import GenlabError
+
+SIZES = 20  # sizes that the histogram names; the others are counted together
+
+
+def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
+    """The report as plain values, for JSON.
+
+    source, layout · files, images, rejected (each with its reason), rejected_share, ignored (files that are no images,
+    by ending) · splits, labels, domains, sizes ("HxW"), modes, bits: counts of images · stored: shape and type of each
+    array · without_partner: files, by domain · duplicates: files of equal content in one domain, and whether they lie
+    in more than one split · single_scene_labels: labels of one image.
+    """
+    table, about = images.table, images.about
+    sizes = table["height"].astype(str) + "x" + table["width"].astype(str)
+    common = _counts(sizes)
+    rare = list(common)[SIZES:]
+    histogram = {size: count for size, count in common.items() if size not in rare}
+    if rare:
+        histogram["other"] = sum(common[size] for size in rare)
+    named = pair_kind(set(images.stores), settings) == "names"
+    return {
+        "source": about["source"],
+        "layout": about["layout"],
+        "files": about["files"],
+        "images": len(table),
+        "rejected": about["rejected"],
+        "rejected_share": len(about["rejected"]) / about["files"],
+        "ignored": about["ignored"],
+        "splits": _counts(table["split"]),
+        "labels": _counts(table["label"]),
+        "domains": _counts(table["domain"]),
+        "sizes": histogram,
+        "modes": _counts(table["mode"]),
+        "bits": _counts(table["bits"]),
+        "stored": {name: f"{s.images.shape} {s.images.dtype}" for name, s in images.stores.items()},
+        "without_partner": without_partner(images["a"].table, images["b"].table) if named else {},
+        "duplicates": find_duplicates(table),
+        "single_scene_labels": single_scene_labels(table),
+    }
+
+
+def _counts(values: pd.Series) -> dict[str, int]:
+    """How often each value is there, the most frequent first."""
+    return {str(value): int(count) for value, count in values.value_counts().items()}
+
+
+def find_duplicates(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Groups of equal images in one domain: their files, and whether they lie in more than one split."""
+    twice = table[table.duplicated(["domain", "content"], keep=False)]
+    return [
+        {"files": group["source"].tolist(), "across_splits": bool(group["split"].nunique() > 1)}
+        for _, group in twice.groupby(["domain", "content"], sort=False)
+    ]
+
+
+def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
+    """The report as rows (what, name, value), text, what is wrong first: for kedro-viz."""
+    rows = [("warning", "", text) for text in warnings(report)]
+    rows += [(name, "", report[name]) for name in ("source", "layout", "files", "images")]
+    rows += [("rejected", one["source"], one["reason"]) for one in report["rejected"]]
+    for what in ("splits", "labels", "domains", "sizes", "modes", "bits", "stored", "ignored"):
+        rows += [(what, name, value) for name, value in report[what].items()]
+    rows += [("without partner", domain, name) for domain, names in report["without_partner"].items() for name in names]
+    rows += [
+        ("duplicates", "across splits" if one["across_splits"] else "in one split", ", ".join(one["files"]))
+        for one in report["duplicates"]
+    ]
+    return pd.DataFrame(rows, columns=["what", "name", "value"]).astype(str)
+
+
+def warnings(report: Mapping[str, Any]) -> list[str]:
+    """What a person should know before training, each in a sentence."""
+    found = []
+    if rejected := report["rejected"]:
+        first = rejected[0]
+        found.append(
+            f"{len(rejected)} of {report['files']} files were rejected; the first: {first['source']} {first['reason']}"
+        )
+    for domain, files in report["without_partner"].items():
+        if files:
+            found.append(f"{len(files)} images of domain {domain} have no partner and are left out; first: {files[0]}")
+    if across := [one["files"] for one in report["duplicates"] if one["across_splits"]]:
+        found.append(f"{len(across)} images lie in more than one split; the first: {', '.join(across[0])}")
+    if single := report["single_scene_labels"]:
+        found.append(f"labels of one image, which is only trained on unless its folder says otherwise: "
+                     f"{', '.join(single)}")  # fmt: skip
+    return found
+
+
+def require_few_rejected(report: Mapping[str, Any], settings: DataSettings) -> None:
+    """Refuse a set of which more was rejected than `data.max_rejected` allows.
+
+    Raises:
+        GenlabError: says how many, names the first, and what to do.
+    """
+    share = report["rejected_share"]
+    if share > settings.max_rejected:
+        first = report["rejected"][0]
+        raise GenlabError(
+            f"{len(report['rejected'])} of {report['files']} files in {report['source']} were rejected "
+            f"({share:.1%}), more than data.max_rejected={settings.max_rejected:g} allows; the first: "
+            f"{first['source']} {first['reason']}. The data report names all. Mend or delete them, or go on without "
+            f"them with --params=data.max_rejected={share + 0.0005:.3f}"
+        )

@@ -1,0 +1,57 @@
+"""Splits: train, val, test, by content and seed alone; the images of one scene, and equal files, stay together."""
+
+import numpy as np
+import pandas as pd
+
+from genlab.data.settings import SplitSettings
+from genlab.data.store import digest
+
+
+def assign_splits(table: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
+    """The table with a split in every row.
+
+    Where the source gives splits they stay, but that a validation split alone is the test split (so the published sets
+    of pix2pix mean it). Images without a split are trained on, and what is missing is taken from train. A label with
+    a single scene is only trained on. Each share is rounded, and is at least one scene where it is above zero and
+    three or more can be had.
+    """
+    table = table.copy()
+    scenes = _scenes(table)
+    if "test" not in set(table["split"]):
+        table["split"] = table["split"].replace("val", "test")
+    table["split"] = table["split"].replace("", "train")
+    given = set(table["split"])
+    may_leave = _may_leave_training(table, scenes)
+    for split, share in (("test", settings.test), ("val", settings.val)):
+        if split not in given:
+            train = table["split"] == "train"
+            drawn = _draw(scenes[train & may_leave], share, settings.seed, split)
+            table.loc[train & scenes.isin(drawn), "split"] = split
+    return table
+
+
+def _scenes(table: pd.DataFrame) -> pd.Series:
+    """A name for each row's scene: that of the content of all images of its id; equal files have equal names."""
+    by_id = table.sort_values(["domain", "content"]).groupby("id")["content"].agg("".join)
+    return table["id"].map(by_id)
+
+
+def _may_leave_training(table: pd.DataFrame, scenes: pd.Series) -> pd.Series:
+    """False where a label's only scene would be lost to training."""
+    per_label = scenes.groupby(table["label"]).transform("nunique")
+    return (per_label > 1) | (table["label"] == "")
+
+
+def _draw(scenes: pd.Series, share: float, seed: int, purpose: str) -> set[str]:
+    """A share of the scenes: those that a hash of content, seed and purpose puts first."""
+    names = sorted(set(scenes), key=lambda scene: digest(f"{purpose}{seed}{scene}".encode()))
+    count = round(share * len(names))
+    if share > 0 and len(names) >= 3:
+        count = max(1, count)
+    return set(names[:count])
+
+
+def single_scene_labels(table: pd.DataFrame) -> list[str]:
+    """Labels of one image only: nothing of them can be tested."""
+    counts = table.loc[table["label"] != "", "label"].value_counts()
+    return sorted(np.asarray(counts.index[counts == 1]).tolist())

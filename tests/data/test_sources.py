@@ -1,6 +1,8 @@
 """Folders of images: their layouts, what is wrong with them, and what becomes of it."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +173,26 @@ def test_sixteen_bits_and_many_channels_survive(tmp_path: Path) -> None:
         assert np.array_equal(decode((tmp_path / "x.npy").read_bytes(), WHITE).pixels, deep)
 
 
+def deep_png(pixels: np.ndarray) -> bytes:
+    """A PNG of 16 bits in several channels, which Pillow cannot write."""
+    h, w, channels = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", w, h, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_a_png_of_sixteen_bits_in_colour_keeps_them() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (8, 8, 4), dtype=np.uint16)
+    assert np.array_equal(decode(deep_png(pixels[:, :, :3]), WHITE).pixels, pixels[:, :, :3])
+    pixels[:, :, 3] = 65535
+    assert np.array_equal(decode(deep_png(pixels), WHITE).pixels, pixels[:, :, :3])
+
+
 def test_deep_and_grey_images_widen_what_is_stored(tmp_path: Path) -> None:
     write(tmp_path / "raw/a1.png", picture(1, channels=1))
     write(tmp_path / "raw/a2.png", picture(2))
@@ -294,8 +316,10 @@ def test_what_has_not_changed_is_not_decoded_again(tmp_path: Path, monkeypatch: 
     decoded = []
     real = module.decode
     monkeypatch.setattr(module, "decode", lambda data, *rest: decoded.append(data) or real(data, *rest))
+    written = (tmp_path / "set/images.npy").stat()
     assert read(tmp_path / "raw", tmp_path).about["key"] == before.about["key"]
     assert decoded == []
+    assert (tmp_path / "set/images.npy").stat().st_ino == written.st_ino
     write(tmp_path / "raw/cat/0.png", picture(5000))
     (tmp_path / "raw/cat/9.png").unlink()
     after = read(tmp_path / "raw", tmp_path)

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 # jaxtyping's shapes are promises that nobody keeps unless they are checked: here they are.
-SHAPED = ["data", "evaluation", "models", "nn", "sampling", "training"]
+SHAPED = ["data.augment", "data.batches", "models", "nn", "sampling", "training"]
 install_import_hook([f"genlab.{package}" for package in SHAPED], "beartype.beartype")
 
 import numpy as np
@@ -20,21 +20,25 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from genlab.data.pairs import PairedImages, derive_edges, pair_by_id
-from genlab.data.settings import DataSettings, EdgeSettings
-from genlab.data.sources import read_fashion_mnist
+from genlab.data.derive import derive, pair_sides, sides
+from genlab.data.ingest import ingest
+from genlab.data.pairs import PairedImages
+from genlab.data.settings import DataSettings
+from genlab.data.sources import list_source
 
 PROJECT = Path(__file__).parents[1]
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def shoes() -> PairedImages:
+def shoes(tmp_path_factory: pytest.TempPathFactory) -> PairedImages:
     """All edges -> shoe pairs of the embedded sample."""
     settings = DataSettings(classes=("sandal", "sneaker", "ankle_boot"))
-    images = read_fashion_mnist(PROJECT / "data/01_raw", settings)
-    edges = derive_edges(images, EdgeSettings())
-    return PairedImages(pair_by_id(edges.table, images.table), edges, images)
+    folder = tmp_path_factory.mktemp("shoes")
+    images = ingest(list_source(PROJECT / "data/01_raw", settings), settings, folder / "images")
+    images = images.move_to(folder / "images")
+    derived = derive(images, settings, folder / "derived").move_to(folder / "derived")
+    return PairedImages(pair_sides(images, derived, settings), *sides(images, derived))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,6 @@ from mlflow.entities import Run
 from PIL import Image
 
 from genlab.io.pictures import PicturesDataset
-from genlab.io.tracking import run_of
-from genlab.pipelines import nodes
 from genlab.training.checkpoint import Checkpoint
 from tests.training.test_checkpoint import Bomb
 
@@ -79,8 +76,10 @@ def test_a_run_leaves_everything_where_it_says(finished: Result, data_root: Path
     figure = plotly.io.from_json(newest(reporting / "curves.json").read_text())
     assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1"}
     pairs = pd.read_parquet(data_root / "05_model_input/pix2pix/pairs.parquet")
-    assert pairs.groupby("split").size().to_dict() == {"test": 600, "train": 3600}
-    assert pairs.groupby(["split", "label"]).size().unstack().nunique(axis=1).eq(1).all()
+    sizes = pairs.groupby("split").size()
+    assert sizes["test"] == 600
+    assert sizes["train"] + sizes["val"] == 3600
+    assert 0.04 < sizes["val"] / 3600 < 0.06
     assert not list((data_root / "06_models/pix2pix/snapshots").iterdir()), "a finished run leaves no snapshots"
     for name in ("checkpoint.pt", "metrics.json", "translations.png"):
         assert name.split(".")[0] in finished.output
@@ -253,12 +252,6 @@ def test_ctrl_c_closes_the_run_and_says_where_it_goes_on(
     assert result.exit_code != 0
     assert "the next run goes on from step 4 of 6" in caplog.text
     assert runs(mlflow_uri)[-1].info.status == "KILLED"
-
-
-def test_nodes_work_without_a_tracker(few_shoes: Any) -> None:
-    """In a notebook nobody tracks."""
-    assert run_of("pix2pix") is None
-    assert nodes.pair("pix2pix", few_shoes.a, few_shoes.b).shape[0] == len(few_shoes.b.table)
 
 
 def test_figures_are_previewed_by_kedro_viz(finished: Result, data_root: Path) -> None:

@@ -89,11 +89,14 @@ class GenlabHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Metrics go to the model's run as soon as they are saved."""
+        """Metrics and figures go to the model's run as soon as they are saved."""
         model, _, name = dataset_name.partition(".")
         run = self.tracker.runs.get(model) if self.tracker else None
         if run and name == "metrics":
             run.log_metrics(data)
+        if run and name == "figures":
+            for figure, pixels in data.items():
+                run.log_picture(f"test_{figure}", pixels, step=0)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:

@@ -1,8 +1,6 @@
 import inspect
 from functools import partial
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,8 +14,6 @@ from genlab.data.augment import (
     jitter_colour,
     translate,
 )
-from genlab.data.pairs import PairedImages
-from genlab.data.store import TABLE_COLUMNS, ImageStore, checksum
 from genlab.models.base import Recipe
 from genlab.models.pix2pix import Pix2Pix
 from genlab.training import fit
@@ -203,7 +199,7 @@ def test_the_parameters_of_training_reach_it_and_are_off_by_default():
     assert set(inspect.signature(augment).parameters) == {"batch", *OFF}
 
 
-def test_training_sees_what_the_parameters_say(tmp_path, monkeypatch):
+def test_training_sees_what_the_parameters_say(few_shoes, tmp_path, monkeypatch):
     seen = []
 
     def record(batch, **changes):
@@ -211,12 +207,8 @@ def test_training_sees_what_the_parameters_say(tmp_path, monkeypatch):
         return augment(batch, **changes)
 
     monkeypatch.setattr(fit, "augment", record)
-    pixels = np.zeros((2, 8, 8, 3), np.uint8)
-    rows = [(str(n), "train", "", "", 8, 8, checksum(image)) for n, image in enumerate(pixels)]
-    store = ImageStore(pixels, pd.DataFrame(rows, columns=TABLE_COLUMNS))
-    pairs = PairedImages(store.table[["id", "split", "label"]].assign(a=[0, 1], b=[0, 1]), store, store)
     settings = TrainingSettings.of(Pix2Pix.recipe, {**ON, "steps": 2, "batch_size": 2, "accelerator": "cpu"})
     arguments = {"receptive_field": 1, "generator_width": 4, "discriminator_width": 4}
-    job = fit.Job("pix2pix", arguments, pairs, settings, 0, tmp_path)
+    job = fit.Job("pix2pix", arguments, few_shoes, settings, 0, tmp_path)
     list(fit.train(job, open_machine(settings)))
     assert seen == [ON, ON]

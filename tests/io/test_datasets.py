@@ -5,37 +5,41 @@ import io
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from kedro.io import DatasetError, Version
 from PIL import Image
 
-from genlab.data.pairs import PairedImages
+from genlab.data.ingest import ingest
+from genlab.data.settings import DataSettings
+from genlab.data.sources import list_source
 from genlab.errors import GenlabError
 from genlab.files import write_folder
 from genlab.io.checkpoint import CheckpointDataset
 from genlab.io.folder import FolderDataset
-from genlab.io.image_store import ImageStoreDataset
+from genlab.io.image_store import ImageSetDataset
 from genlab.io.local import local_path
 from genlab.io.pictures import PicturesDataset
+from tests.conftest import PROJECT
 
 
-def test_an_image_store_comes_back_memory_mapped(few_shoes: PairedImages, tmp_path: Path) -> None:
-    dataset = ImageStoreDataset(filepath=str(tmp_path / "store"))
+def test_an_image_set_moves_to_its_place_and_comes_back_memory_mapped(tmp_path: Path) -> None:
+    settings = DataSettings(classes=("sandal",))
+    dataset = ImageSetDataset(filepath=str(tmp_path / "place/set"))
     assert not dataset.exists()
-    dataset.save(few_shoes.b)
-    loaded = dataset.load()
+    made = ingest(list_source(PROJECT / "data/01_raw", settings), settings, tmp_path / "place/set")
+    pixels = made["images"].images[:].copy()
+    dataset.save(made)
+    loaded = dataset.load()["images"]
     assert isinstance(loaded.images, np.memmap)
-    assert np.array_equal(loaded.images, few_shoes.b.images)
-    pd.testing.assert_frame_equal(loaded.table, few_shoes.b.table, check_dtype=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["store"], "nothing temporary stays"
+    assert np.array_equal(loaded.images, pixels)
+    assert loaded.table["label"].unique().tolist() == ["sandal"]
+    assert [path.name for path in (tmp_path / "place").iterdir()] == ["set"], "nothing temporary stays"
+    assert dataset.preview(rows=3)["data"][0]
 
 
-def test_a_missing_store_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(
-        DatasetError, match=r"image store .*store is missing or damaged.*run the pipeline again from its"
-    ):
-        ImageStoreDataset(filepath=str(tmp_path / "store")).load()
+def test_a_missing_set_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"image store .*set is missing or damaged.*run the pipeline again"):
+        ImageSetDataset(filepath=str(tmp_path / "set")).load()
 
 
 def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ def given(**sections: Any) -> dict[str, Any]:
         (given(training={"learning_rate": 0}), r"training\.learning_rate is 0: it should be greater than 0"),
         (given(training=3), r"parameter training is 3: it should be a section"),
         (given(seed="x"), r"parameter seed is 'x': it should be a whole number"),
-        (given(data={"source": "imagenet"}), r"data\.source is 'imagenet'"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(parameters: dict[str, Any], message: str) -> None:
@@ -63,3 +62,8 @@ def test_an_image_size_that_no_network_takes_is_refused_before_data_are_read() -
         settings = resolve("pix2pix", given(data={"image_size": size}))
         with pytest.raises(GenlabError, match=message):
             check_model_fits("pix2pix", settings)
+
+
+def test_a_source_that_does_not_exist_is_refused_before_data_are_read() -> None:
+    with pytest.raises(GenlabError, match=r"data source 'facade' is neither.*did you mean 'facades'\?.*emoji_pairs"):
+        check_model_fits("pix2pix", resolve("pix2pix", given(data={"source": "facade"})))

@@ -62,7 +62,8 @@ class DataSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str = "fashion_mnist"  # an embedded set, or a folder of images
+    source: str = "fashion_mnist"  # an embedded set, a public set by name, or a folder of images
+    root: str | None = None  # folder with copies of public sets, and where they are downloaded to; null: data/01_raw
     layout: Layout | None = None  # of that folder; null: found by looking
     source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
     source_b: str | None = None

@@ -44,8 +44,7 @@ def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, 
     """
     if jitter == 1.0 and mirror:
         first = next(iter(batch.values()))
-        mirrored = torch.rand(len(first), 1, 1, 1, device=first.device) < 0.5
-        return {name: torch.where(mirrored, y := x.flip(3), x, out=y) for name, x in batch.items()}
+        return _flip_some(batch, torch.rand(len(first), device=first.device) < 0.5)
     if jitter == 1.0 and not mirror:
         return dict(batch)
     b, h, w, device = _shape(batch)
@@ -56,6 +55,17 @@ def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, 
     scale = torch.tensor([h, w], device=device) / sides  # what of the original the crop shows
     centre = (2 * corner + torch.tensor([h, w], device=device)) / sides - 1  # (B, 2) in [-1, 1], y then x
     return _read_window(batch, centre, scale.expand(b, 2), flip)
+
+
+def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Float[Tensor, "b _c h w"]]:
+    """Flip the chosen samples left and right."""
+    if chosen.device.type != "cpu":  # asking which are chosen would wait for the device
+        return {name: torch.where(chosen[:, None, None, None], x.flip(3), x) for name, x in batch.items()}
+    flipped = {name: x.clone() for name, x in batch.items()}
+    for x in flipped.values():
+        for sample in chosen.nonzero().flatten().tolist():  # a third of the time of `where`, which reads all twice
+            x[sample] = x[sample].flip(2)
+    return flipped
 
 
 def crop_at_random(batch: Batches, crop: float) -> dict[str, Float[Tensor, "b _c h w"]]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 
 from genlab.io.pictures import PicturesDataset
 from genlab.training.checkpoint import Checkpoint
+from tests.conftest import PROJECT
 from tests.training.test_checkpoint import Bomb
 
 Kedro = Callable[..., Result]
@@ -259,3 +261,67 @@ def test_figures_are_previewed_by_kedro_viz(finished: Result, data_root: Path) -
 
     figures = PicturesDataset(filepath=str(data_root / "08_reporting/pix2pix/figures"), version=Version(None, None))
     assert len(figures.preview()) > 1000
+
+
+def save_pictures(folder: Path, count: int, size: tuple[int, int] = (40, 40)) -> None:
+    """Coloured noise that differs from file to file, as PNGs."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(len(str(folder)))
+    for number in range(count):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / f"scene{number:02d}.png")
+
+
+def test_ones_own_pairs_of_folders(kedro: Kedro, data_root: Path, tmp_path: Path) -> None:
+    for side in "ab":
+        save_pictures(tmp_path / "mine" / side, 30)
+    result = kedro(**{"data.source": tmp_path / "mine"})
+    assert result.exit_code == 0, result.output
+    drawn = newest(data_root / "07_model_output/pix2pix/translations")
+    names = {path.stem for path in drawn.iterdir()}
+    assert names <= {f"scene{n:02d}" for n in range(30)}
+    assert Image.open(next(drawn.iterdir())).mode == "RGB"
+    report = json.loads((data_root / "08_reporting/pix2pix/data_report.json").read_text())
+    assert report["domains"] == {"a": 30, "b": 30}
+    assert report["layout"] == "two_folders"
+
+
+def test_too_many_bad_files_stop_the_run_before_training_and_the_report_is_there(
+    kedro: Kedro, data_root: Path, mlflow_uri: str, tmp_path: Path
+) -> None:
+    for side in "ab":
+        save_pictures(tmp_path / "mine" / side, 30)
+    (tmp_path / "mine/a/scene03.png").write_bytes(b"no picture")
+    fails(kedro(**{"data.source": tmp_path / "mine"}), mlflow_uri, "scene03.png")
+    report = json.loads((data_root / "08_reporting/pix2pix/data_report.json").read_text())
+    assert [one["source"] for one in report["rejected"]] == ["a/scene03.png"]
+    assert report["without_partner"] == {"a": [], "b": ["b/scene03.png"]}
+    assert not (data_root / "06_models").exists()
+    assert kedro(**{"data.source": tmp_path / "mine", "data.max_rejected": 0.1}).exit_code == 0
+
+
+def test_the_pipeline_of_data_trains_nothing_and_unpairs(kedro: Kedro, data_root: Path, tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        save_pictures(tmp_path / "mine" / label, 20)
+    result = kedro("--pipelines=data", **{"data.source": tmp_path / "mine"})
+    assert result.exit_code == 0, result.output
+    pairs = pd.read_parquet(data_root / "05_model_input/data/pairs.parquet")
+    domains = pd.read_parquet(data_root / "05_model_input/data/domains.parquet")
+    assert len(pairs) == 40, "edges are derived from any images"
+    assert set(domains["domain"]) == {"a", "b"}
+    assert Image.open(data_root / "08_reporting/data/contact_sheet/contact_sheet.png").width > 100
+    assert not (data_root / "06_models").exists()
+
+
+def test_the_emoji_environment_draws_in_colour(kedro: Kedro, data_root: Path) -> None:
+    shutil.copytree(PROJECT / "data/01_raw/emoji_pairs", data_root / "01_raw/emoji_pairs")
+    small = {
+        "training.steps": 2,
+        "training.batch_size": 2,
+        "pix2pix.model.generator_width": 4,
+        "training.picture_every": 2,
+    }
+    result = kedro("--env=emoji", **small)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(newest(data_root / "08_reporting/pix2pix/metrics.json").read_text())
+    assert metrics["test_images"] == 101
+    assert metrics["l1_input"] < metrics["l1_random_image"], "the two styles draw the same things"

@@ -26,7 +26,8 @@ TABLE_COLUMNS = [
 label: class name · source: file it came from · height, width: pixels before fitting · mode, bits: of the file ·
 content: digest of the file's bytes · checksum: names the stored pixels."""
 
-LETTING_GO = 96 * 2**20
+LETTING_GO = 32 * 2**20  # bytes read from a large store after which its pages are let go of
+LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 """Bytes read from a memory-mapped array after which its pages leave this process; the system still caches them."""
 
 
@@ -58,7 +59,7 @@ class ImageStore:
         """The images in those rows, (len(rows), H, W, C), in memory; a memory-mapped store stays out of it."""
         taken = self.images[rows]
         self._read[0] += taken.nbytes
-        if self._read[0] > LETTING_GO:
+        if self._read[0] > LETTING_GO and self.images.nbytes > LARGE:
             self._read[0] = 0
             let_go(self.images)
         return taken

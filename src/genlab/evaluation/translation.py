@@ -3,39 +3,36 @@
 import numpy as np
 
 from genlab.data.pairs import PairedImages
+from genlab.data.store import ImageStore
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.reconstruction import METRICS, bootstrap_interval
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Model, Translates
 from genlab.sampling.translate import other
 
+CHUNK = 512  # images that are in memory at a time for their mean
 
-def mean_image(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) -> the mean image (H, W, C), rounded, in the same integer type."""
-    return images.mean(axis=0, dtype=np.float64).round().astype(images.dtype)
+
+def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
+    """The mean (H, W, C) of the images in these rows, rounded, in their integer type; read as a stream."""
+    total = sum(
+        store.take(rows[start : start + CHUNK]).sum(axis=0, dtype=np.float64) for start in range(0, len(rows), CHUNK)
+    )
+    return (total / len(rows)).round().astype(store.images.dtype)
 
 
 def translation_metrics(
     drawn: np.ndarray,
     truth: np.ndarray,
-    inputs: np.ndarray,
-    train: np.ndarray,
+    controls: dict[str, np.ndarray],
     settings: EvaluationSettings,
     protocol: dict[str, str | int],
 ) -> dict[str, float | str]:
     """l1, psnr and ssim of (N, H, W, C) drawings against their truth, flat.
 
-    Each metric `m` comes with its 95 % interval `m_low`, `m_high` and its controls: `m_mean_image` (the mean of the
-    training images), `m_random_image` (a random other training image), and, where it has as many channels,
-    `m_input` (the input itself). `protocol_hash` names all that two runs must share to be compared.
+    Each metric `m` comes with its 95 % interval `m_low`, `m_high` and, for each control, `m_<control>`: the same metric
+    for those images in place of the drawings. `protocol_hash` names all that two runs must share to be compared.
     """
-    rng = np.random.default_rng(settings.seed)
-    controls = {
-        "mean_image": np.broadcast_to(mean_image(train), truth.shape),
-        "random_image": train[rng.integers(len(train), size=len(truth))],
-    }
-    if inputs.shape == truth.shape:
-        controls["input"] = inputs
     result: dict[str, float | str] = {}
     for name, metric in METRICS.items():
         values = metric(drawn, truth)
@@ -50,12 +47,24 @@ def evaluate_translations(
     drawings: dict[str, np.ndarray], pairs: PairedImages, model: Model, settings: EvaluationSettings,
     protocol: dict[str, str | int],
 ) -> dict[str, float | str]:  # fmt: skip
-    """`translation_metrics` of the drawings of the test split, by pair id, with the training split for controls."""
+    """`translation_metrics` of the drawings of the test split, by pair id, beside its controls.
+
+    They are `mean_image` (the mean of the training images), `random_image` (for each a training image drawn at random)
+    and, where it has as many channels, `input` (the input itself).
+    """
     assert isinstance(model, Translates)
     target = model.targets[0]
     test, train = pairs.split("test"), pairs.split("train")
+    truth, inputs = test.side(target), test.side(other(target))
+    store: ImageStore = getattr(train, target)
+    rows = train.table[target].to_numpy()
+    rng = np.random.default_rng(settings.seed)
+    controls = {
+        "mean_image": np.broadcast_to(mean_image(store, rows), truth.shape),
+        "random_image": store.take(rows[rng.integers(len(rows), size=len(truth))]),
+    }
+    if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
+        controls["input"] = inputs
     drawn = np.stack([drawings[name] for name in test.table["id"]])
     protocol = {**protocol, "direction": f"{other(target)}_to_{target}", "test": test.fingerprint()}
-    return translation_metrics(
-        drawn, test.side(target), test.side(other(target)), train.side(target), settings, protocol
-    )
+    return translation_metrics(drawn, truth, controls, settings, protocol)

@@ -105,17 +105,20 @@ def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarr
 
 
 def _decode_jpeg(data: bytes) -> Decoded | None:
-    """A JPEG that is grey or RGB and not turned; None for others, such as CMYK.
+    """A JPEG that is grey or RGB and not turned; None for others, such as CMYK, and for what Pillow may yet read.
 
     The same pixels as Pillow's, but several threads decode at once: Pillow holds Python's lock while it copies them.
     """
-    import torch
-    from torchvision.io import decode_jpeg
+    import simplejpeg
 
-    pixels = decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8)).permute(1, 2, 0).numpy()
-    if pixels.shape[2] not in (1, 3):
+    try:
+        *_, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("Gray", "YCbCr", "RGB"):
+            return None
+        mode, name = ("L", "GRAY") if colours == "Gray" else ("RGB", "RGB")
+        return Decoded(simplejpeg.decode_jpeg(data, name), mode, 8)
+    except ValueError:  # it is strict; what is damaged indeed Pillow refuses too
         return None
-    return Decoded(np.ascontiguousarray(pixels), "L" if pixels.shape[2] == 1 else "RGB", 8)
 
 
 def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:

@@ -28,7 +28,6 @@ content: digest of the file's bytes · checksum: names the stored pixels."""
 
 LETTING_GO = 32 * 2**20  # bytes read from a large store after which its pages are let go of
 LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
-"""Bytes read from a memory-mapped array after which its pages leave this process; the system still caches them."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _kedro_callback = kedro_run.callback
 
 @wraps(_kedro_callback)
 def _run(*args: Any, **kwargs: Any) -> Any:
-    warnings.filterwarnings("ignore", message="'--pipeline' is deprecated")  # it works, and is what people type
+    warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and is what people type
     try:
         return _kedro_callback(*args, **kwargs)
     except KeyboardInterrupt:

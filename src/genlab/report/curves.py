@@ -8,7 +8,7 @@ COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#1
 
 
 def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
-    """One panel per player with its terms over the steps; a click on a name hides it.
+    """One panel per player with its terms over the steps, logarithmic where all are positive; a click hides a curve.
 
     Args:
         history: a row per report, with `step` and a column "player/term" for each curve.
@@ -28,4 +28,7 @@ def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
     figure.update_layout(title=title, hovermode="x unified", template="plotly_white", height=220 * len(players) + 160)
     figure.update_xaxes(title_text="training step", row=len(players), col=1)
     figure.update_yaxes(title_text="mean since the last report")
+    for row, player in enumerate(players, start=1):
+        if (history[[name for name in curves if name.startswith(f"{player}/")]] > 0).all(axis=None):
+            figure.update_yaxes(type="log", row=row, col=1)  # terms differ by orders of magnitude
     return figure

@@ -25,6 +25,7 @@ from genlab.data.ingest import ingest
 from genlab.data.pairs import PairedImages, pair_by_id
 from genlab.data.settings import DataSettings
 from genlab.data.sources import list_source
+from genlab.training.machine import keep_freed_memory
 
 logger = logging.getLogger("genlab.benchmarks.loading")
 
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    keep_freed_memory()  # as training does
     with tempfile.TemporaryDirectory() as work:
         batches = from_store(arguments.folder, arguments.size, arguments.batch_size, Path(work))
         loader = image_folder(arguments.folder, arguments.size, arguments.batch_size)

@@ -60,7 +60,7 @@ def test_the_recipe_is_that_of_the_paper(environment):
         Pix2Pix.recipe,
         {"epochs": epochs, "batch_size": batch_size, "jitter": JITTER if augmented else 1.0, "mirror": augmented},
     )
-    assert training == paper
+    assert training.what_matters() == paper.what_matters()  # how often it reports is no part of a recipe
     arguments = argument_schema(Pix2Pix)(**parameters["pix2pix"]["model"])
     assert arguments.model_dump() == argument_schema(Pix2Pix)(direction=direction).model_dump()
 

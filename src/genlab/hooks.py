@@ -110,7 +110,7 @@ class GenlabHooks:
         for model in models_in(pipeline):
             run = self.tracker.runs.get(model)
             places = {}
-            for name in ("checkpoint", "translations", "figures", "curves", "metrics"):
+            for name in ("checkpoint", "best_checkpoint", "translations", "samples", "figures", "curves", "metrics"):
                 if f"{model}.{name}" in pipeline.all_outputs():
                     places[name] = Path(catalog[f"{model}.{name}"]._get_load_path())
             if run:

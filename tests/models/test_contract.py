@@ -10,10 +10,11 @@ import torch
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.batches import PairBatches
+from genlab.data.batches import ExampleBatches
 from genlab.data.pairs import PairedImages
+from genlab.data.spec import ImageSpec
 from genlab.models import MODELS, model_class
-from genlab.models.base import ImageSpec, Model, Translates
+from genlab.models.base import Model, Translates
 from genlab.pipelines.parameters import check_model_fits, resolve
 from genlab.sampling.translate import translate_images
 from genlab.training.checkpoint import Checkpoint, build_model
@@ -182,7 +183,7 @@ def test_build_model_names_an_unknown_model() -> None:
 
 
 def test_batches_serve_the_same_pairs_to_both_sides(few_shoes: PairedImages) -> None:
-    batches = PairBatches(few_shoes, 8, seed=0, device=torch.device("cpu"))
+    batches = ExampleBatches(few_shoes, 8, seed=0, device=torch.device("cpu"))
     rows = batches.rows(3)
     chosen = few_shoes.table.iloc[rows]
     for side, batch in batches[3].items():

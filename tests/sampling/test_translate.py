@@ -8,8 +8,8 @@ from genlab.data.batches import to_model_range, to_pixels
 from genlab.data.pairs import PairedImages
 from genlab.models.pix2pix import Pix2Pix
 from genlab.sampling.grids import GAP, HEADING, draw_grid
-from genlab.sampling.settings import SamplingSettings
-from genlab.sampling.translate import spread, translate_images, translate_pairs
+from genlab.sampling.settings import SampleSettings
+from genlab.sampling.translate import draw_translations, spread, translate_images
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def test_drawings_keep_the_depth_of_their_input(model: Pix2Pix, few_shoes: Paire
 
 
 def test_every_pair_is_drawn_under_its_own_id(model: Pix2Pix, few_shoes: PairedImages) -> None:
-    drawings = translate_pairs(model, few_shoes, SamplingSettings(batch_size=7))
-    assert list(drawings) == few_shoes.table["id"].tolist()
+    drawings = draw_translations(model, few_shoes, SampleSettings(batch_size=7))
+    assert list(drawings) == [f"a_to_b/{name}" for name in few_shoes.table["id"]]
     reversed_pairs = PairedImages(few_shoes.table[::-1].reset_index(drop=True), few_shoes.a, few_shoes.b)
     model.noise_at_test = False
-    again = translate_pairs(model, reversed_pairs, SamplingSettings(batch_size=7))
-    plain = translate_pairs(model, few_shoes, SamplingSettings(batch_size=7))
+    again = draw_translations(model, reversed_pairs, SampleSettings(batch_size=7))
+    plain = draw_translations(model, few_shoes, SampleSettings(batch_size=7))
     worst = max(np.abs(again[name].astype(int) - plain[name]).max() for name in plain)
     assert worst <= 1
 

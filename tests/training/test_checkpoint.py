@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from genlab.data.spec import ImageSpec
 from genlab.errors import GenlabError
-from genlab.models.base import ImageSpec
 from genlab.training.checkpoint import Checkpoint, build_model, read_state, write_state
 from genlab.training.snapshots import Snapshots, fingerprint
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from genlab.benchmarks.speed import peak_memory
-from genlab.data.batches import PairBatches
+from genlab.data.batches import ExampleBatches
 from genlab.data.derive import derive, pair_sides, sides
 from genlab.data.ingest import ingest
 from genlab.data.layouts import find_images
@@ -95,7 +95,7 @@ def measure_memory(images: int, size: int, steps: int, work: Path) -> None:
     logger.info("pairs derived in %.0f s: peak %.2f GB", time.perf_counter() - start, peak_memory(CPU))
     pairs = PairedImages(pair_sides(stored, derived, settings), *sides(stored, derived)).split("train")
     training = TrainingSettings.of(Pix2Pix.recipe, {"accelerator": "cpu", "report_every": steps})
-    batches = PairBatches(pairs, 16, 0, CPU)
+    batches = ExampleBatches(pairs, 16, 0, CPU)
     start = time.perf_counter()
     for step in range(batches.steps_per_epoch):
         batches[step]
@@ -103,7 +103,7 @@ def measure_memory(images: int, size: int, steps: int, work: Path) -> None:
                 peak_memory(CPU))  # fmt: skip
     model = Pix2Pix(image_size=size, channels_a=1, generator_width=16, discriminator_width=16)
     for progress in Training(
-        model, PairBatches(pairs, training.batch_size, 0, CPU), training, 0, steps, open_machine(training)
+        model, ExampleBatches(pairs, training.batch_size, 0, CPU), training, 0, steps, open_machine(training)
     ).run():
         logger.info("%d training steps of a narrow pix2pix: peak %.2f GB", progress.step, peak_memory(CPU))
 

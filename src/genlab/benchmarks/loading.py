@@ -20,7 +20,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from genlab.data.augment import jitter_and_mirror
-from genlab.data.batches import PairBatches
+from genlab.data.batches import ExampleBatches
 from genlab.data.ingest import ingest
 from genlab.data.pairs import PairedImages, pair_by_id
 from genlab.data.settings import DataSettings
@@ -30,15 +30,15 @@ from genlab.training.machine import keep_freed_memory
 logger = logging.getLogger("genlab.benchmarks.loading")
 
 
-def from_store(folder: Path, size: int, batch_size: int, work: Path) -> PairBatches:
+def from_store(folder: Path, size: int, batch_size: int, work: Path) -> ExampleBatches:
     """Batches of all pairs of a folder, whatever their split."""
     settings = DataSettings(source=str(folder), image_size=size, fit="stretch")
     stored = ingest(list_source(work, settings), settings, work / "images")
     a, b = stored["a"], stored["b"]
-    return PairBatches(PairedImages(pair_by_id(a.table, b.table), a, b), batch_size, 0, torch.device("cpu"))
+    return ExampleBatches(PairedImages(pair_by_id(a.table, b.table), a, b), batch_size, 0, torch.device("cpu"))
 
 
-def epoch_from_store(batches: PairBatches, epoch: int) -> Iterator[Tensor]:
+def epoch_from_store(batches: ExampleBatches, epoch: int) -> Iterator[Tensor]:
     """Both sides of each batch, flipped."""
     for place in range(batches.steps_per_epoch):
         batch = batches[epoch * batches.steps_per_epoch + place]

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from genlab.data.pairs import PairedImages
+from genlab.data.examples import Examples
+from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 
 RESIDENT_SHARE = 0.25  # of the device's free memory that images may take before they stream from the store
@@ -32,53 +33,64 @@ def _free_memory(device: torch.device) -> float:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0.0
 
 
-class PairBatches:
-    """Batches of pairs by step number, {"a": (B, C, H, W), "b": (B, D, H, W)}, float in [-1, 1] on `device`.
+class ExampleBatches:
+    """Batches by step number, on `device`: images (B, C, H, W) float in [-1, 1], other values (B, ...) long.
 
-    Every epoch is a new permutation; what is left over at its end (less than a batch) waits for the next one. With
-    several ranks each takes its share of the global batch.
+    Every stream of the examples has a new permutation in each of its epochs; what is left over at its end (less than a
+    batch) waits for the next one. With several ranks each takes its share of the global batch.
 
     Raises:
-        GenlabError: fewer pairs than one batch, or a batch that the ranks cannot share equally.
+        GenlabError: fewer examples than one batch, or a batch that the ranks cannot share equally.
     """
 
     def __init__(
-        self, pairs: PairedImages, batch_size: int, seed: int, device: torch.device, rank: int = 0, world: int = 1
+        self, examples: Examples, batch_size: int, seed: int, device: torch.device, rank: int = 0, world: int = 1
     ) -> None:
-        if len(pairs) < batch_size:
-            raise GenlabError(
-                f"{len(pairs)} training pairs do not fill a batch of {batch_size}; lower training.batch_size"
-            )
+        self.streams = examples.streams()
+        for stream in self.streams:
+            if len(stream) < batch_size:
+                names = "" if len(self.streams) == 1 else f" of domain {next(iter(stream.rows))}"
+                raise GenlabError(
+                    f"{len(stream)} training {examples.unit}{names} do not fill a batch of {batch_size}; lower "
+                    "training.batch_size"
+                )
         if batch_size % world:
             raise GenlabError(
                 f"training.batch_size={batch_size} cannot be shared by {world} devices; use a multiple of {world}"
             )
-        self.pairs, self.batch_size, self.seed, self.device = pairs, batch_size, seed, device
+        self.batch_size, self.seed, self.device = batch_size, seed, device
         self.share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
-        self.steps_per_epoch = len(pairs) // batch_size
-        stores = {"a": pairs.a.images, "b": pairs.b.images}
+        self.steps_per_epoch = len(examples) // batch_size  # of the longest stream
+        stores = {name: store.images for stream in self.streams for name, (store, _) in stream.rows.items()}
         self.resident: dict[str, Tensor] = {}
         if sum(images.nbytes for images in stores.values()) < RESIDENT_SHARE * _free_memory(device):
-            self.resident = {side: torch.from_numpy(images[:]).to(device) for side, images in stores.items()}
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0))
+            self.resident = {name: torch.from_numpy(images[:]).to(device) for name, images in stores.items()}
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
-    def rows(self, step: int) -> np.ndarray:
-        """Rows of the pair table that this rank takes at `step`."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs)))
+    def rows(self, step: int, stream: int = 0) -> np.ndarray:
+        """The rows of a stream that this rank takes at `step`."""
+        count = len(self.streams[stream])
+        epoch, place = divmod(step, count // self.batch_size)
+        if self._orders.get(stream, (-1,))[0] != epoch:
+            seed = (self.seed, epoch) if stream == 0 else (self.seed, epoch, stream)
+            self._orders[stream] = (epoch, np.random.default_rng(seed).permutation(count))
         start = place * self.batch_size
-        return self._order[1][start : start + self.batch_size][self.share]
+        return self._orders[stream][1][start : start + self.batch_size][self.share]
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        rows = self.rows(step)
-        return {side: to_model_range(self._pixels(side, rows)) for side in ("a", "b")}
+        batch = {}
+        for number, stream in enumerate(self.streams):
+            rows = self.rows(step, number)
+            for name, (store, places) in stream.rows.items():
+                batch[name] = to_model_range(self._pixels(name, store, places[rows]))
+            for name, values in stream.values.items():
+                batch[name] = torch.from_numpy(values[rows]).to(self.device, non_blocking=True)
+        return batch
 
-    def _pixels(self, side: str, rows: np.ndarray) -> Shaped[Tensor, "b h w c"]:
-        places = self.pairs.table[side].to_numpy()[rows]
-        if side in self.resident:
-            return self.resident[side][torch.from_numpy(places).to(self.device, non_blocking=True)]
-        pixels = torch.from_numpy(getattr(self.pairs, side).take(places))
+    def _pixels(self, name: str, store: ImageStore, places: np.ndarray) -> Shaped[Tensor, "b h w c"]:
+        if name in self.resident:
+            return self.resident[name][torch.from_numpy(places).to(self.device, non_blocking=True)]
+        pixels = torch.from_numpy(store.take(places))
         if self.device.type == "cuda":
             pixels = pixels.pin_memory()
         return pixels.to(self.device, non_blocking=True)

@@ -1,11 +1,12 @@
 """Pairs: which image of domain a belongs to which image of domain b. Training sees these, whatever the source was."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from genlab.data.examples import Stream, name_images, require_split
+from genlab.data.spec import ImageSpec
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 
@@ -34,6 +35,7 @@ class PairedImages:
     table: pd.DataFrame  # PAIR_COLUMNS
     a: ImageStore
     b: ImageStore
+    unit: str = "pairs"
 
     def __len__(self) -> int:
         return len(self.table)
@@ -51,11 +53,7 @@ class PairedImages:
                 "and this model learns from pairs; give the two files of a pair the same name, or derive pairs with "
                 "data.pairs.kind"
             )
-        if rows.empty:
-            raise GenlabError(
-                f"the pairs have no {name} split; they have {sorted(self.table['split'].unique())}. Put images into a "
-                f"folder {name}, or raise data.split.{name if name != 'train' else 'val'} or the number of images"
-            )
+        require_split(rows, self.table, name, "pairs")
         return PairedImages(rows, self.a, self.b)
 
     def has_split(self, name: str) -> bool:
@@ -67,11 +65,14 @@ class PairedImages:
         store: ImageStore = getattr(self, name)
         return store.take(self.table[name].to_numpy())
 
+    @property
+    def spec(self) -> ImageSpec:
+        return ImageSpec(self.b.size, {"a": self.a.channels, "b": self.b.channels})
+
+    def streams(self) -> list[Stream]:
+        return [Stream({side: (getattr(self, side), self.table[side].to_numpy()) for side in ("a", "b")}, {})]
+
     def fingerprint(self) -> str:
         """32 hexadecimal digits that name the pairs and every pixel in them."""
-        digest = hashlib.blake2b(digest_size=16)
-        for store, rows in ((self.a, self.table["a"]), (self.b, self.table["b"])):
-            digest.update(f"{store.images.dtype}{store.images.shape[1:]}".encode())
-            digest.update("".join(store.table["checksum"].iloc[rows]).encode())
-        digest.update("".join(self.table["id"] + self.table["split"]).encode())
-        return digest.hexdigest()
+        parts = [(self.a, self.table["a"].to_numpy()), (self.b, self.table["b"].to_numpy())]
+        return name_images(parts, "".join(self.table["id"] + self.table["split"]))

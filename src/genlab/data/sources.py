@@ -164,3 +164,10 @@ def _published_channels(source: str) -> dict[str, int] | None:
         domains = [SINGLE] if SETS[source].layout == "torchvision" else ["a", "b"]
         return dict.fromkeys(domains, SETS[source].channels)
     return EMBEDDED_CHANNELS.get(source)
+
+
+def known_classes(settings: DataSettings) -> tuple[str, ...]:
+    """The labels that a set's images will have, by their number; none where it has none."""
+    labels = FASHION_CLASSES if settings.source == "fashion_mnist" else ()
+    labels = SETS[settings.source].labels if settings.source in SETS else labels
+    return tuple(sorted(label for label in labels if settings.classes is None or label in settings.classes))

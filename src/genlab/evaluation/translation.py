@@ -1,14 +1,18 @@
 """The metrics of a translation whose truth is known, with their controls."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from genlab.data.domains import UnpairedImages
 from genlab.data.pairs import PairedImages
 from genlab.data.store import ImageStore
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.reconstruction import METRICS, bootstrap_interval
+from genlab.evaluation.reconstruction import METRICS, bootstrap_interval, l1
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Model, Translates
-from genlab.sampling.translate import other
+from genlab.models.base import Model, Side, Translates
+from genlab.sampling.settings import SampleSettings
+from genlab.sampling.translate import direction, other, spread, translate_images
 
 CHUNK = 512  # images that are in memory at a time for their mean
 
@@ -44,20 +48,24 @@ def translation_metrics(
 
 
 def evaluate_translations(
-    drawings: dict[str, np.ndarray], pairs: PairedImages, model: Model, settings: EvaluationSettings,
-    protocol: dict[str, str | int],
+    drawings: Mapping[str, np.ndarray], examples: PairedImages | UnpairedImages, to: Side,
+    settings: EvaluationSettings, protocol: dict[str, str | int],
 ) -> dict[str, float | str]:  # fmt: skip
-    """`translation_metrics` of the drawings of the test split, by pair id, beside its controls.
+    """`translation_metrics` of the drawings of the test split in domain `to`, beside their controls.
 
     They are `mean_image` (the mean of the training images), `random_image` (for each a training image drawn at random)
-    and, where it has as many channels, `input` (the input itself).
+    and, where it has as many channels, `input` (the input itself). Nothing where no truth is known.
     """
-    assert isinstance(model, Translates)
-    target = model.targets[0]
-    test, train = pairs.split("test"), pairs.split("train")
-    truth, inputs = test.side(target), test.side(other(target))
-    store: ImageStore = getattr(train, target)
-    rows = train.table[target].to_numpy()
+    test = examples.split("test")
+    pairs = test if isinstance(test, PairedImages) else test.pairs()
+    if pairs is None:
+        return {}
+    train = examples.split("train")
+    rows = (train.table if isinstance(train, PairedImages) else train.rows(to).rename(columns={"row": to}))[
+        to
+    ].to_numpy()
+    truth, inputs = pairs.side(to), pairs.side(other(to))
+    store: ImageStore = getattr(examples, to)
     rng = np.random.default_rng(settings.seed)
     controls = {
         "mean_image": np.broadcast_to(mean_image(store, rows), truth.shape),
@@ -65,6 +73,17 @@ def evaluate_translations(
     }
     if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
         controls["input"] = inputs
-    drawn = np.stack([drawings[name] for name in test.table["id"]])
-    protocol = {**protocol, "direction": f"{other(target)}_to_{target}", "test": test.fingerprint()}
+    drawn = np.stack([drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
+    protocol = {**protocol, "direction": direction(to), "test": pairs.fingerprint()}
     return translation_metrics(drawn, truth, controls, settings, protocol)
+
+
+def l1_to_truth(model: Model, pairs: PairedImages, settings: SampleSettings, count: int = 256) -> float:
+    """The l1 of at most `count` of the pairs, in the model's first direction."""
+    assert isinstance(model, Translates)
+    to, some = model.targets[0], spread(pairs, count)
+    drawn = translate_images(
+        model, some.side(other(to)), to, batch_size=settings.batch_size, seed=settings.seed,
+        depth=getattr(pairs, to).images.dtype,
+    )  # fmt: skip
+    return float(l1(drawn, some.side(to)).mean())

@@ -49,7 +49,10 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[str, np.ndarray]]):
-    """name -> (H, W, C) pixels, as <filepath>/<version>/<folder>/<name>.png or .tif; loads in the order of names."""
+    """name -> (H, W, C) pixels, as <filepath>/<version>/<name>.png or .tif; loads in the order of names.
+
+    A name may hold slashes: "samples/00012" is the picture 00012 in the folder samples.
+    """
 
     def __init__(
         self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
@@ -58,12 +61,14 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
         self.metadata = metadata
 
     def load(self) -> dict[str, np.ndarray]:
-        paths = [path for path in Path(self._get_load_path()).iterdir() if path.suffix in (".png", ".tif")]
-        return {path.stem: read_picture(path) for path in sorted(paths)}
+        root = Path(self._get_load_path())
+        paths = [path for path in root.rglob("*") if path.suffix in (".png", ".tif")]
+        return {path.relative_to(root).with_suffix("").as_posix(): read_picture(path) for path in sorted(paths)}
 
     def save(self, data: Mapping[str, np.ndarray]) -> None:
         with write_folder(Path(self._get_save_path())) as folder:
             for name, pixels in data.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 write_picture(folder / name, pixels)
 
     def preview(self, pictures: int = 40) -> ImagePreview:

@@ -1,15 +1,23 @@
 """The models, by the name of their pipeline. A new one is one line here; none is imported before it is asked for."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from genlab.errors import GenlabError
 
 if TYPE_CHECKING:
     from genlab.models.base import Model
 
-MODELS: dict[str, str] = {
-    "pix2pix": "genlab.models.pix2pix:Pix2Pix",
+
+class Entry(NamedTuple):
+    """Where a model is, and what it learns from: the pipeline must know that before it imports the model."""
+
+    place: str  # module:Class
+    trains_on: Literal["pairs", "domains", "images"]
+
+
+MODELS: dict[str, Entry] = {
+    "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
 }
 
 
@@ -21,5 +29,5 @@ def model_class(name: str) -> "type[Model]":
     """
     if name not in MODELS:
         raise GenlabError(f"there is no model {name!r}; there are: {', '.join(MODELS)}")
-    module, _, cls = MODELS[name].partition(":")
+    module, _, cls = MODELS[name].place.partition(":")
     return getattr(import_module(module), cls)

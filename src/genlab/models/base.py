@@ -12,14 +12,26 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 Batch = Mapping[str, Tensor]
-"""One batch by name, on the model's device. Images are float in [-1, 1], (B, C, H, W); pairs are "a" and "b"."""
+"""One batch by name, on the model's device. Images are float in [-1, 1], (B, C, H, W).
+
+What there is depends on what the model trains on (`MODELS`): pairs and domains are "a" and "b" (of pairs, row i of both
+belongs together); images are "images", with "labels" (B,) long, -1 where an image has none, and, where the data have
+captions, "captions" (B, L) long, the numbers of their words padded with 0.
+"""
 
 Side = Literal["a", "b"]
 """One of the two domains of a translation."""
+
+Condition = Literal["labels", "captions"]
+"""What a drawing can be told."""
+
+SHAPE_ARGUMENTS = ("image_size", "channels", "channels_a", "channels_b", "classes", "words")
+"""Arguments of a model's constructor that follow the data: H = W; channels, of the images or by domain; how many labels
+there are, and how many words, number 0 counted (0 where the data have none)."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +60,12 @@ class Recipe:
     mirror: bool = False  # flip left and right with probability 1/2
 
 
-@dataclass(frozen=True)
-class ImageSpec:
-    """The shape of the images that a model is built for: H = W = `size` pixels, channels by domain."""
-
-    size: int
-    channels: Mapping[str, int]
-
-
 class Model(nn.Module, ABC):
-    """A generative model in the words of its paper."""
+    """A generative model in the words of its paper.
+
+    The constructor is the configuration. Of the arguments that follow the data (`SHAPE_ARGUMENTS`) it is given those
+    that it names.
+    """
 
     recipe: ClassVar[Recipe] = Recipe()
 
@@ -84,4 +92,66 @@ class Translates(Protocol):
         self, x: Float[Tensor, "b c h w"], to: Side, rng: torch.Generator | None = None
     ) -> Float[Tensor, "b d h w"]:
         """`x`, in [-1, 1], as it would look in domain `to`, in [-1, 1]. `rng` (on x's device) draws the noise."""
+        ...
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Draws new images."""
+
+    condition: Condition | None
+    """What each drawing must be told; None for nothing."""
+
+    def sample(
+        self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        """`n` new images in [-1, 1], on the model's device, where `rng` must be, too.
+
+        `condition` is (n,) numbers of labels, or (n, L) numbers of words: what a model with a `condition` must be told.
+        """
+        ...
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """Draws an image from a latent vector that has a prior distribution: what can be walked through."""
+
+    latent_dim: int
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+        """`n` latent vectors from the prior, on the model's device."""
+        ...
+
+    def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
+        """The images of these latents, in [-1, 1]; `condition` as in `Samples.sample`."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Describes an image by a few numbers."""
+
+    def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z"]:
+        """The code of each image (where the model has a distribution over codes, its mean)."""
+        ...
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """Draws an image anew from what it keeps of it."""
+
+    def reconstruct(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The reconstruction of each image, in [-1, 1]; without chance."""
+        ...
+
+
+@runtime_checkable
+class ScoresDensity(Protocol):
+    """Says how probable images are."""
+
+    density: Literal["exact", "bound", "estimate"]
+    """What `log_prob` is: the model's own log-likelihood, a lower bound of it, or an estimate."""
+
+    def log_prob(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
+        """The log-likelihood of each image in nats, of the pixels as the model understands them."""
         ...

@@ -13,7 +13,7 @@ from genlab.pipelines.parameters import data_settings, resolve
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from genlab.data.pairs import PairedImages
+    from genlab.data.examples import Examples
     from genlab.data.store import ImageSet
     from genlab.training.checkpoint import Checkpoint
 
@@ -67,38 +67,44 @@ def unpair(
     return unpair(images, derived, pairs, data_settings(name, parameters))
 
 
-def _paired(images: "ImageSet", derived: "ImageSet", pairs: pd.DataFrame) -> "PairedImages":
-    from genlab.data.derive import sides
-    from genlab.data.pairs import PairedImages
+def _arranged(model: str, inputs: tuple[Any, ...]) -> "Examples":
+    """What the model learns from, out of the catalog's image sets and tables."""
+    from genlab.data.arrange import arrange
+    from genlab.models import MODELS
 
-    return PairedImages(pairs, *sides(images, derived))
+    return arrange(MODELS[model].trains_on, *inputs)
+
+
+def _watched(examples: "Examples") -> "Examples":
+    """The split to look at while a model trains: validation, or training where there is none."""
+    return examples.split("val" if examples.has_split("val") else "train")
 
 
 def train(
-    model: str, images: "ImageSet", derived: "ImageSet", pairs: pd.DataFrame, snapshots: Path, parameters: Parameters
-) -> Iterator[tuple["Checkpoint", pd.DataFrame]]:
-    """Pairs -> the trained model and its history.
+    model: str, snapshots: Path, parameters: Parameters, *inputs: Any
+) -> Iterator[tuple["Checkpoint", "Checkpoint", pd.DataFrame]]:
+    """Images -> the trained model, the same with the best score on the validation split, and the history.
 
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
     """
+    from genlab.evaluation.evaluate import scorer
     from genlab.io.tracking import run_of
-    from genlab.sampling.translate import FixedSamples
+    from genlab.sampling.draw import FixedSamples
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
 
     settings = resolve(model, parameters)
-    paired = _paired(images, derived, pairs)
-    train_pairs = paired.split("train")
-    watched = paired.split("val") if paired.has_split("val") else train_pairs
+    examples = _arranged(model, inputs)
+    training, watched = examples.split("train"), _watched(examples)
     job = Job(
-        model=model, arguments=settings.arguments, pairs=train_pairs, settings=settings.training, seed=settings.seed,
-        snapshots=snapshots, draw=FixedSamples(watched, settings.sampling),
+        model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
+        snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
     if run:
-        run.log_dataset(settings.data.source, train_pairs.fingerprint(), f"{len(train_pairs)} pairs")
+        run.log_dataset(settings.data.source, training.fingerprint(), f"{len(training)} {training.unit}")
 
     with ProgressBar(model) as bar:
 
@@ -106,8 +112,10 @@ def train(
             bar.show(sight.progress)
             if run:
                 run.log_metrics(sight.progress.values, sight.progress.step)
+            if run and sight.score is not None:
+                run.log_metrics({"validation/score": sight.score}, sight.progress.step)
             if run and sight.picture is not None:
-                run.log_picture("translations", sight.picture, sight.progress.step)
+                run.log_picture("drawings", sight.picture, sight.progress.step)
 
         fitted = fit(job, watch)
     if run and fitted.resumed_from:
@@ -115,50 +123,48 @@ def train(
         for row in fitted.history:
             if row["step"] <= fitted.resumed_from:
                 run.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
-    yield fitted.checkpoint, pd.DataFrame(fitted.history)
+    yield fitted.checkpoint, fitted.best, pd.DataFrame(fitted.history)
     Snapshots(snapshots).clear(fitted.checkpoint.fingerprint)
 
 
-def translate(
-    model: str,
-    checkpoint: "Checkpoint",
-    images: "ImageSet",
-    derived: "ImageSet",
-    pairs: pd.DataFrame,
-    parameters: Parameters,
-) -> dict[str, np.ndarray]:
-    """The trained model -> its drawings for the test split, by pair id."""
-    from genlab.models.base import ImageSpec
-    from genlab.sampling.translate import translate_pairs
+def _chosen(model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters) -> "Checkpoint":
+    return best if resolve(model, parameters).sample.checkpoint == "best" else checkpoint
 
-    settings = resolve(model, parameters).sampling
-    paired = _paired(images, derived, pairs)
-    checkpoint.require(ImageSpec(paired.b.size, {"a": paired.a.channels, "b": paired.b.channels}))
-    return translate_pairs(checkpoint.build(), paired.split("test"), settings)
+
+def draw(
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
+) -> dict[str, np.ndarray]:
+    """The trained model -> its drawings for the test split."""
+    from genlab.sampling.draw import draw
+
+    examples = _arranged(model, inputs)
+    chosen = _chosen(model, checkpoint, best, parameters)
+    chosen.require(examples.spec)
+    return draw(chosen.build(), examples.split("test"), resolve(model, parameters).sample)
 
 
 def evaluate(
-    model: str, checkpoint: "Checkpoint", translations: dict[str, np.ndarray], images: "ImageSet", derived: "ImageSet",
-    pairs: pd.DataFrame, parameters: Parameters,
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], parameters: Parameters,
+    *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
-    """Drawings and their truth -> metrics with their controls."""
-    from genlab.evaluation.translation import evaluate_translations
+    """Drawings and what they are held against -> metrics with their controls."""
+    from genlab.evaluation.evaluate import evaluate
 
     settings = resolve(model, parameters)
-    paired = _paired(images, derived, pairs)
-    quality = evaluate_translations(translations, paired, checkpoint.build(), settings.evaluation,
-                                    {"batch_size": settings.sampling.batch_size})  # fmt: skip
-    return {**quality, **checkpoint.costs()}
+    chosen = _chosen(model, checkpoint, best, parameters)
+    quality = evaluate(chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample)
+    return {**quality, **chosen.costs()}
 
 
 def report(
-    model: str, checkpoint: "Checkpoint", translations: dict[str, np.ndarray], images: "ImageSet", derived: "ImageSet",
-    pairs: pd.DataFrame, history: pd.DataFrame, parameters: Parameters,
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
+    parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
-    """Drawings and history -> the grid *input | generated | truth* and the curves."""
+    """Drawings and history -> the figures and the curves."""
     from genlab.report.curves import draw_curves
-    from genlab.sampling.translate import spread, translation_grid
+    from genlab.report.figures import draw_figures
 
-    shown = spread(_paired(images, derived, pairs).split("test"), resolve(model, parameters).sampling.pictures)
-    grid = translation_grid(shown, translations, checkpoint.build())
-    return {"translations": grid}, draw_curves(history, f"{model}: losses while training")
+    test = _arranged(model, inputs).split("test")
+    chosen = _chosen(model, checkpoint, best, parameters)
+    figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
+    return figures, draw_curves(history, f"{model}: losses while training")

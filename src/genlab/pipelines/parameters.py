@@ -1,6 +1,6 @@
 """From the merged configuration to checked settings: what is wrong is said before any work starts.
 
-Each section (`data`, `training`, `sampling`, `evaluation`) can stand at the top, for all models, and under a model's
+Each section (`data`, `training`, `sample`, `evaluation`) can stand at the top, for all models, and under a model's
 name, for that model. What stands at the top wins, so that an environment or `--params=training.steps=100` reaches every
 model.
 """
@@ -17,15 +17,14 @@ from genlab.data.settings import DataSettings
 from genlab.errors import GenlabError
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models import MODELS
-from genlab.sampling.settings import SamplingSettings
+from genlab.sampling.settings import SampleSettings
 
 if TYPE_CHECKING:
     from genlab.models.base import Model
     from genlab.training.settings import TrainingSettings
 
-SECTIONS = ("data", "training", "sampling", "evaluation")
+SECTIONS = ("data", "training", "sample", "evaluation")
 TOP_LEVEL = ("seed", "data_root", *SECTIONS, *MODELS)
-SHAPE_ARGUMENTS = ("image_size", "channels_a", "channels_b")  # of a model's constructor: these follow the data
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -38,7 +37,7 @@ class RunSettings:
     data: DataSettings
     arguments: dict[str, Any]  # of the model's constructor
     training: "TrainingSettings"
-    sampling: SamplingSettings
+    sample: SampleSettings
     evaluation: EvaluationSettings
 
     def as_parameters(self) -> dict[str, Any]:
@@ -103,6 +102,8 @@ def _fields(schema: type[BaseModel], keys: list[str]) -> list[str]:
 
 def argument_schema(model: "type[Model]") -> type[BaseModel]:
     """The arguments of a model's constructor as a schema; its annotations are the rules."""
+    from genlab.models.base import SHAPE_ARGUMENTS
+
     fields: dict[str, Any] = {
         name: (parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(model.__init__).parameters.items()
@@ -144,7 +145,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         data=section(DataSettings, "data"),
         arguments=arguments.model_dump(exclude_unset=True),
         training=section(TrainingSettings, "training"),
-        sampling=section(SamplingSettings, "sampling"),
+        sample=section(SampleSettings, "sample"),
         evaluation=section(EvaluationSettings, "evaluation"),
     )
 
@@ -190,14 +191,22 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     import torch
 
     from genlab.data.derive import derived_channels
-    from genlab.data.sources import known_channels, require_source
-    from genlab.models.base import ImageSpec
+    from genlab.data.layouts import SINGLE
+    from genlab.data.sources import known_channels, known_classes, require_source
+    from genlab.data.spec import ImageSpec
     from genlab.training.checkpoint import build_model
 
     require_source(settings.data)
     channels = known_channels(settings.data)
     if channels is None:
         return
-    spec = ImageSpec(settings.data.image_size, derived_channels(channels, settings.data))
+    if MODELS[model].trains_on != "images":
+        channels = derived_channels(channels, settings.data)
+    elif SINGLE not in channels:
+        raise GenlabError(
+            f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
+            "--params=data.source=NAME, or one of its folders"
+        )
+    spec = ImageSpec(settings.data.image_size, channels, known_classes(settings.data))
     with torch.device("meta"):
         build_model(model, spec, settings.arguments)

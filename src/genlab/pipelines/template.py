@@ -1,5 +1,5 @@
-"""The pipeline of every model: ingest, derive, pair, train, translate, evaluate, report, in the model's namespace; and
-the pipeline `data`, which does what needs no model."""
+"""The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace;
+and the pipeline `data`, which does what needs no model. What a model trains on decides which of the first it needs."""
 
 import inspect
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node
 
+from genlab.models import MODELS
 from genlab.pipelines import nodes
 
 IMAGES = ["images", "derived"]
@@ -46,33 +47,37 @@ def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[
     return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
 
 
-def _data_steps(namespace: str) -> list[Node]:
+def _data_steps(namespace: str, trains_on: str) -> list[Node]:
+    """From raw files to what is trained on; and their report."""
+    step = partial(_step, namespace)
     outputs = ["images", "data_report", "data_table", "contact_sheet"]
-    return [
-        _step(namespace, nodes.ingest, ["raw", "images_place", "parameters"], outputs, "data"),
-        _step(namespace, nodes.derive, ["images", "derived_place", "parameters"], "derived", "data"),
-        _step(namespace, nodes.pair, [*IMAGES, "parameters"], "pairs", "data"),
-    ]
+    steps = [step(nodes.ingest, ["raw", "images_place", "parameters"], outputs, "data")]
+    if trains_on != "images":
+        steps += [
+            step(nodes.derive, ["images", "derived_place", "parameters"], "derived", "data"),
+            step(nodes.pair, [*IMAGES, "parameters"], "pairs", "data"),
+        ]
+    if trains_on == "domains":
+        steps.append(step(nodes.unpair, [*IMAGES, "pairs", "parameters"], "domains", "data"))
+    return steps
 
 
 def create_data_pipeline() -> Pipeline:
     """Ingest, report, pair and unpair, and train nothing."""
-    unpair = _step("data", nodes.unpair, [*IMAGES, "pairs", "parameters"], "domains", "data")
-    return Pipeline([*_data_steps("data"), unpair])
+    return Pipeline(_data_steps("data", "domains"))
 
 
 def create_pipeline(model: str) -> Pipeline:
     """The pipeline of the model of that name; imports neither torch nor the model."""
+    trains_on = MODELS[model].trains_on
     step = partial(_step, model)
+    examples = {"images": ["images"], "pairs": [*IMAGES, "pairs"], "domains": [*IMAGES, "domains"]}[trains_on]
+    drawings = "samples" if trains_on == "images" else "translations"
+    trained = ["checkpoint", "best_checkpoint"]
     return Pipeline([
-        *_data_steps(model),
-        step(nodes.train, [*IMAGES, "pairs", "snapshots", "parameters"], ["checkpoint", "history"], "train"),
-        step(nodes.translate, ["checkpoint", *IMAGES, "pairs", "parameters"], "translations", "sample"),
-        step(nodes.evaluate, ["checkpoint", "translations", *IMAGES, "pairs", "parameters"], "metrics", "evaluate"),
-        step(
-            nodes.report,
-            ["checkpoint", "translations", *IMAGES, "pairs", "history", "parameters"],
-            ["figures", "curves"],
-            "report",
-        ),
+        *_data_steps(model, trains_on),
+        step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
+        step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
+        step(nodes.evaluate, [*trained, drawings, "parameters", *examples], "metrics", "evaluate"),
+        step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
     ])  # fmt: skip

@@ -1,6 +1,6 @@
-"""Grids: images in rows and columns, with a heading over each column."""
+"""Grids: images in rows and columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -39,3 +39,39 @@ def draw_grid(columns: Mapping[str, np.ndarray], *, scale: int = 1, blocks: int 
                 image = Image.fromarray(pixels).resize((w * scale, h * scale), Image.Resampling.NEAREST)
                 grid.paste(image, (left, HEADING + row * cell_h))
     return grid
+
+
+def draw_tiles(
+    strips: Sequence[np.ndarray], *, across: int = 12, names: Sequence[str] | None = None, scale: int | None = None
+) -> np.ndarray:
+    """Images in rows of at most `across`, (H, W, 3) uint8; small ones enlarged.
+
+    Args:
+        strips: arrays (N, H, W, C) of equal length; image i of the second stands under image i of the first.
+        across: images in a row.
+        names: a name to the left of each row.
+        scale: every pixel becomes scale x scale; None enlarges to about 64 pixels.
+    """
+    pictures = [to_rgb8(images) for images in strips]
+    n, h, w, _ = pictures[0].shape
+    scale = scale or max(1, 64 // h)
+    across, margin = min(across, n), 0 if names is None else 8 * max(map(len, names)) + 8
+    rows, cell_h, cell_w = -(-n // across), h * scale, w * scale
+    row_height = len(pictures) * cell_h + (GAP if len(pictures) == 1 else 2 * GAP)
+    grid = Image.new("RGB", (margin + across * (cell_w + GAP) + GAP, rows * row_height + GAP), "white")
+    pen, font = ImageDraw.Draw(grid), ImageFont.load_default(13)
+    for number in range(n):
+        row, column = divmod(number, across)
+        for strip, images in enumerate(pictures):
+            image = Image.fromarray(images[number]).resize((cell_w, cell_h), Image.Resampling.NEAREST)
+            grid.paste(image, (margin + GAP + column * (cell_w + GAP), GAP + row * row_height + strip * cell_h))
+    for row, name in enumerate(names or ()):
+        pen.text((4, GAP + row * row_height + cell_h / 2), name, fill="black", font=font, anchor="lm")
+    return np.asarray(grid)
+
+
+def stack_pictures(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures (H, W, 3) uint8 one under the other, on white."""
+    width = max(picture.shape[1] for picture in pictures)
+    filled = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures]
+    return np.concatenate(filled)

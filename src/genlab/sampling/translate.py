@@ -1,15 +1,31 @@
-"""Translating images with a trained model."""
+"""Translating images with a trained model, and grids of that."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 
 from genlab.data.batches import to_model_range, to_pixels
+from genlab.data.domains import UnpairedImages
 from genlab.data.pairs import PairedImages
 from genlab.models.base import Model, Side, Translates
 from genlab.sampling.grids import draw_grid
-from genlab.sampling.settings import SamplingSettings
+from genlab.sampling.settings import SampleSettings
+
+
+@contextmanager
+def in_evaluation(model: Model) -> Iterator[tuple[torch.device, torch.dtype]]:
+    """The model in evaluation mode, with its device and type; afterwards it is in the mode in which it came."""
+    parameter = next(model.parameters())
+    was_training = model.training
+    model.eval()
+    try:
+        yield parameter.device, parameter.dtype
+    finally:
+        model.train(was_training)
 
 
 @torch.no_grad()
@@ -22,28 +38,13 @@ def translate_images(
     the image's place alone. The model is left in the mode, training or not, in which it came.
     """
     assert isinstance(model, Translates)
-    device = next(model.parameters()).device
-    dtype = next(model.parameters()).dtype
-    rng = torch.Generator(device).manual_seed(seed)
-    was_training = model.training
-    model.eval()
     drawings = []
-    for start in range(0, len(images), batch_size):
-        x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device))
-        drawings.append(to_pixels(model.translate(x.to(dtype), to, rng), depth or images.dtype))
-    model.train(was_training)
+    with in_evaluation(model) as (device, dtype):
+        rng = torch.Generator(device).manual_seed(seed)
+        for start in range(0, len(images), batch_size):
+            x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device))
+            drawings.append(to_pixels(model.translate(x.to(dtype), to, rng), depth or images.dtype))
     return np.concatenate(drawings)
-
-
-def translate_pairs(model: Model, pairs: PairedImages, settings: SamplingSettings) -> dict[str, np.ndarray]:
-    """The drawing of every pair's input, (H, W, C) pixels by pair id, in the model's first target domain."""
-    assert isinstance(model, Translates)
-    target = model.targets[0]
-    drawings = translate_images(
-        model, pairs.side(other(target)), target, batch_size=settings.batch_size, seed=settings.seed,
-        depth=getattr(pairs, target).images.dtype,
-    )  # fmt: skip
-    return dict(zip(pairs.table["id"], drawings, strict=True))
 
 
 def other(side: Side) -> Side:
@@ -51,34 +52,103 @@ def other(side: Side) -> Side:
     return "b" if side == "a" else "a"
 
 
-def spread(pairs: PairedImages, count: int) -> PairedImages:
+def direction(to: Side) -> str:
+    """The name of the translation that ends in domain `to`: a_to_b or b_to_a."""
+    return f"{other(to)}_to_{to}"
+
+
+def draw_translations(
+    model: Model, examples: PairedImages | UnpairedImages, settings: SampleSettings
+) -> dict[str, np.ndarray]:
+    """The drawing of every input, "<direction>/<id>" -> (H, W, C) pixels, for every domain that the model reaches.
+
+    A model that goes both ways also draws every input back: "a_to_b_to_a/<id>".
+    """
+    assert isinstance(model, Translates)
+    drawings: dict[str, np.ndarray] = {}
+    for to in model.targets:
+        ids, depth = ids_of(examples, other(to)), getattr(examples, to).images.dtype
+        drawings |= translate_and_back(model, list(ids), examples.side(other(to)), to, settings, depth)
+    return drawings
+
+
+def translate_and_back(
+    model: Model, ids: list[str], images: np.ndarray, to: Side, settings: SampleSettings, depth: np.dtype
+) -> dict[str, np.ndarray]:
+    """The drawings of some inputs, named as by `draw_translations`."""
+    assert isinstance(model, Translates)
+    how = {"batch_size": settings.batch_size, "seed": settings.seed}
+    drawn = {direction(to): translate_images(model, images, to, **how, depth=depth)}
+    if other(to) in model.targets:
+        back = translate_images(model, drawn[direction(to)], other(to), **how, depth=images.dtype)
+        drawn[f"{direction(to)}_to_{other(to)}"] = back
+    return {f"{way}/{name}": p for way, pixels in drawn.items() for name, p in zip(ids, pixels, strict=True)}
+
+
+def ids_of(examples: PairedImages | UnpairedImages, side: Side) -> pd.Series:
+    """The ids of the images of one side, in the order of `side`."""
+    return examples.table["id"] if isinstance(examples, PairedImages) else examples.rows(side)["id"]
+
+
+def group(drawings: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The drawings of one group, "<group>/<id>", by id; empty where there is no such group."""
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): pixels for key, pixels in drawings.items() if key.startswith(prefix)}
+
+
+def spread(examples: PairedImages, count: int) -> PairedImages:
     """At most `count` of the pairs, evenly spread over the table: the same for the same pairs, of every class."""
-    rows = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int)
-    by_label = pairs.table.sort_values(["label", "id"], kind="stable")
-    return PairedImages(by_label.iloc[rows].reset_index(drop=True), pairs.a, pairs.b)
+    return PairedImages(spread_rows(examples.table, count), examples.a, examples.b)
+
+
+def spread_rows(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most `count` rows, evenly spread over a table in the order of its labels and ids."""
+    rows = np.linspace(0, len(table) - 1, min(count, len(table))).round().astype(int)
+    return table.sort_values(["label", "id"], kind="stable").iloc[rows].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
-class FixedSamples:
-    """The same test pairs, drawn again and again while a model trains."""
+class Shown:
+    """Some inputs of one direction, for a grid; with their truth where it is known."""
 
-    pairs: PairedImages  # of which `spread` takes some
-    settings: SamplingSettings
-
-    def __call__(self, model: Model) -> np.ndarray:
-        """The grid *input | generated | truth* as (H, W, 3) uint8."""
-        shown = spread(self.pairs, self.settings.pictures)
-        return translation_grid(shown, translate_pairs(model, shown, self.settings), model)
+    ids: list[str]
+    inputs: np.ndarray
+    truth: np.ndarray | None
 
 
-def translation_grid(shown: PairedImages, drawings: dict[str, np.ndarray], model: Model) -> np.ndarray:
-    """The grid *input | generated | truth* of some pairs, small images enlarged; (H, W, 3) uint8."""
+def choose_shown(examples: PairedImages | UnpairedImages, to: Side, count: int) -> Shown:
+    """At most `count` inputs of the direction that ends in `to`, evenly spread."""
+    pairs = examples if isinstance(examples, PairedImages) else examples.pairs()
+    if pairs is not None:
+        some = spread(pairs, count)
+        return Shown(some.table["id"].tolist(), some.side(other(to)), some.side(to))
+    assert isinstance(examples, UnpairedImages)
+    rows = spread_rows(examples.rows(other(to)), count)
+    return Shown(rows["id"].tolist(), getattr(examples, other(to)).take(rows["row"].to_numpy()), None)
+
+
+def translation_grid(shown: Shown, drawings: Mapping[str, np.ndarray], to: Side) -> np.ndarray:
+    """The grid *input | generated | (back) | truth* of some inputs, small images enlarged; (H, W, 3) uint8."""
+    columns = {"input": shown.inputs, "generated": np.stack([drawings[f"{direction(to)}/{n}"] for n in shown.ids])}
+    back = group(drawings, f"{direction(to)}_to_{other(to)}")
+    if back:
+        columns["back"] = np.stack([back[name] for name in shown.ids])
+    if shown.truth is not None:
+        columns["truth"] = shown.truth
+    size = shown.inputs.shape[1]
+    blocks = max(1, min(4, 1024 // (len(columns) * max(size, 64))))
+    return np.asarray(draw_grid(columns, scale=max(1, 64 // size), blocks=blocks))
+
+
+def draw_shown(
+    model: Model, examples: PairedImages | UnpairedImages, settings: SampleSettings
+) -> dict[str, np.ndarray]:
+    """The grid of every direction, by its name, for inputs that are translated only for it."""
     assert isinstance(model, Translates)
-    target = model.targets[0]
-    columns = {
-        "input": shown.side(other(target)),
-        "generated": np.stack([drawings[name] for name in shown.table["id"]]),
-        "truth": shown.side(target),
-    }
-    size = shown.b.size
-    return np.asarray(draw_grid(columns, scale=max(1, 64 // size), blocks=max(1, min(4, 1024 // (3 * max(size, 64))))))
+    grids = {}
+    for to in model.targets:
+        shown = choose_shown(examples, to, settings.pictures)
+        depth = getattr(examples, to).images.dtype
+        drawings = translate_and_back(model, shown.ids, shown.inputs, to, settings, depth)
+        grids[direction(to)] = translation_grid(shown, drawings, to)
+    return grids

@@ -1,5 +1,6 @@
 """A trained model in a file: what it is, how it was built, its weights. Loading one never runs code from it."""
 
+import inspect
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,10 +10,11 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from genlab.data.spec import ImageSpec
 from genlab.errors import GenlabError
 from genlab.files import write_file
 from genlab.models import model_class
-from genlab.models.base import ImageSpec, Model
+from genlab.models.base import Model
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -60,8 +62,11 @@ def build_model(name: str, spec: ImageSpec, arguments: Mapping[str, Any]) -> Mod
     Raises:
         GenlabError: the network cannot take these images.
     """
-    channels = {f"channels_{side}": count for side, count in spec.channels.items()}
-    return model_class(name)(image_size=spec.size, **channels, **arguments)
+    cls = model_class(name)
+    shape = {"image_size": spec.size, "classes": len(spec.classes), "words": len(spec.words)}
+    shape |= {"channels" if domain == "images" else f"channels_{domain}": n for domain, n in spec.channels.items()}
+    wanted = inspect.signature(cls.__init__).parameters
+    return cls(**{name: value for name, value in shape.items() if name in wanted}, **arguments)
 
 
 @dataclass(frozen=True)
@@ -140,5 +145,6 @@ class Checkpoint:
 
 
 def _describe(spec: ImageSpec) -> str:
-    channels = " and ".join(f"{count} channel(s) in {side}" for side, count in spec.channels.items())
-    return f"{spec.size}x{spec.size} images with {channels}"
+    channels = " and ".join(f"{count} channel(s) in {domain}" for domain, count in spec.channels.items())
+    labels = f", labelled {', '.join(spec.classes)}" if spec.classes else ""
+    return f"{spec.size}x{spec.size} images with {channels}{labels}"

@@ -6,7 +6,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,15 @@ import numpy as np
 import torch
 
 from genlab.data.augment import augment
-from genlab.data.batches import PairBatches
-from genlab.data.pairs import PairedImages
+from genlab.data.batches import ExampleBatches
+from genlab.data.examples import Examples
 from genlab.errors import GenlabError
-from genlab.models.base import ImageSpec, Model
+from genlab.models.base import Batch, Model
 from genlab.training.checkpoint import Checkpoint, build_model
 from genlab.training.machine import Machine, open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.snapshots import Snapshots, fingerprint
-from genlab.training.trainer import Progress, Training
+from genlab.training.trainer import Augment, Progress, Training
 
 logger = logging.getLogger(__name__)
 
@@ -36,20 +35,17 @@ class Job:
 
     model: str  # a key of MODELS
     arguments: Mapping[str, Any]  # its constructor's, without the image shape
-    pairs: PairedImages  # the training split
+    examples: Examples  # the training split
     settings: TrainingSettings
     seed: int
     snapshots: Path
     draw: Callable[[Model], Picture] | None = None  # a picture of fixed samples, drawn as training goes
-
-    @property
-    def spec(self) -> ImageSpec:
-        return ImageSpec(self.pairs.b.size, {"a": self.pairs.a.channels, "b": self.pairs.b.channels})
+    score: Callable[[Model], float | None] | None = None  # on the validation split, lower is better
 
     def fingerprint(self) -> str:
         """Names the run: data, parameters, code."""
         parameters = {"model": self.model, "arguments": dict(self.arguments), "seed": self.seed}
-        return fingerprint(self.pairs.fingerprint(), {**parameters, **self.settings.what_matters()})
+        return fingerprint(self.examples.fingerprint(), {**parameters, **self.settings.what_matters()})
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,7 @@ class Sight:
 
     progress: Progress
     picture: Picture | None
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,7 @@ class Fitted:
     """What training leaves behind."""
 
     checkpoint: Checkpoint
+    best: Checkpoint  # of the best score; where nothing is scored, the same
     history: list[dict[str, float]]  # a row per report: step, and "player/term"
     resumed_from: int  # step; 0 when the run began afresh
 
@@ -73,13 +71,26 @@ def build_training(job: Job, machine: Machine) -> Training:
     """A run at its beginning, with first weights drawn from the job's seed.
 
     Raises:
-        GenlabError: the network cannot take these images, or the pairs do not fill a batch.
+        GenlabError: the network cannot take these images, or the examples do not fill a batch.
     """
     torch.manual_seed(job.seed)
-    model = build_model(job.model, job.spec, job.arguments)
+    model = build_model(job.model, job.examples.spec, job.arguments)
     rank, world = machine.fabric.global_rank, machine.fabric.world_size
-    batches = PairBatches(job.pairs, job.settings.batch_size, job.seed, machine.device, rank, world)
-    return Training(model, batches, job.settings, job.seed, job.settings.total_steps(len(job.pairs)), machine)
+    batches = ExampleBatches(job.examples, job.settings.batch_size, job.seed, machine.device, rank, world)
+    return Training(model, batches, job.settings, job.seed, job.settings.total_steps(len(job.examples)), machine)
+
+
+def augment_streams(job: Job) -> Augment:
+    """What changes a batch's images at random: those of one stream belong together and are changed alike."""
+    streams = [list(stream.rows) for stream in job.examples.streams()]
+
+    def change(batch: Batch) -> dict[str, torch.Tensor]:
+        changed = dict(batch)
+        for names in streams:
+            changed |= augment({name: batch[name] for name in names}, **job.settings.augmentation())
+        return changed
+
+    return change
 
 
 def train(job: Job, machine: Machine) -> Iterator[Sight]:
@@ -95,15 +106,23 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     if first_rank and training.step == training.total:  # killed between its last step and its checkpoint
         return
     try:
-        for progress in training.run(partial(augment, **job.settings.augmentation())):
+        for progress in training.run(augment_streams(job)):
             last = progress.step == progress.total
+            score = None
+            if first_rank and job.score and (last or progress.step % job.settings.score_every == 0):
+                score = job.score(training.model)
+            if score is not None:
+                training.history[-1]["validation/score"] = score
+                if score < training.best_score:
+                    training.best_score = score
+                    snapshots.save_best(run, training.state_dict())
             if first_rank and (last or progress.step - saved >= job.settings.snapshot_every):
                 snapshots.save(run, progress.step, training.state_dict())
                 saved = progress.step
             picture = None
             if first_rank and job.draw and (last or progress.step % job.settings.picture_every == 0):
                 picture = job.draw(training.model)
-            yield Sight(progress, picture)
+            yield Sight(progress, picture, score)
     except KeyboardInterrupt:
         if first_rank and saved:
             logger.warning("interrupted: the next run goes on from step %d of %d", saved, training.total)
@@ -143,12 +162,17 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
         raise GenlabError(
             f"training of {job.model} ended, but its last snapshot in {job.snapshots} is gone; run it again"
         )
-    checkpoint = Checkpoint(
-        model=job.model, arguments=dict(job.arguments), spec=job.spec, weights=state["model"], step=state["step"],
-        images_seen=state["step"] * job.settings.batch_size, train_seconds=state["seconds"], seed=job.seed,
-        fingerprint=run,
+    checkpoint = _checkpoint(job, run, state)
+    best = snapshots.best(run)
+    return Fitted(checkpoint, _checkpoint(job, run, best) if best else checkpoint, state["history"], resumed_from)
+
+
+def _checkpoint(job: Job, run: str, state: Mapping[str, Any]) -> Checkpoint:
+    return Checkpoint(
+        model=job.model, arguments=dict(job.arguments), spec=job.examples.spec, weights=state["model"],
+        step=state["step"], images_seen=state["step"] * job.settings.batch_size, train_seconds=state["seconds"],
+        seed=job.seed, fingerprint=run,
     )  # fmt: skip
-    return Fitted(checkpoint, state["history"], resumed_from)
 
 
 def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:

@@ -41,6 +41,7 @@ class TrainingSettings(BaseModel):
     )
     snapshot_every: PositiveInt = 250  # steps between two snapshots to resume from
     picture_every: PositiveInt = 250  # steps between two pictures of the fixed samples
+    score_every: PositiveInt = 250  # steps between two scores on the validation split; the best weights are kept
     resume: bool = True  # go on where an unfinished run with the same data, parameters and code stopped
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -65,4 +66,4 @@ class TrainingSettings(BaseModel):
 
     def what_matters(self) -> dict[str, Any]:
         """What the weights depend on: everything but how often to look, and whether to resume."""
-        return self.model_dump(exclude={"report_every", "snapshot_every", "picture_every", "resume"})
+        return self.model_dump(exclude={"report_every", "snapshot_every", "picture_every", "score_every", "resume"})

@@ -54,6 +54,19 @@ class Snapshots:
                 logger.warning("%s. Going back to the snapshot before it.", error)
         return None
 
+    def save_best(self, run: str, state: Mapping[str, Any]) -> None:
+        """Keep the weights that are the best so far.
+
+        Raises:
+            GenlabError: the disk refuses; those kept before are untouched.
+        """
+        write_state(self.folder / run / "best.pt", state)
+
+    def best(self, run: str) -> dict[str, Any] | None:
+        """What `save_best` kept last; None if nothing was."""
+        path = self.folder / run / "best.pt"
+        return read_state(path) if path.is_file() else None
+
     def clear(self, run: str) -> None:
         """Delete a run's snapshots, for it is finished."""
         shutil.rmtree(self.folder / run, ignore_errors=True)

@@ -1,5 +1,6 @@
 """The trainer: asks a model whose turn it is, and moves that player."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Training:
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+    best_score: float = math.inf  # on the validation split; lower is better
     optimizers: dict[str, Optimizer] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,7 +140,10 @@ class Training:
                     for group in optimizer.param_groups:
                         group["lr"] = rate
                 self.machine.seed(self.seed, step)
-                batch = {name: images.to(self.machine.dtype) for name, images in self.batches[step].items()}
+                batch = {
+                    name: value.to(self.machine.dtype) if value.is_floating_point() else value
+                    for name, value in self.batches[step].items()
+                }
                 if augment is not None:
                     batch = augment(batch)
                 values.append(train_step(self.model, self.optimizers, batch, step, self.machine))
@@ -169,6 +174,7 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
             "history": self.history,
+            "best_score": self.best_score,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -177,10 +183,11 @@ class Training:
         for player, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
         self.step, self.seconds, self.history = state["step"], state["seconds"], list(state["history"])
+        self.best_score = state["best_score"]
 
 
 @runtime_checkable
 class Augment(Protocol):
     """Changes a training batch at random, from torch's global generator."""
 
-    def __call__(self, batch: Mapping[str, Tensor], /) -> dict[str, Tensor]: ...
+    def __call__(self, batch: Batch, /) -> dict[str, Tensor]: ...

@@ -1,0 +1,83 @@
+"""What a model trains on, in one of three arrangements: pairs, two unpaired domains, or images with their labels.
+
+The trainer, the drawing and the evaluation see them through `Examples`; a batch is made by `genlab.data.batches`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from genlab.data.spec import ImageSpec
+from genlab.data.store import ImageStore
+from genlab.errors import GenlabError
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Images that are drawn together, row by row, with what else is known of each row."""
+
+    rows: Mapping[str, tuple[ImageStore, np.ndarray]]  # name in the batch -> a store, and N places in it
+    values: Mapping[str, np.ndarray]  # name in the batch -> N rows of whole numbers
+
+    def __len__(self) -> int:
+        return len(next(iter(self.rows.values()))[1])
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """Images with their splits. A batch takes as many rows of every stream; streams are shuffled independently."""
+
+    @property
+    def unit(self) -> str:
+        """What there is a number of, for people: "pairs", "images"."""
+        ...
+
+    def __len__(self) -> int:
+        """How many rows the longest stream has: the length of an epoch."""
+        ...
+
+    @property
+    def spec(self) -> ImageSpec: ...
+
+    def split(self, name: str) -> Self:
+        """Those in split `name`.
+
+        Raises:
+            GenlabError: there are none.
+        """
+        ...
+
+    def has_split(self, name: str) -> bool: ...
+
+    def streams(self) -> list[Stream]: ...
+
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that name the images, every pixel of them, and their arrangement."""
+        ...
+
+
+def name_images(parts: Iterable[tuple[ImageStore, np.ndarray]], arrangement: str) -> str:
+    """32 hexadecimal digits that name the images in some rows of some stores, and how they are arranged."""
+    state = hashlib.blake2b(digest_size=16)
+    for store, rows in parts:
+        state.update(f"{store.images.dtype}{store.images.shape[1:]}".encode())
+        state.update("".join(store.table["checksum"].iloc[rows]).encode())
+    state.update(arrangement.encode())
+    return state.hexdigest()
+
+
+def require_split(rows: pd.DataFrame, all_rows: pd.DataFrame, name: str, unit: str) -> None:
+    """Refuse a split without rows.
+
+    Raises:
+        GenlabError: names the split and those there are.
+    """
+    if rows.empty:
+        raise GenlabError(
+            f"the {unit} have no {name} split; they have {sorted(all_rows['split'].unique())}. Put images into a "
+            f"folder {name}, or raise data.split.{name if name != 'train' else 'val'} or the number of images"
+        )

@@ -1,0 +1,82 @@
+"""Images of one domain with their labels: what every model learns from that translates nothing."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from genlab.data.examples import Stream, name_images, require_split
+from genlab.data.layouts import SINGLE
+from genlab.data.spec import ImageSpec
+from genlab.data.store import ImageSet, ImageStore
+from genlab.errors import GenlabError
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one domain, with a label where the source has them."""
+
+    table: pd.DataFrame  # id, split, label, and row: its place in the store
+    store: ImageStore
+    classes: tuple[str, ...]  # the labels by their number; none where no image has one
+    unit: str = "images"
+
+    @classmethod
+    def of(cls, images: ImageSet, domain: str = SINGLE) -> "LabelledImages":
+        """All images of a set's only domain.
+
+        Raises:
+            GenlabError: the set has two domains.
+        """
+        if domain not in images:
+            raise GenlabError(
+                "this model learns from one set of images, but the source has domains "
+                f"{' and '.join(sorted(images.stores))}; name one folder: --params=data.source=FOLDER"
+            )
+        store = images[domain]
+        table = store.table[["id", "split", "label"]].assign(row=np.arange(len(store)))
+        return cls(table, store, tuple(sorted(set(table["label"]) - {""})))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def spec(self) -> ImageSpec:
+        return ImageSpec(self.store.size, {"images": self.store.channels}, self.classes)
+
+    def split(self, name: str) -> "LabelledImages":
+        rows = self.table[self.table["split"] == name].reset_index(drop=True)
+        require_split(rows, self.table, name, "images")
+        return LabelledImages(rows, self.store, self.classes)
+
+    def has_split(self, name: str) -> bool:
+        return bool((self.table["split"] == name).any())
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The images in the table's order: (N, H, W, C)."""
+        return self.store.take(self.table["row"].to_numpy())
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each image's label, (N,) int64; -1 where it has none."""
+        number = {name: place for place, name in enumerate(self.classes)}
+        return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
+
+    def values(self, name: str) -> np.ndarray:
+        """What a condition of that name is for each image: "labels"."""
+        return {"labels": self.labels}[name]
+
+    def spread(self, count: int) -> "LabelledImages":
+        """At most `count` of the images, evenly spread over labels: the same for the same images."""
+        rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        by_label = self.table.sort_values(["label", "id"], kind="stable")
+        return LabelledImages(by_label.iloc[rows].reset_index(drop=True), self.store, self.classes)
+
+    def streams(self) -> list[Stream]:
+        return [Stream({"images": (self.store, self.table["row"].to_numpy())}, {"labels": self.labels})]
+
+    def fingerprint(self) -> str:
+        arrangement = "".join(self.table["id"] + self.table["split"] + self.table["label"])
+        return name_images([(self.store, self.table["row"].to_numpy())], arrangement)

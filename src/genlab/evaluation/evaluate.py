@@ -1,0 +1,48 @@
+"""The metrics of a trained model, by what it can do."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from genlab.data.domains import UnpairedImages
+from genlab.data.examples import Examples
+from genlab.data.pairs import PairedImages
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.translation import evaluate_translations, l1_to_truth
+from genlab.models.base import Model, Translates
+from genlab.sampling.settings import SampleSettings
+from genlab.sampling.translate import direction
+
+Metrics = dict[str, float | str]
+"""Flat: numbers, and texts that say how they came about."""
+
+
+def evaluate(
+    model: Model,
+    examples: Examples,
+    drawings: Mapping[str, np.ndarray],
+    settings: EvaluationSettings,
+    sample: SampleSettings,
+) -> Metrics:
+    """All metrics of a model on the test split, with their controls; `drawings` are those of `genlab.sampling.draw`."""
+    metrics: Metrics = {}
+    if isinstance(model, Translates):
+        assert isinstance(examples, PairedImages | UnpairedImages)
+        for to in model.targets:
+            found = evaluate_translations(drawings, examples, to, settings, {"batch_size": sample.batch_size})
+            metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
+    return metrics
+
+
+def scorer(examples: Examples, sample: SampleSettings) -> Callable[[Model], float | None]:
+    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells."""
+    return partial(_score, examples=examples, sample=sample)
+
+
+def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | None:
+    if isinstance(model, Translates):
+        pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
+        if isinstance(pairs, PairedImages):
+            return l1_to_truth(model, pairs, sample)
+    return None

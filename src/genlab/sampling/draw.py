@@ -1,0 +1,111 @@
+"""What a trained model draws, by what it can do: translations, new images, reconstructions.
+
+A drawing's name is "<group>/<id>": "a_to_b/<id of the input>", "samples/<number>", "reconstructions/<id of the image>".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from genlab.data.batches import to_model_range, to_pixels
+from genlab.data.domains import UnpairedImages
+from genlab.data.examples import Examples
+from genlab.data.labelled import LabelledImages
+from genlab.data.pairs import PairedImages
+from genlab.errors import GenlabError
+from genlab.models.base import Model, Reconstructs, Samples, Translates
+from genlab.sampling.grids import draw_tiles, stack_pictures
+from genlab.sampling.settings import SampleSettings
+from genlab.sampling.translate import draw_shown, draw_translations, in_evaluation
+
+Drawings = dict[str, np.ndarray]
+"""(H, W, C) pixels by name."""
+
+
+def draw(model: Model, examples: Examples, settings: SampleSettings) -> Drawings:
+    """All drawings of a model for one split, each by its name."""
+    drawings: Drawings = {}
+    if isinstance(model, Translates):
+        assert isinstance(examples, PairedImages | UnpairedImages)
+        drawings |= draw_translations(model, examples, settings)
+    if isinstance(examples, LabelledImages):
+        if isinstance(model, Samples):
+            condition = spread_condition(model, examples, settings.count)
+            new = draw_samples(model, settings.count, settings, condition, examples.store.images.dtype)
+            drawings |= {f"samples/{number:05d}": pixels for number, pixels in enumerate(new)}
+        if isinstance(model, Reconstructs):
+            again = reconstruct_images(model, examples.pixels, settings)
+            drawings |= {f"reconstructions/{name}": p for name, p in zip(examples.table["id"], again, strict=True)}
+    return drawings
+
+
+@torch.no_grad()
+def draw_samples(
+    model: Model, count: int, settings: SampleSettings, condition: np.ndarray | None = None,
+    depth: np.dtype | type = np.uint8,
+) -> np.ndarray:  # fmt: skip
+    """`count` new images, (count, H, W, C) pixels; `condition` has a row for each where the model must be told.
+
+    They depend on `sample.seed` and `sample.batch_size`. The model is left in the mode in which it came.
+    """
+    assert isinstance(model, Samples)
+    with in_evaluation(model) as (device, _):
+        rng = torch.Generator(device).manual_seed(settings.seed)
+        drawn = []
+        for start in range(0, count, settings.batch_size):
+            n = min(settings.batch_size, count - start)
+            told = None if condition is None else torch.from_numpy(condition[start : start + n]).to(device)
+            drawn.append(to_pixels(model.sample(n, rng, told), depth))
+    return np.concatenate(drawn)
+
+
+@torch.no_grad()
+def reconstruct_images(model: Model, images: np.ndarray, settings: SampleSettings) -> np.ndarray:
+    """(N, H, W, C) pixels -> their reconstructions, of the same type."""
+    assert isinstance(model, Reconstructs)
+    with in_evaluation(model) as (device, dtype):
+        parts = [torch.from_numpy(images[i : i + settings.batch_size]).to(device)
+                 for i in range(0, len(images), settings.batch_size)]  # fmt: skip
+        drawn = [to_pixels(model.reconstruct(to_model_range(part).to(dtype)), images.dtype) for part in parts]
+    return np.concatenate(drawn)
+
+
+def spread_condition(model: Samples, examples: LabelledImages, count: int) -> np.ndarray | None:
+    """What `count` drawings are told: as the images of the split, evenly spread over them; None where nothing is."""
+    if model.condition is None:
+        return None
+    rows = np.linspace(0, len(examples) - 1, count).round().astype(int)
+    return examples.values(model.condition)[rows]
+
+
+@dataclass(frozen=True)
+class FixedSamples:
+    """The same few drawings, made again and again while a model trains."""
+
+    examples: Examples  # of which some are taken
+    settings: SampleSettings
+
+    def __call__(self, model: Model) -> np.ndarray:
+        """A grid, (H, W, 3) uint8."""
+        return draw_overview(model, self.examples, self.settings)
+
+
+def draw_overview(model: Model, examples: Examples, settings: SampleSettings) -> np.ndarray:
+    """One grid that shows what a model does, (H, W, 3) uint8: translations, new images, or reconstructions under their
+    originals.
+
+    Raises:
+        GenlabError: the model does none of this.
+    """
+    if isinstance(model, Translates):
+        assert isinstance(examples, PairedImages | UnpairedImages)
+        return stack_pictures(list(draw_shown(model, examples, settings).values()))
+    assert isinstance(examples, LabelledImages)
+    if isinstance(model, Samples):
+        condition = spread_condition(model, examples, settings.pictures)
+        return draw_tiles([draw_samples(model, settings.pictures, settings, condition)])
+    if isinstance(model, Reconstructs):
+        shown = examples.spread(settings.pictures)
+        return draw_tiles([shown.pixels, reconstruct_images(model, shown.pixels, settings)])
+    raise GenlabError(f"{type(model).__name__} neither translates, nor samples, nor reconstructs: nothing can be drawn")

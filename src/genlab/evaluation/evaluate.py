@@ -8,9 +8,11 @@ import numpy as np
 from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Model, Translates
+from genlab.models.base import EncodesDomains, Model, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -31,7 +33,10 @@ def evaluate(
         assert isinstance(examples, PairedImages | UnpairedImages)
         for to in model.targets:
             found = evaluate_translations(drawings, examples, to, settings, {"batch_size": sample.batch_size})
+            found |= evaluate_cycle(drawings, examples, to, settings)
             metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
+        if isinstance(model, EncodesDomains):
+            metrics |= evaluate_shared_space(model, examples, settings, sample)
     return metrics
 
 

@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
 MODELS: dict[str, Entry] = {
     "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "cyclegan": Entry("genlab.models.cyclegan:CycleGAN", "domains"),
+    "unit": Entry("genlab.models.unit:UNIT", "domains"),
 }
 
 

@@ -137,6 +137,24 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class EncodesDomains(Protocol):
+    """Describes an image of either domain by numbers of the same kind: a latent that the domains share, or features."""
+
+    def encode_domain(self, x: Float[Tensor, "b c h w"], side: Side) -> Float[Tensor, "b *z"]:
+        """What the model keeps of images of domain `side`; without chance."""
+        ...
+
+
+@runtime_checkable
+class DecodesDomains(Protocol):
+    """Draws one latent in either domain."""
+
+    def decode_domain(self, z: Float[Tensor, "b *z"], side: Side) -> Float[Tensor, "b c h w"]:
+        """The latents of `EncodesDomains` as images of domain `side`, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """Draws an image anew from what it keeps of it."""
 

@@ -29,7 +29,11 @@ from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import Training, train_step
 
 CONF = Path(__file__).parents[2] / "conf"
-SMALL: dict[str, dict[str, Any]] = {"pix2pix": {"generator_width": 4, "discriminator_width": 4}}
+SMALL: dict[str, dict[str, Any]] = {
+    "pix2pix": {"generator_width": 4, "discriminator_width": 4},
+    "cyclegan": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 1, "pool_size": 12},
+    "unit": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 2},
+}
 
 
 @pytest.fixture(params=list(MODELS))

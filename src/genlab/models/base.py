@@ -152,6 +152,25 @@ class ScoresDensity(Protocol):
     density: Literal["exact", "bound", "estimate"]
     """What `log_prob` is: the model's own log-likelihood, a lower bound of it, or an estimate."""
 
+    levels: int
+    """How many values a pixel has in the model's eyes: `log_prob` is of one of so many. With 2, a grey pixel stands for
+    its random binarisation."""
+
     def log_prob(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them."""
+        ...
+
+
+@runtime_checkable
+class BoundsDensity(ScoresDensity, Protocol):
+    """Says how probable images are at least, the closer the more latent vectors it draws."""
+
+    def elbo(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
+        """The evidence lower bound of each image in nats, by one latent vector."""
+        ...
+
+    def importance_bound(
+        self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int
+    ) -> Float[Tensor, " b"]:  # fmt: skip
+        """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
         ...

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from genlab.nn.priors import Prior
+
 Batch = Mapping[str, Tensor]
 """One batch by name, on the model's device. Images are float in [-1, 1], (B, C, H, W).
 
@@ -137,6 +139,17 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class MatchesPrior(Protocol):
+    """Its codes shall have a known distribution, all together."""
+
+    prior: Prior
+
+    def draw_codes(self, x: Float[Tensor, "b c h w"], rng: torch.Generator | None = None) -> Float[Tensor, "b z"]:
+        """A code drawn from the model's distribution over the codes of each image."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """Draws an image anew from what it keeps of it."""
 
@@ -171,6 +184,6 @@ class BoundsDensity(ScoresDensity, Protocol):
 
     def importance_bound(
         self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int
-    ) -> Float[Tensor, " b"]:  # fmt: skip
+    ) -> Float[Tensor, " b"]:
         """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
         ...

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -214,6 +214,10 @@ class VAE(Model):
 
     def encode(self, x: Images) -> Float[Tensor, "b z"]:
         return self.posterior(x)[0]
+
+    def draw_codes(self, x: Images, rng: Rng = None) -> Float[Tensor, "b z"]:
+        """A draw from q(z|x) for each image."""
+        return reparameterise(*self.posterior(x), rng)
 
     def decode(self, z: Latents, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
         if condition is not None:

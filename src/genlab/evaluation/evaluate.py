@@ -10,9 +10,11 @@ from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.evaluation.density import evaluate_density, score_density
+from genlab.evaluation.latents import evaluate_latents
+from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Model, ScoresDensity, Translates
+from genlab.models.base import Encodes, Model, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -36,6 +38,10 @@ def evaluate(
             metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
+        metrics |= evaluate_latents(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
+        metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics
 
 

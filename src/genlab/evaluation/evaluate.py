@@ -7,10 +7,14 @@ import numpy as np
 
 from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
+from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.density import evaluate_density, score_density
+from genlab.evaluation.latents import evaluate_latents
+from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Model, Translates
+from genlab.models.base import Encodes, Model, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -32,6 +36,12 @@ def evaluate(
         for to in model.targets:
             found = evaluate_translations(drawings, examples, to, settings, {"batch_size": sample.batch_size})
             metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
+    if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
+        metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
+        metrics |= evaluate_latents(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
+        metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics
 
 
@@ -45,4 +55,6 @@ def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | 
         pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
         if isinstance(pairs, PairedImages):
             return l1_to_truth(model, pairs, sample)
+    if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
+        return score_density(model, examples)
     return None

@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
 MODELS: dict[str, Entry] = {
     "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "aae": Entry("genlab.models.aae:AAE", "images"),
+    "vae": Entry("genlab.models.vae:VAE", "images"),
 }
 
 

@@ -9,6 +9,7 @@ from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.models.base import Model, Samples, Translates
+from genlab.report.latent_figures import draw_latent_figures
 from genlab.sampling.grids import draw_tiles
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import choose_shown, group, translation_grid
@@ -35,4 +36,5 @@ def draw_figures(
             shown_images = examples.spread(settings.pictures)
             pair = [shown_images.pixels, np.stack([again[name] for name in shown_images.table["id"]])]
             figures["reconstructions"] = draw_tiles(pair)
+        figures |= draw_latent_figures(model, examples, settings)
     return figures

@@ -50,41 +50,42 @@ def number_captions(captions: Sequence[str], words: Sequence[str]) -> np.ndarray
     return table
 
 
-def require_words(text: str, words: Sequence[str]) -> list[str]:
-    """The words of a text that a person asks for.
+def require_words(text: str, words: Sequence[str] | None) -> None:
+    """Refuse a text that cannot be drawn; `words` is the vocabulary, None where it is not known yet.
 
     Raises:
-        GenlabError: there are none, or some are not among `words`; the message names the nearest.
+        GenlabError: it has no words, or some are not in the vocabulary; the message names the nearest.
     """
     found = words_of(text)
     if not found:
-        raise GenlabError(f'sample.text is {text!r}, which has no words; say what to draw: sample.text="a light sandal"')
-    if unknown := [word for word in found if word not in words]:
+        raise GenlabError(
+            f'sample.text is {text!r}, which has no words; say what to draw: sample.text="a light sandal"'
+        )
+    if words is not None and (unknown := [word for word in found if word not in words]):
         near = [close[0] for word in unknown if (close := get_close_matches(word, [w for w in words if w], n=1))]
         hint = f"did you mean {', '.join(map(repr, near))}? " if near else ""
         raise GenlabError(
             f"sample.text has words that no training caption has: {', '.join(map(repr, unknown))}; {hint}Known words "
             f"are {', '.join(word for word in words if word)}"
         )
-    return found
 
 
 def known_words(settings: DataSettings) -> tuple[str, ...] | None:
-    """The vocabulary as far as it is known without the images: that of derived captions; None for others.
+    """The vocabulary, where it is known without the images: that of captions derived for a set whose labels are known.
 
     Raises:
         GenlabError: the settings name no captions, or a file that is not there.
     """
     if settings.captions is None:
         raise GenlabError(
-            "this model learns from captions, but data.captions is null; set data.captions=derived (from the labels and "
-            "the pixels), or to a CSV file with the columns id and caption"
+            "this model learns from captions, but data.captions is null; set data.captions=derived (from labels and "
+            "pixels), or to a CSV file with the columns id and caption"
         )
     if settings.captions != DERIVED:
         find_csv(settings)
         return None
     classes = known_classes(settings)
-    return vocabulary(possible_captions(classes)) if classes else None
+    return None if classes is None else vocabulary(possible_captions(classes))
 
 
 def find_csv(settings: DataSettings) -> Path:
@@ -99,8 +100,8 @@ def find_csv(settings: DataSettings) -> Path:
         if place.is_file():
             return place
     raise GenlabError(
-        f"there is no file of captions {places[0]}, nor {places[1]}; set data.captions to a CSV file with the columns id "
-        f"and caption, or to {DERIVED}"
+        f"there is no file of captions {places[0]}, nor {places[1]}; set data.captions to a CSV file with the columns "
+        f"id and caption, or to {DERIVED}"
     )
 
 
@@ -176,8 +177,8 @@ def _derive(store: ImageStore) -> pd.DataFrame:
     if (table["label"] == "").any():
         first = table["id"][table["label"] == ""].iloc[0]
         raise GenlabError(
-            f"captions are derived from labels, but {(table['label'] == '').sum()} images have none; the first: {first}. "
-            "Put the images into folders named after what they show, or give captions as a CSV (data.captions)"
+            f"captions are derived from labels, but {(table['label'] == '').sum()} images have none; the first: "
+            f"{first}. Put the images into folders named after what they show, or give captions as a CSV (data.captions)"
         )
     labels = table["label"].to_numpy(dtype=str)
     given = np.flatnonzero(table["split"] != "test")  # training and validation: the scale must not know the test split
@@ -200,8 +201,8 @@ def _read(store: ImageStore, images: ImageSet, path: Path, settings: DataSetting
     key = next((name for name in ("id", "file") if name in given.columns), None)
     if key is None or "caption" not in given.columns:
         raise GenlabError(
-            f"the captions in {path} have the columns {', '.join(given.columns)}; there must be one named id or file, and "
-            "one named caption"
+            f"the captions in {path} have the columns {', '.join(given.columns)}; there must be one named id or file, "
+            "and one named caption"
         )
     silent = ~given["caption"].map(lambda text: bool(words_of(text)))
     if silent.any():
@@ -224,7 +225,7 @@ def _read(store: ImageStore, images: ImageSet, path: Path, settings: DataSetting
     if table["caption"].isna().any():
         without = table["id"][table["caption"].isna()]
         raise GenlabError(
-            f"{len(without)} images have no caption in {path}; the first: {without.iloc[0]}. Add lines for them, or take "
-            "the images away"
+            f"{len(without)} images have no caption in {path}; the first: {without.iloc[0]}. Add lines for them, or "
+            "take the images away"
         )
     return table.assign(bright="", shape="")

@@ -76,6 +76,19 @@ class LabelledImages:
         number = {name: place for place, name in enumerate(self.classes)}
         return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
 
+    def require_labels(self, model: str) -> None:
+        """Refuse images of which some have no label.
+
+        Raises:
+            GenlabError: says how many, and names the first.
+        """
+        without = self.table["id"][self.table["label"] == ""]
+        if len(without):
+            raise GenlabError(
+                f"{model} must know the label of every image, but {len(without)} of {len(self)} have none; the first: "
+                f"{without.iloc[0]}. Put them into folders named after what they show"
+            )
+
     @cached_property
     def captions(self) -> np.ndarray:
         """The numbers of the words of each image's caption, (N, L) int64, padded with 0."""

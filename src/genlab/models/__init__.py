@@ -14,10 +14,13 @@ class Entry(NamedTuple):
 
     place: str  # module:Class
     trains_on: Literal["pairs", "domains", "images"]
+    captions: bool = False  # does it need captions beside the images?
 
 
 MODELS: dict[str, Entry] = {
     "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "cgan": Entry("genlab.models.cgan:CGAN", "images"),
+    "text_gan": Entry("genlab.models.text_gan:TextGAN", "images", captions=True),
 }
 
 

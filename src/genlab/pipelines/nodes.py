@@ -67,11 +67,25 @@ def unpair(
     return unpair(images, derived, pairs, data_settings(name, parameters))
 
 
+def caption(name: str, images: "ImageSet", parameters: Parameters) -> pd.DataFrame:
+    """Images -> the table of their captions, and which of them are held out."""
+    from genlab.data.captions import caption_images
+
+    captions = caption_images(images, data_settings(name, parameters))
+    train = captions[captions["split"] == "train"]
+    logger.info("%s: %d captions to train on, %d held out", name, (~train["held_out"]).sum(), train["held_out"].sum())
+    return captions
+
+
 def _arranged(model: str, inputs: tuple[Any, ...]) -> "Examples":
     """What the model learns from, out of the catalog's image sets and tables."""
     from genlab.data.arrange import arrange
+    from genlab.data.labelled import LabelledImages
     from genlab.models import MODELS
 
+    if MODELS[model].captions:
+        images, captions = inputs
+        return LabelledImages.of(images).with_captions(captions)
     return arrange(MODELS[model].trains_on, *inputs)
 
 
@@ -88,15 +102,22 @@ def train(
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
     """
+    from genlab.data.labelled import LabelledImages
     from genlab.evaluation.evaluate import scorer
     from genlab.io.tracking import run_of
+    from genlab.models import model_class
     from genlab.sampling.draw import FixedSamples
+    from genlab.sampling.request import requested
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
 
     settings = resolve(model, parameters)
     examples = _arranged(model, inputs)
+    condition = getattr(model_class(model), "condition", None)
+    if condition == "labels" and isinstance(examples, LabelledImages):
+        examples.require_labels(model)
+    requested(condition, examples.spec, settings.sample)  # refuses now what could not be drawn after training
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,

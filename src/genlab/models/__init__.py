@@ -19,6 +19,8 @@ class Entry(NamedTuple):
 
 MODELS: dict[str, Entry] = {
     "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "gan": Entry("genlab.models.gan:GAN", "images"),
+    "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),
     "cgan": Entry("genlab.models.cgan:CGAN", "images"),
     "text_gan": Entry("genlab.models.text_gan:TextGAN", "images", captions=True),
 }

@@ -67,22 +67,42 @@ def relativistic_generator(on_real: Scores, on_fake: Scores) -> Scores:
     return F.softplus(on_real - on_fake)
 
 
+def won_pairs(on_real: Scores, on_fake: Scores) -> Float[Tensor, ""]:
+    """The share of pairs in which the real image scores higher: 1/2 where D knows nothing, 1 where D is always right.
+
+    Unlike the share of right answers, it means the same for every loss.
+    """
+    return (on_real > on_fake).to(on_real.dtype).mean().detach()
+
+
 class GanLoss(NamedTuple):
     """What each player minimises, and how the discriminator is kept smooth."""
 
     discriminator: Callable[[Scores, Scores], Scores]
     generator: Callable[[Scores, Scores], Scores]
     penalty: Literal["unit_gradient", "zero_gradient"] | None = None  # see below; it wants no batch normalisation
+    penalty_weight: float = 0.0  # the paper's
+    relativistic: bool = False  # whether the generator's loss looks at real images, too
+    optimal: bool = False  # whether D may be trained to its optimum, so that its being right is no bad sign
+
+    def metrics(self, on_real: Scores, on_fake: Scores) -> dict[str, Float[Tensor, ""]]:
+        """What is recorded of D: how often it is right, unless that is how it should be."""
+        return {} if self.optimal else {"accuracy": won_pairs(on_real, on_fake)}
 
 
 GAN_LOSSES: dict[str, GanLoss] = {
     "saturating": GanLoss(cross_entropy_discriminator, saturating_generator),
     "non_saturating": GanLoss(cross_entropy_discriminator, non_saturating_generator),
     "least_squares": GanLoss(least_squares_discriminator, least_squares_generator),
-    "wasserstein_gp": GanLoss(wasserstein_discriminator, negated_score, "unit_gradient"),
+    "wasserstein_gp": GanLoss(
+        wasserstein_discriminator, negated_score, penalty="unit_gradient", penalty_weight=10.0, optimal=True
+    ),
     "hinge": GanLoss(hinge_discriminator, negated_score),
-    "relativistic_r1_r2": GanLoss(relativistic_discriminator, relativistic_generator, "zero_gradient"),
-}
+    "relativistic_r1_r2": GanLoss(
+        relativistic_discriminator, relativistic_generator, penalty="zero_gradient", penalty_weight=0.5,
+        relativistic=True,
+    ),
+}  # fmt: skip
 
 
 def squared_gradient(scores: Scores, x: Images) -> Float[Tensor, " b"]:
@@ -100,11 +120,3 @@ def unit_gradient_penalty(discriminator: Callable[[Images], Scores], real: Image
     between = torch.lerp(fake, real, share).detach().requires_grad_()
     norm = (squared_gradient(discriminator(between), between) + 1e-12).sqrt()  # the root has no slope at 0
     return (norm - 1).square()
-
-
-def won_pairs(on_real: Scores, on_fake: Scores) -> Float[Tensor, ""]:
-    """The share of pairs in which the real image scores higher: 1/2 where D knows nothing, 1 where D is always right.
-
-    Unlike the share of right answers, it means the same for every loss.
-    """
-    return (on_real > on_fake).to(on_real.dtype).mean().detach()

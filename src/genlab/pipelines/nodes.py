@@ -103,6 +103,7 @@ def train(
     checkpoint is safe.
     """
     from genlab.data.labelled import LabelledImages
+    from genlab.evaluation.diversity import measure_diversity
     from genlab.evaluation.evaluate import scorer
     from genlab.io.tracking import run_of
     from genlab.models import model_class
@@ -122,6 +123,7 @@ def train(
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
         snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
+        diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
     if run:
@@ -133,8 +135,14 @@ def train(
             bar.show(sight.progress)
             if run:
                 run.log_metrics(sight.progress.values, sight.progress.step)
-            if run and sight.score is not None:
-                run.log_metrics({"validation/score": sight.score}, sight.progress.step)
+            looked = {"validation/score": sight.score, "validation/diversity": sight.diversity}
+            if run and any(value is not None for value in looked.values()):
+                run.log_metrics({k: v for k, v in looked.items() if v is not None}, sight.progress.step)
+            for alarm in sight.alarms:
+                bar.warn(alarm)
+                if run:
+                    run.log_metrics({f"alarm/{alarm.kind}": 1.0}, alarm.step)
+                    run.set_tags({f"alarm.{alarm.kind}": f"step {alarm.step}: {alarm.message}"})
             if run and sight.picture is not None:
                 run.log_picture("drawings", sight.picture, sight.progress.step)
 

@@ -57,6 +57,15 @@ class UnpairSettings(BaseModel):
     share_scenes: bool = False  # may both halves of one scene be trained on?
 
 
+class HeldOutSettings(BaseModel):
+    """Combinations of words that no caption trained on has, such as "light sandal"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    combinations: NonNegativeInt | tuple[str, ...] = 4  # how many to draw of derived captions, or which
+    seed: NonNegativeInt = 0  # of the drawing
+
+
 class DataSettings(BaseModel):
     """Which images, at which size, and what is paired with them."""
 
@@ -81,3 +90,5 @@ class DataSettings(BaseModel):
     pairs: PairSettings = PairSettings()
     domains: tuple[str, str] | None = None  # two labels, [a, b], for class against class; null: the source's domains
     unpair: UnpairSettings = UnpairSettings()
+    captions: str | None = None  # for models of text: "derived", or a CSV file with columns id (or file) and caption
+    held_out: HeldOutSettings = HeldOutSettings()

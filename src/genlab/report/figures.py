@@ -10,6 +10,7 @@ from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.models.base import Model, Samples, Translates
 from genlab.report.latent_figures import draw_latent_figures
+from genlab.report.conditions import draw_condition_figures
 from genlab.sampling.grids import draw_tiles
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import choose_shown, group, translation_grid
@@ -31,6 +32,8 @@ def draw_figures(
         if isinstance(model, Samples) and new:
             rows = np.linspace(0, len(new) - 1, min(settings.pictures, len(new))).round().astype(int)
             figures["samples"] = draw_tiles([np.stack([list(new.values())[row] for row in rows])])
+        if isinstance(model, Samples):
+            figures |= draw_condition_figures(model, examples, drawings, settings)
         again = group(drawings, "reconstructions")
         if again:
             shown_images = examples.spread(settings.pictures)

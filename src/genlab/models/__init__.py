@@ -25,6 +25,8 @@ MODELS: dict[str, Entry] = {
     "cgan": Entry("genlab.models.cgan:CGAN", "images"),
     "text_gan": Entry("genlab.models.text_gan:TextGAN", "images", captions=True),
     "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "cyclegan": Entry("genlab.models.cyclegan:CycleGAN", "domains"),
+    "unit": Entry("genlab.models.unit:UNIT", "domains"),
 }
 
 

@@ -150,6 +150,24 @@ class MatchesPrior(Protocol):
 
 
 @runtime_checkable
+class EncodesDomains(Protocol):
+    """Describes an image of either domain by numbers of the same kind: a latent that the domains share, or features."""
+
+    def encode_domain(self, x: Float[Tensor, "b c h w"], side: Side) -> Float[Tensor, "b *z"]:
+        """What the model keeps of images of domain `side`; without chance."""
+        ...
+
+
+@runtime_checkable
+class DecodesDomains(Protocol):
+    """Draws one latent in either domain."""
+
+    def decode_domain(self, z: Float[Tensor, "b *z"], side: Side) -> Float[Tensor, "b c h w"]:
+        """The latents of `EncodesDomains` as images of domain `side`, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """Draws an image anew from what it keeps of it."""
 
@@ -182,8 +200,6 @@ class BoundsDensity(ScoresDensity, Protocol):
         """The evidence lower bound of each image in nats, by one latent vector."""
         ...
 
-    def importance_bound(
-        self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int
-    ) -> Float[Tensor, " b"]:
+    def importance_bound(self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int) -> Float[Tensor, " b"]:
         """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
         ...

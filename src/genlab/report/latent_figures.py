@@ -70,7 +70,9 @@ def draw_traversals(model: Model, codes: np.ndarray, start: np.ndarray) -> np.nd
     walks = np.repeat(start[None], len(order) * STEPS, axis=0).astype(np.float32)
     for row, latent in enumerate(order):
         low, high = np.quantile(codes[:, latent], [0.01, 0.99])
-        if codes[:, latent].var() < ACTIVE:  # a collapsed latent is walked through the prior, to show that it does nothing
+        if (
+            codes[:, latent].var() < ACTIVE
+        ):  # a collapsed latent is walked through the prior, to show that it does nothing
             low, high = -2.3, 2.3
         walks[row * STEPS : (row + 1) * STEPS, latent] = np.linspace(low, high, STEPS)
     names = [f"z{latent + 1} ({codes[:, latent].var():.2f})" for latent in order]

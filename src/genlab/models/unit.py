@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from genlab.models.base import Batch, Model, Recipe, Side, Turn
 from genlab.nn.adversarial import ADVERSARIAL_LOSSES
 from genlab.nn.init import init_he, init_normal
-from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField, patches_per_side
+from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 from genlab.nn.resnet import ResidualBlock, require_quarters
 
 Images = Float[Tensor, "b c h w"]

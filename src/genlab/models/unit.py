@@ -165,8 +165,8 @@ class UNIT(Model):
         )
         for network in (self.encoder_a, self.encoder_b, self.generator_a, self.generator_b):
             network.apply(init_he)  # the paper names none; these are of the authors' later code (MUNIT)
-        for critic in (self.critic_a, self.critic_b):
-            critic.apply(init_normal)
+        for network in (self.generator_a.back[-1], self.generator_b.back[-1], self.critic_a, self.critic_b):
+            network.apply(init_normal)  # the last layers: small, or tanh would begin where it has no slope
 
     def networks(self, side: Side) -> tuple[Encoder, Generator, MultiScaleCritic]:
         """E, G and D of a domain."""

@@ -29,7 +29,11 @@ from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import Training, train_step
 
 CONF = Path(__file__).parents[2] / "conf"
-SMALL: dict[str, dict[str, Any]] = {"pix2pix": {"generator_width": 4, "discriminator_width": 4}}
+SMALL: dict[str, dict[str, Any]] = {
+    "pix2pix": {"generator_width": 4, "discriminator_width": 4},
+    "gan": {"width": 8, "latent_dim": 8},
+    "dcgan": {"generator_width": 4, "discriminator_width": 4, "latent_dim": 8, "ema": 0.9},
+}
 
 
 @pytest.fixture(params=list(MODELS))

@@ -104,7 +104,11 @@ class CycleGAN(Model):
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         """The generators first, then the critics with what was drawn before that move: the authors' order."""
         a, b = batch["a"], batch["b"]
-        fake_b, fake_a = self.a_to_b(a), self.b_to_a(b)
+        if self.identity_weight:  # an image does not see its batch, so one pass draws both
+            fake_b, same_b = self.a_to_b(torch.cat([a, b])).chunk(2)
+            fake_a, same_a = self.b_to_a(torch.cat([b, a])).chunk(2)
+        else:
+            fake_b, fake_a = self.a_to_b(a), self.b_to_a(b)
         cycle_a = cycle_distance(a, self.b_to_a(fake_b)).mean()
         cycle_b = cycle_distance(b, self.a_to_b(fake_a)).mean()
         terms = {
@@ -114,8 +118,8 @@ class CycleGAN(Model):
             "g_cycle_b": self.cycle_weight * cycle_b,
         }
         if self.identity_weight:
-            terms["g_identity_a"] = self.identity_weight * cycle_distance(a, self.b_to_a(a)).mean()
-            terms["g_identity_b"] = self.identity_weight * cycle_distance(b, self.a_to_b(b)).mean()
+            terms["g_identity_a"] = self.identity_weight * cycle_distance(a, same_a).mean()
+            terms["g_identity_b"] = self.identity_weight * cycle_distance(b, same_b).mean()
         seen_b, seen_a = fake_b.detach(), fake_a.detach()
         del fake_b, fake_a  # and with them, once the generators have moved, their graph
         yield Turn(  # pixel range [0, 1]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.nn.instance_norm import InstanceNorm
+from genlab.nn.winograd import Convolution3x3
 
 Upsampling = Literal["transposed", "resize"]
 HALVINGS = 2
@@ -42,9 +43,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
-            *normalised(nn.Conv2d(channels, channels, 3)),
+            *normalised(Convolution3x3(channels, channels)),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            Convolution3x3(channels, channels),
             InstanceNorm(),
         )
 

@@ -3,8 +3,8 @@
 Zhu, Park, Isola and Efros, ICCV 2017, arXiv:1703.10593.
 
 B batch, C channels of domain a, D channels of domain b, H = W image size. The paper's X and Y are the domains a and b,
-G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. Nothing here knows which images of
-a and b belong together.
+G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. Nothing here knows which
+images of a and b belong together.
 """
 
 from collections.abc import Iterator
@@ -79,8 +79,8 @@ class CycleGAN(Model):
         if identity_weight and channels_a != channels_b:
             raise GenlabError(
                 f"cyclegan's identity loss asks each generator to leave an image of its target domain as it is, but "
-                f"domain a has {channels_a} channel(s) and b has {channels_b}; set cyclegan.model.identity_weight=0, or "
-                "data.channels=1 or 3 for both"
+                f"domain a has {channels_a} channel(s) and b has {channels_b}; set cyclegan.model.identity_weight=0, "
+                "or data.channels=1 or 3 for both"
             )
         self.cycle_weight, self.identity_weight = cycle_weight, cycle_weight * identity_weight
         self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]

@@ -29,7 +29,7 @@ def _both_dimensions(matrix: list[list[float]], like: Tensor) -> Tensor:
 def winograd_convolution(
     x: Float[Tensor, "b c h+2 w+2"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"]
 ) -> Float[Tensor, "b k h w"]:
-    """`F.conv2d(x, weight, bias)` for outputs whose sides are multiples of 4; equation 12, sums over channels inside."""
+    """`F.conv2d(x, weight, bias)` for outputs whose sides are multiples of 4; equation 12."""
     b, c, k = len(x), x.shape[1], len(weight)
     rows, columns = (x.shape[2] - 2) // TILE, (x.shape[3] - 2) // TILE
     tiles = F.unfold(x, TILE + 2, stride=TILE).view(b, c, 36, rows * columns)
@@ -44,8 +44,8 @@ def winograd_convolution(
 class Convolution3x3(nn.Conv2d):
     """A 3 x 3 convolution without padding; on a CPU, where many channels meet many pixels in float32, Winograd's.
 
-    The same formula either way; float32 rounds differently (about 1e-5 of the largest value). GPUs' libraries choose for
-    themselves.
+    The same formula either way; float32 rounds differently (about 1e-5 of the largest value). GPUs' libraries choose
+    for themselves.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:

@@ -27,8 +27,8 @@ def _both_dimensions(matrix: list[list[float]], like: Tensor) -> Tensor:
 
 
 def winograd_convolution(
-    x: Float[Tensor, "b c h+2 w+2"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"]
-) -> Float[Tensor, "b k h w"]:
+    x: Float[Tensor, "b c y x"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"]
+) -> Float[Tensor, "b k y-2 x-2"]:
     """`F.conv2d(x, weight, bias)` for outputs whose sides are multiples of 4; equation 12."""
     b, c, k = len(x), x.shape[1], len(weight)
     rows, columns = (x.shape[2] - 2) // TILE, (x.shape[3] - 2) // TILE

@@ -16,15 +16,19 @@ SHAPED = ["data.augment", "data.batches", "models", "nn", "sampling", "training"
 install_import_hook([f"genlab.{package}" for package in SHAPED], "beartype.beartype")
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
 from genlab.data.derive import derive, pair_sides, sides
+from genlab.data.domains import UnpairedImages
 from genlab.data.ingest import ingest
+from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.data.settings import DataSettings
 from genlab.data.sources import list_source
+from genlab.data.unpair import DOMAIN_COLUMNS
 
 PROJECT = Path(__file__).parents[1]
 torch.set_num_threads(1)
@@ -45,6 +49,33 @@ def shoes(tmp_path_factory: pytest.TempPathFactory) -> PairedImages:
 def few_shoes(shoes: PairedImages) -> PairedImages:
     """Thirty-two training pairs."""
     return PairedImages(shoes.split("train").table.head(32), shoes.a, shoes.b)
+
+
+@pytest.fixture(scope="session")
+def fashion(tmp_path_factory: pytest.TempPathFactory) -> LabelledImages:
+    """The embedded sample of Fashion-MNIST, all ten classes."""
+    settings = DataSettings()
+    folder = tmp_path_factory.mktemp("fashion")
+    images = ingest(list_source(PROJECT / "data/01_raw", settings), settings, folder / "images")
+    return LabelledImages.of(images.move_to(folder / "images"))
+
+
+@pytest.fixture(scope="session")
+def few_images(fashion: LabelledImages) -> LabelledImages:
+    """Forty training images, four of every class."""
+    train = fashion.split("train")
+    rows = train.table.groupby("label").head(4).reset_index(drop=True)
+    return LabelledImages(rows, train.store, train.classes)
+
+
+@pytest.fixture(scope="session")
+def few_domains(few_shoes: PairedImages) -> UnpairedImages:
+    """The thirty-two training pairs, unpaired: sixteen edge drawings and the sixteen shoes that are not theirs."""
+    sides = []
+    for domain, array, rows in (("a", "derived/a", few_shoes.table[:16]), ("b", "images/images", few_shoes.table[16:])):
+        table = rows[["id", "split", "label"]].assign(domain=domain, array=array, row=rows[domain], truth=-1)
+        sides.append(table[DOMAIN_COLUMNS])
+    return UnpairedImages(pd.concat(sides, ignore_index=True), few_shoes.a, few_shoes.b)
 
 
 @pytest.fixture

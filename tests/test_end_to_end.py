@@ -70,13 +70,13 @@ def test_a_run_leaves_everything_where_it_says(finished: Result, data_root: Path
 
     checkpoint = Checkpoint.read(newest(data_root / "06_models/pix2pix/checkpoint.pt"))
     assert checkpoint.step == 6
-    translations = sorted(newest(data_root / "07_model_output/pix2pix/translations").iterdir())
+    translations = sorted((newest(data_root / "07_model_output/pix2pix/translations") / "a_to_b").iterdir())
     assert len(translations) == 600
     assert Image.open(translations[0]).size == (32, 32)
     grid = Image.open(newest(reporting / "figures") / "translations.png")
     assert min(grid.size) > 60
     figure = plotly.io.from_json(newest(reporting / "curves.json").read_text())
-    assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1"}
+    assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1", "score"}
     pairs = pd.read_parquet(data_root / "05_model_input/pix2pix/pairs.parquet")
     sizes = pairs.groupby("split").size()
     assert sizes["test"] == 600
@@ -110,7 +110,7 @@ def test_mlflow_knows_the_run(finished: Result, data_root: Path, mlflow_uri: str
     assert [point.step for point in curve] == [2, 4, 6]
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
     for step in (4, 6):
-        assert any(f"translations+step+{step}+" in path for path in images)
+        assert any(f"drawings+step+{step}+" in path for path in images)
     assert {item.path for item in client.list_artifacts(run.info.run_id)} >= {"figures", "curves", "metrics"}
 
 
@@ -118,15 +118,15 @@ def test_load_versions_brings_an_old_model_back(kedro: Kedro, data_root: Path) -
     assert kedro(seed=1).exit_code == 0
     folder = data_root / "07_model_output/pix2pix/translations"
     old_version = max((data_root / "06_models/pix2pix/checkpoint.pt").iterdir()).name
-    old = sorted(newest(folder).iterdir())[0].read_bytes()
-    assert kedro("--to-nodes=pix2pix.translate", seed=2).exit_code == 0
-    assert sorted(newest(folder).iterdir())[0].read_bytes() != old
+    old = sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes()
+    assert kedro("--to-nodes=pix2pix.draw", seed=2).exit_code == 0
+    assert sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes() != old
     again = kedro(
-        "--from-nodes=pix2pix.translate", "--to-nodes=pix2pix.translate",
+        "--from-nodes=pix2pix.draw", "--to-nodes=pix2pix.draw",
         f"--load-versions=pix2pix.checkpoint:{old_version}",
     )  # fmt: skip
     assert again.exit_code == 0, again.output
-    assert sorted(newest(folder).iterdir())[0].read_bytes() == old
+    assert sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes() == old
 
 
 def test_the_same_seed_gives_the_same_metrics(kedro: Kedro, data_root: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_ro
 def test_a_checkpoint_of_another_shape(finished: Result, kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
     kept = {p: p.read_bytes() for p in data_root.glob("06_models/pix2pix/checkpoint.pt/*/*.pt")}
     assert kedro("--to-nodes=pix2pix.pair", **{"data.image_size": 64}).exit_code == 0
-    result = kedro("--from-nodes=pix2pix.translate", **{"data.image_size": 64})
+    result = kedro("--from-nodes=pix2pix.draw", **{"data.image_size": 64})
     fails(result, mlflow_uri, "this pix2pix checkpoint was trained on 32x32 images")
     assert {p: p.read_bytes() for p in data_root.glob("06_models/pix2pix/checkpoint.pt/*/*.pt")} == kept
 
@@ -171,7 +171,7 @@ def test_a_checkpoint_of_another_shape(finished: Result, kedro: Kedro, mlflow_ur
 def test_a_hostile_checkpoint(finished: Result, kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
     touched = data_root / "touched"
     torch.save({"model": Bomb(touched)}, newest(data_root / "06_models/pix2pix/checkpoint.pt"))
-    fails(kedro("--from-nodes=pix2pix.translate"), mlflow_uri, "is not a checkpoint of tensors and plain values")
+    fails(kedro("--from-nodes=pix2pix.draw"), mlflow_uri, "is not a checkpoint of tensors and plain values")
     assert not touched.exists()
 
 
@@ -200,7 +200,7 @@ def test_a_disk_that_fills_up_while_saving(
     monkeypatch.setattr(os, "fsync", full)
     fails(kedro(), mlflow_uri, "No space left on device")
     (run,) = (data_root / "06_models/pix2pix/snapshots").iterdir()
-    assert sorted(path.name for path in run.iterdir()) == ["step_00000002.pt", "step_00000004.pt"]
+    assert sorted(path.name for path in run.iterdir()) == ["best.pt", "step_00000002.pt", "step_00000004.pt"]
     monkeypatch.setattr(os, "fsync", real)
     result = kedro()
     assert result.exit_code == 0, result.output
@@ -276,7 +276,7 @@ def test_ones_own_pairs_of_folders(kedro: Kedro, data_root: Path, tmp_path: Path
         save_pictures(tmp_path / "mine" / side, 30)
     result = kedro(**{"data.source": tmp_path / "mine"})
     assert result.exit_code == 0, result.output
-    drawn = newest(data_root / "07_model_output/pix2pix/translations")
+    drawn = newest(data_root / "07_model_output/pix2pix/translations") / "a_to_b"
     names = {path.stem for path in drawn.iterdir()}
     assert names <= {f"scene{n:02d}" for n in range(30)}
     assert Image.open(next(drawn.iterdir())).mode == "RGB"

@@ -10,13 +10,18 @@ import torch
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.batches import ExampleBatches
+from genlab.data.batches import ExampleBatches, to_model_range
+from genlab.data.domains import UnpairedImages
+from genlab.data.examples import Examples
+from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.data.spec import ImageSpec
 from genlab.models import MODELS, model_class
-from genlab.models.base import Model, Translates
+from genlab.models.base import Decodes, Encodes, Model, Reconstructs, Samples, Translates
 from genlab.pipelines.parameters import check_model_fits, resolve
-from genlab.sampling.translate import translate_images
+from genlab.sampling.draw import draw_samples, reconstruct_images, spread_condition
+from genlab.sampling.settings import SampleSettings
+from genlab.sampling.translate import other, translate_images
 from genlab.training.checkpoint import Checkpoint, build_model
 from genlab.training.fit import Job, build_training
 from genlab.training.machine import open_machine
@@ -25,12 +30,19 @@ from genlab.training.trainer import Training, train_step
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL: dict[str, dict[str, Any]] = {"pix2pix": {"generator_width": 4, "discriminator_width": 4}}
-SPEC = ImageSpec(32, {"a": 1, "b": 1})
 
 
 @pytest.fixture(params=list(MODELS))
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+NOISY = {"pix2pix"}
+"""Translators that draw noise: another seed gives another drawing."""
+
+
+def name_of(model: Model) -> str:
+    return next(name for name in MODELS if type(model) is model_class(name))
 
 
 def small_settings(name: str, **changes: Any) -> TrainingSettings:
@@ -39,13 +51,13 @@ def small_settings(name: str, **changes: Any) -> TrainingSettings:
 
 
 @pytest.fixture
-def training(name: str, few_shoes: PairedImages, tmp_path: Path) -> Training:
-    return start(name, few_shoes, tmp_path)
+def training(name: str, examples: Examples, tmp_path: Path) -> Training:
+    return start(name, examples, tmp_path)
 
 
-def start(name: str, pairs: PairedImages, folder: Path, **changes: Any) -> Training:
+def start(name: str, examples: Examples, folder: Path, **changes: Any) -> Training:
     settings = small_settings(name, **changes)
-    job = Job(model=name, arguments=SMALL[name], pairs=pairs, settings=settings, seed=3, snapshots=folder)
+    job = Job(model=name, arguments=SMALL[name], examples=examples, settings=settings, seed=3, snapshots=folder)
     return build_training(job, open_machine(settings))
 
 
@@ -83,9 +95,9 @@ def test_a_turn_moves_its_player_and_nobody_else(training: Training) -> None:
     for (_, before), (player, after) in zip(recording.moves, recording.moves[1:], strict=False):
         mine = {id(parameter) for parameter in owners[player]}
         assert any(not torch.equal(x, y) for x, y in zip(before[player], after[player], strict=True)), player
-        for other, parameters in owners.items():
-            for parameter, x, y in zip(parameters, before[other], after[other], strict=True):
-                assert id(parameter) in mine or torch.equal(x, y), f"{player}'s turn moved {other}"
+        for bystander, parameters in owners.items():
+            for parameter, x, y in zip(parameters, before[bystander], after[bystander], strict=True):
+                assert id(parameter) in mine or torch.equal(x, y), f"{player}'s turn moved {bystander}"
 
 
 def test_every_player_learns_through_all_its_parameters(training: Training) -> None:
@@ -96,18 +108,18 @@ def test_every_player_learns_through_all_its_parameters(training: Training) -> N
         assert any(p.grad.abs().max() > 0 for p in parameters if p.grad is not None), player
 
 
-def test_k_steps_and_the_rest_are_n_steps_bit_for_bit(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
-    whole = start(name, few_shoes, tmp_path)
+def test_k_steps_and_the_rest_are_n_steps_bit_for_bit(name: str, examples: Examples, tmp_path: Path) -> None:
+    whole = start(name, examples, tmp_path)
     for _ in whole.run():
         pass
-    first = start(name, few_shoes, tmp_path)
+    first = start(name, examples, tmp_path)
     state = None
     for progress in first.run():
         if progress.step == 4:
             torch.save(first.state_dict(), tmp_path / "state.pt")
             break
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    second = start(name, few_shoes, tmp_path)
+    second = start(name, examples, tmp_path)
     second.load_state_dict(state)
     steps = [progress.step for progress in second.run()]
     assert steps == [6]
@@ -117,10 +129,10 @@ def test_k_steps_and_the_rest_are_n_steps_bit_for_bit(name: str, few_shoes: Pair
     assert weights == [{k: v for k, v in row.items() if k != "images_per_second"} for row in second.history]
 
 
-def test_another_seed_trains_another_model(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
+def test_another_seed_trains_another_model(name: str, examples: Examples, tmp_path: Path) -> None:
     """The test above would pass if nothing were random; this one would not."""
-    one = start(name, few_shoes, tmp_path)
-    other = start(name, few_shoes, tmp_path)
+    one = start(name, examples, tmp_path)
+    other = start(name, examples, tmp_path)
     other.seed = 4  # same first weights, other batches' noise
     for training in (one, other):
         for _ in training.run():
@@ -129,30 +141,81 @@ def test_another_seed_trains_another_model(name: str, few_shoes: PairedImages, t
     assert any(not torch.equal(x, y) for x, y in changed)
 
 
-def test_a_checkpoint_comes_back_as_it_was(name: str, training: Training, tmp_path: Path) -> None:
-    made = Checkpoint(name, SMALL[name], SPEC, training.model.state_dict(), 6, 24, 1.5, 3, "f00d")
+def test_a_checkpoint_comes_back_as_it_was(name: str, training: Training, examples: Examples, tmp_path: Path) -> None:
+    made = Checkpoint(name, SMALL[name], examples.spec, training.model.state_dict(), 6, 24, 1.5, 3, "f00d")
     made.write(tmp_path / "model.pt")
     read = Checkpoint.read(tmp_path / "model.pt")
-    assert (read.model, dict(read.arguments), read.spec, read.step, read.seed) == (name, SMALL[name], SPEC, 6, 3)
+    assert (read.model, dict(read.arguments), read.spec) == (name, SMALL[name], examples.spec)
+    assert (read.step, read.seed) == (6, 3)
     for key, value in read.build().state_dict().items():
         assert torch.equal(value, training.model.state_dict()[key])
 
 
-def test_drawing_repeats_with_its_seed_and_differs_with_another(training: Training, few_shoes: PairedImages) -> None:
-    if not isinstance(training.model, Translates):
-        pytest.skip("this model does not translate")
+@pytest.fixture
+def trained(training: Training) -> Model:
     for _ in training.run():
         pass
-    target = training.model.targets[0]
-    x = few_shoes.side("a" if target == "b" else "b")
-    one, again, other = (translate_images(training.model, x, target, batch_size=8, seed=s) for s in (1, 1, 2))
+    return training.model
+
+
+def test_translating_repeats_with_its_seed_and_stays_in_range(trained: Model, examples: Examples) -> None:
+    if not isinstance(trained, Translates):
+        pytest.skip("this model does not translate")
+    assert isinstance(examples, PairedImages | UnpairedImages)
+    for target in trained.targets:
+        x = examples.side(other(target))
+        one, again, third = (translate_images(trained, x, target, batch_size=8, seed=s) for s in (1, 1, 2))
+        assert np.array_equal(one, again)
+        assert trained.training, "drawing must leave the model in training mode"
+        assert one.shape == (*x.shape[:3], examples.spec.channels[target])
+        if name_of(trained) in NOISY:
+            assert not np.array_equal(one, third)
+
+
+def test_sampling_repeats_with_its_seed_and_differs_with_another(trained: Model, examples: Examples) -> None:
+    if not isinstance(trained, Samples):
+        pytest.skip("this model draws no new images")
+    assert isinstance(examples, LabelledImages)
+    condition = spread_condition(trained, examples, 10)
+    one, again, third = (
+        draw_samples(trained, 10, SampleSettings(seed=seed, batch_size=4), condition) for seed in (1, 1, 2)
+    )
     assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
-    assert training.model.training, "drawing must leave the model in training mode"
+    assert not np.array_equal(one, third)
+    assert one.shape == (10, 32, 32, 1)
+    assert trained.training, "drawing must leave the model in training mode"
 
 
-def test_batches_in_double_precision_train_too(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
-    training = start(name, few_shoes, tmp_path, precision="64-true", steps=2)
+def test_reconstructions_and_codes_have_their_shapes(trained: Model, examples: Examples) -> None:
+    if not isinstance(trained, Reconstructs | Encodes):
+        pytest.skip("this model neither encodes nor reconstructs")
+    assert isinstance(examples, LabelledImages)
+    if isinstance(trained, Reconstructs):
+        assert reconstruct_images(trained, examples.pixels, SampleSettings()).shape == examples.pixels.shape
+    if isinstance(trained, Encodes):
+        x = to_model_range(torch.from_numpy(examples.pixels))
+        with torch.no_grad():
+            codes = trained.eval().encode(x)
+        assert codes.shape[0] == len(x)
+        assert codes.ndim == 2
+        assert torch.isfinite(codes).all()
+
+
+def test_latents_become_images(trained: Model, examples: Examples) -> None:
+    if not isinstance(trained, Decodes):
+        pytest.skip("this model decodes no latents")
+    assert isinstance(examples, LabelledImages)
+    z = trained.draw_latents(5, torch.Generator().manual_seed(0))
+    assert z.shape == (5, trained.latent_dim)
+    told = spread_condition(trained, examples, 5) if isinstance(trained, Samples) else None
+    with torch.no_grad():
+        images = trained.eval().decode(z, None if told is None else torch.from_numpy(told))
+    assert images.shape == (5, 1, 32, 32)
+    assert images.abs().max() <= 1
+
+
+def test_batches_in_double_precision_train_too(name: str, examples: Examples, tmp_path: Path) -> None:
+    training = start(name, examples, tmp_path, precision="64-true", steps=2)
     assert [progress.step for progress in training.run()] == [2]
     assert all(p.dtype == torch.float64 for p in training.model.parameters())
 
@@ -179,7 +242,7 @@ def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:
 
 def test_build_model_names_an_unknown_model() -> None:
     with pytest.raises(ValueError, match=r"there is no model 'pix3pix'; there are: .*pix2pix"):
-        build_model("pix3pix", SPEC, {})
+        build_model("pix3pix", ImageSpec(32, {"a": 1, "b": 1}), {})
 
 
 def test_batches_serve_the_same_pairs_to_both_sides(few_shoes: PairedImages) -> None:

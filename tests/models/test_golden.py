@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genlab.data.pairs import PairedImages
+from genlab.data.examples import Examples
 from genlab.models import MODELS
 from tests.models.test_contract import start
 
@@ -17,8 +17,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_twenty_losses_are_what_they_were(name: str, few_shoes: PairedImages, tmp_path: Path) -> None:
-    training = start(name, few_shoes, tmp_path, steps=20, report_every=1, precision="64-true")
+def test_twenty_losses_are_what_they_were(name: str, examples: Examples, tmp_path: Path) -> None:
+    training = start(name, examples, tmp_path, steps=20, report_every=1, precision="64-true")
     for _ in training.run():
         pass
     terms = [key for key in training.history[0] if "/" in key]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SECTIONS = ("data", "training", "sample", "evaluation")
 TOP_LEVEL = ("seed", "data_root", *SECTIONS, "compare", *MODELS)
 
+UNREAD = ("?", "??")
+"""What stands for labels and words where only the files can tell them: enough for any model to be built."""
+
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -211,13 +214,19 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     """
     import torch
 
+    from genlab.data.captions import known_words
     from genlab.data.derive import derived_channels
     from genlab.data.layouts import SINGLE
     from genlab.data.sources import known_channels, known_classes, require_source
     from genlab.data.spec import ImageSpec
+    from genlab.models import model_class
+    from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
 
     require_source(settings.data)
+    words = known_words(settings.data) if MODELS[model].captions else ()
+    classes = known_classes(settings.data)
+    require_drawable(model, getattr(model_class(model), "condition", None), settings.sample, classes, words)
     channels = known_channels(settings.data)
     if channels is None:
         return
@@ -228,6 +237,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
             f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
             "--params=data.source=NAME, or one of its folders"
         )
-    spec = ImageSpec(settings.data.image_size, channels, known_classes(settings.data))
+    spec = ImageSpec(settings.data.image_size, channels, UNREAD if classes is None else classes,
+                     UNREAD if words is None else words)  # fmt: skip
     with torch.device("meta"):
         build_model(model, spec, settings.arguments)

@@ -1,0 +1,15 @@
+"""What every model is tested on."""
+
+import pytest
+
+from genlab.data.domains import UnpairedImages
+from genlab.data.examples import Examples
+from genlab.data.labelled import LabelledImages
+from genlab.data.pairs import PairedImages
+from genlab.models import MODELS
+
+
+@pytest.fixture
+def examples(name: str, few_shoes: PairedImages, few_domains: UnpairedImages, few_images: LabelledImages) -> Examples:
+    """What the model trains on, in small."""
+    return {"pairs": few_shoes, "domains": few_domains, "images": few_images}[MODELS[name].trains_on]

@@ -76,7 +76,7 @@ def test_a_run_leaves_everything_where_it_says(finished: Result, data_root: Path
     grid = Image.open(newest(reporting / "figures") / "translations.png")
     assert min(grid.size) > 60
     figure = plotly.io.from_json(newest(reporting / "curves.json").read_text())
-    assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1"}
+    assert {trace.name for trace in figure.data} == {"d_real", "d_fake", "g_adversarial", "g_l1", "train_l1", "score"}
     pairs = pd.read_parquet(data_root / "05_model_input/pix2pix/pairs.parquet")
     sizes = pairs.groupby("split").size()
     assert sizes["test"] == 600
@@ -118,15 +118,15 @@ def test_load_versions_brings_an_old_model_back(kedro: Kedro, data_root: Path) -
     assert kedro(seed=1).exit_code == 0
     folder = data_root / "07_model_output/pix2pix/translations"
     old_version = max((data_root / "06_models/pix2pix/checkpoint.pt").iterdir()).name
-    old = sorted(newest(folder).iterdir())[0].read_bytes()
+    old = sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes()
     assert kedro("--to-nodes=pix2pix.draw", seed=2).exit_code == 0
-    assert sorted(newest(folder).iterdir())[0].read_bytes() != old
+    assert sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes() != old
     again = kedro(
         "--from-nodes=pix2pix.draw", "--to-nodes=pix2pix.draw",
         f"--load-versions=pix2pix.checkpoint:{old_version}",
     )  # fmt: skip
     assert again.exit_code == 0, again.output
-    assert sorted(newest(folder).iterdir())[0].read_bytes() == old
+    assert sorted((newest(folder) / "a_to_b").iterdir())[0].read_bytes() == old
 
 
 def test_the_same_seed_gives_the_same_metrics(kedro: Kedro, data_root: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_disk_that_fills_up_while_saving(
     monkeypatch.setattr(os, "fsync", full)
     fails(kedro(), mlflow_uri, "No space left on device")
     (run,) = (data_root / "06_models/pix2pix/snapshots").iterdir()
-    assert sorted(path.name for path in run.iterdir()) == ["step_00000002.pt", "step_00000004.pt"]
+    assert sorted(path.name for path in run.iterdir()) == ["best.pt", "step_00000002.pt", "step_00000004.pt"]
     monkeypatch.setattr(os, "fsync", real)
     result = kedro()
     assert result.exit_code == 0, result.output

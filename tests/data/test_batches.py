@@ -1,10 +1,13 @@
 """Batches: every pair once an epoch, the same for the same seed, shared between ranks."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from genlab.data.batches import ExampleBatches
+from genlab.data.domains import UnpairedImages
+from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.errors import GenlabError
 
@@ -41,3 +44,51 @@ def test_too_few_pairs_and_unequal_shares_are_refused(few_shoes: PairedImages) -
         ExampleBatches(few_shoes, 33, seed=0, device=CPU)
     with pytest.raises(GenlabError, match="batch_size=5 cannot be shared by 2 devices; use a multiple of 2"):
         ExampleBatches(few_shoes, 5, seed=0, device=CPU, world=2)
+
+
+def test_unpaired_sides_are_shuffled_each_for_itself(few_domains: UnpairedImages) -> None:
+    batches = ExampleBatches(few_domains, 4, seed=0, device=CPU)
+    rows = {side: [batches.rows(step, stream) for step in range(8)] for stream, side in enumerate("ab")}
+    for side in "ab":
+        assert [len(set(np.concatenate(rows[side][e : e + 4]).tolist())) for e in (0, 4)] == [16, 16]
+    assert not np.array_equal(rows["a"], rows["b"])
+    batch = batches[5]
+    for side in "ab":
+        expected = few_domains.side(side)[rows[side][5]].transpose(0, 3, 1, 2) / 127.5 - 1
+        np.testing.assert_allclose(batch[side].numpy(), expected, atol=1e-6)
+
+
+def test_a_short_side_begins_again_before_the_long_one_ends(few_domains: UnpairedImages) -> None:
+    short = pd.concat([few_domains.rows("a").head(5), few_domains.rows("b")], ignore_index=True)
+    batches = ExampleBatches(UnpairedImages(short, few_domains.a, few_domains.b), 5, seed=0, device=CPU)
+    assert batches.steps_per_epoch == 3
+    for step in range(3):
+        assert sorted(batches.rows(step, 0)) == [0, 1, 2, 3, 4]
+    with pytest.raises(GenlabError, match="5 training images of domain a do not fill a batch of 6"):
+        ExampleBatches(UnpairedImages(short, few_domains.a, few_domains.b), 6, seed=0, device=CPU)
+
+
+def test_images_come_with_the_numbers_of_their_labels(few_images: LabelledImages) -> None:
+    batches = ExampleBatches(few_images, 8, seed=0, device=CPU)
+    for step in range(batches.steps_per_epoch):
+        batch, rows = batches[step], batches.rows(step)
+        assert [few_images.classes[n] for n in batch["labels"].tolist()] == few_images.table["label"][rows].tolist()
+        np.testing.assert_allclose(
+            batch["images"].numpy(), few_images.pixels[rows].transpose(0, 3, 1, 2) / 127.5 - 1, atol=1e-6
+        )
+
+
+def test_an_image_without_a_label_has_number_minus_one(few_images: LabelledImages) -> None:
+    table = few_images.table.assign(label=["", *few_images.table["label"][1:]])
+    labels = LabelledImages(table, few_images.store, few_images.classes).labels
+    assert labels[0] == -1
+    assert (labels[1:] >= 0).all()
+
+
+def test_the_fingerprint_follows_pixels_labels_and_splits(few_images: LabelledImages) -> None:
+    def name(**changes: object) -> str:
+        return LabelledImages(few_images.table.assign(**changes), few_images.store, few_images.classes).fingerprint()
+
+    names = {name(), name(label="bag"), name(split="val"), name(row=few_images.table["row"].iloc[0])}
+    assert len(names) == 4
+    assert name() == few_images.fingerprint()

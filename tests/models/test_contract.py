@@ -95,9 +95,9 @@ def test_a_turn_moves_its_player_and_nobody_else(training: Training) -> None:
     for (_, before), (player, after) in zip(recording.moves, recording.moves[1:], strict=False):
         mine = {id(parameter) for parameter in owners[player]}
         assert any(not torch.equal(x, y) for x, y in zip(before[player], after[player], strict=True)), player
-        for other, parameters in owners.items():
-            for parameter, x, y in zip(parameters, before[other], after[other], strict=True):
-                assert id(parameter) in mine or torch.equal(x, y), f"{player}'s turn moved {other}"
+        for bystander, parameters in owners.items():
+            for parameter, x, y in zip(parameters, before[bystander], after[bystander], strict=True):
+                assert id(parameter) in mine or torch.equal(x, y), f"{player}'s turn moved {bystander}"
 
 
 def test_every_player_learns_through_all_its_parameters(training: Training) -> None:

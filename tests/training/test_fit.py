@@ -143,3 +143,36 @@ def test_what_fails_on_a_rank_is_said_in_the_parent(few_shoes: PairedImages, tmp
     job = make_job(few_shoes, tmp_path, devices=2, batch_size=3)
     with pytest.raises(GenlabError, match=r"training.batch_size=3 cannot be shared by 2 devices"):
         fit(job, lambda sight: None)
+
+
+def test_the_weights_with_the_best_score_are_kept_beside_the_last(few_shoes: PairedImages, tmp_path: Path) -> None:
+    seen: list[tuple[float, dict[str, torch.Tensor]]] = []
+    scores = iter([0.5, 0.3, 0.4, 0.9])
+
+    def score(model: Model) -> float:
+        seen.append((next(scores), {name: value.clone() for name, value in model.state_dict().items()}))
+        return seen[-1][0]
+
+    job = make_job(few_shoes, tmp_path, score_every=2)
+    fitted = fit(Job(**{**vars(job), "score": score}), lambda sight: None)
+    assert [row["validation/score"] for row in fitted.history] == [0.5, 0.3, 0.4, 0.9]
+    assert (fitted.best.step, fitted.checkpoint.step) == (4, 8)
+    for kept, (_, weights) in ((fitted.best, seen[1]), (fitted.checkpoint, seen[3])):
+        assert all(torch.equal(kept.weights[name], value) for name, value in weights.items())
+
+
+def test_a_resumed_run_remembers_its_best_score(few_shoes: PairedImages, tmp_path: Path) -> None:
+    job = make_job(few_shoes, tmp_path, score_every=2)
+    scores = {2: 0.1, 4: 0.5, 6: 0.4, 8: 0.3}
+    steps = iter([2, 4, 6, 8])
+    job = Job(**{**vars(job), "score": lambda model: scores[next(steps)]})
+    with pytest.raises(Stop):
+        fit(job, stop_at(4))
+    fitted = fit(job, lambda sight: None)
+    assert fitted.resumed_from == 4
+    assert fitted.best.step == 2
+
+
+def test_without_a_score_the_best_are_the_last(few_shoes: PairedImages, tmp_path: Path) -> None:
+    fitted = fit(make_job(few_shoes, tmp_path), lambda sight: None)
+    assert fitted.best == fitted.checkpoint

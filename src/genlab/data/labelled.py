@@ -1,11 +1,12 @@
 """Images of one domain with their labels: what every model learns from that translates nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from genlab.data.captions import number_captions, vocabulary
 from genlab.data.examples import Stream, name_images, require_split
 from genlab.data.layouts import SINGLE
 from genlab.data.spec import ImageSpec
@@ -17,9 +18,10 @@ from genlab.errors import GenlabError
 class LabelledImages:
     """Images of one domain, with a label where the source has them."""
 
-    table: pd.DataFrame  # id, split, label, and row: its place in the store
+    table: pd.DataFrame  # id, split, label, and row: its place in the store; and those of its caption, if it has one
     store: ImageStore
     classes: tuple[str, ...]  # the labels by their number; none where no image has one
+    words: tuple[str, ...] = ()  # of the captions, by their number
     unit: str = "images"
 
     @classmethod
@@ -38,17 +40,27 @@ class LabelledImages:
         table = store.table[["id", "split", "label"]].assign(row=np.arange(len(store)))
         return cls(table, store, tuple(sorted(set(table["label"]) - {""})))
 
+    def with_captions(self, captions: pd.DataFrame) -> "LabelledImages":
+        """The same images with the captions of `caption_images`, one row for each caption.
+
+        What is held out of training and validation is in a split of its own, "held_out"; in test it stays.
+        """
+        rows = self.table.merge(captions[["id", "caption", "bright", "shape", "held_out"]], on="id")
+        rows.loc[rows["held_out"] & (rows["split"] != "test"), "split"] = "held_out"
+        words = vocabulary(rows["caption"][rows["split"] == "train"])
+        return replace(self, table=rows, words=words)
+
     def __len__(self) -> int:
         return len(self.table)
 
     @property
     def spec(self) -> ImageSpec:
-        return ImageSpec(self.store.size, {"images": self.store.channels}, self.classes)
+        return ImageSpec(self.store.size, {"images": self.store.channels}, self.classes, self.words)
 
     def split(self, name: str) -> "LabelledImages":
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
         require_split(rows, self.table, name, "images")
-        return LabelledImages(rows, self.store, self.classes)
+        return replace(self, table=rows)
 
     def has_split(self, name: str) -> bool:
         return bool((self.table["split"] == name).any())
@@ -64,19 +76,39 @@ class LabelledImages:
         number = {name: place for place, name in enumerate(self.classes)}
         return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
 
+    def require_labels(self, model: str) -> None:
+        """Refuse images of which some have no label.
+
+        Raises:
+            GenlabError: says how many, and names the first.
+        """
+        without = self.table["id"][self.table["label"] == ""]
+        if len(without):
+            raise GenlabError(
+                f"{model} must know the label of every image, but {len(without)} of {len(self)} have none; the first: "
+                f"{without.iloc[0]}. Put them into folders named after what they show"
+            )
+
+    @cached_property
+    def captions(self) -> np.ndarray:
+        """The numbers of the words of each image's caption, (N, L) int64, padded with 0."""
+        return number_captions(self.table["caption"].tolist(), self.words)
+
     def values(self, name: str) -> np.ndarray:
-        """What a condition of that name is for each image: "labels"."""
-        return {"labels": self.labels}[name]
+        """What a condition of that name is for each image: "labels" or "captions"."""
+        return self.captions if name == "captions" else self.labels
 
     def spread(self, count: int) -> "LabelledImages":
         """At most `count` of the images, evenly spread over labels: the same for the same images."""
         rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
         by_label = self.table.sort_values(["label", "id"], kind="stable")
-        return LabelledImages(by_label.iloc[rows].reset_index(drop=True), self.store, self.classes)
+        return replace(self, table=by_label.iloc[rows].reset_index(drop=True))
 
     def streams(self) -> list[Stream]:
-        return [Stream({"images": (self.store, self.table["row"].to_numpy())}, {"labels": self.labels})]
+        values = {"labels": self.labels, **({"captions": self.captions} if self.words else {})}
+        return [Stream({"images": (self.store, self.table["row"].to_numpy())}, values)]
 
     def fingerprint(self) -> str:
         arrangement = "".join(self.table["id"] + self.table["split"] + self.table["label"])
+        arrangement += "".join(self.table["caption"]) if self.words else ""
         return name_images([(self.store, self.table["row"].to_numpy())], arrangement)

@@ -36,6 +36,19 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
         strict=True,
         ordered=True,
     ),
+    "captions": pa.DataFrameSchema(
+        {
+            "id": pa.Column(str),
+            "split": pa.Column(str, pa.Check.isin(SPLITS)),
+            "label": pa.Column(str),
+            "caption": pa.Column(str, pa.Check.str_matches(r"\w")),
+            "bright": pa.Column(str),
+            "shape": pa.Column(str),
+            "held_out": pa.Column(bool),
+        },
+        strict=True,
+        ordered=True,
+    ),
 }
 """By the name of the table."""
 

@@ -57,6 +57,15 @@ class UnpairSettings(BaseModel):
     share_scenes: bool = False  # may both halves of one scene be trained on?
 
 
+class HeldOutSettings(BaseModel):
+    """Combinations of words that no caption trained on has, such as "light sandal"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    combinations: NonNegativeInt | tuple[str, ...] = 4  # how many to draw of derived captions, or which
+    seed: NonNegativeInt = 0  # of the drawing
+
+
 class DataSettings(BaseModel):
     """Which images, at which size, and what is paired with them."""
 
@@ -72,6 +81,7 @@ class DataSettings(BaseModel):
     fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
     background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
     channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
+    binarise: Literal["fixed"] | None = None  # every value becomes black or white, once for all; see data/binarise.py
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
     workers: PositiveInt | None = None  # threads that decode; null: one for each core
@@ -80,3 +90,5 @@ class DataSettings(BaseModel):
     pairs: PairSettings = PairSettings()
     domains: tuple[str, str] | None = None  # two labels, [a, b], for class against class; null: the source's domains
     unpair: UnpairSettings = UnpairSettings()
+    captions: str | None = None  # for models of text: "derived", or a CSV file with columns id (or file) and caption
+    held_out: HeldOutSettings = HeldOutSettings()

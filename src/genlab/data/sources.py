@@ -166,8 +166,10 @@ def _published_channels(source: str) -> dict[str, int] | None:
     return EMBEDDED_CHANNELS.get(source)
 
 
-def known_classes(settings: DataSettings) -> tuple[str, ...]:
-    """The labels that a set's images will have, by their number; none where it has none."""
+def known_classes(settings: DataSettings) -> tuple[str, ...] | None:
+    """The labels that a set's images will have, by their number; None where only the files can tell."""
+    if settings.source_a is not None or settings.source not in {**EMBEDDED, **SETS}:
+        return None
     labels = FASHION_CLASSES if settings.source == "fashion_mnist" else ()
     labels = SETS[settings.source].labels if settings.source in SETS else labels
     return tuple(sorted(label for label in labels if settings.classes is None or label in settings.classes))

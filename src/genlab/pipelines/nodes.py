@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from genlab.pipelines.parameters import data_settings, resolve
+from genlab.errors import GenlabError
+from genlab.pipelines.parameters import compare_settings, data_settings, resolve
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -67,11 +68,25 @@ def unpair(
     return unpair(images, derived, pairs, data_settings(name, parameters))
 
 
+def caption(name: str, images: "ImageSet", parameters: Parameters) -> pd.DataFrame:
+    """Images -> the table of their captions, and which of them are held out."""
+    from genlab.data.captions import caption_images
+
+    captions = caption_images(images, data_settings(name, parameters))
+    train = captions[captions["split"] == "train"]
+    logger.info("%s: %d captions to train on, %d held out", name, (~train["held_out"]).sum(), train["held_out"].sum())
+    return captions
+
+
 def _arranged(model: str, inputs: tuple[Any, ...]) -> "Examples":
     """What the model learns from, out of the catalog's image sets and tables."""
     from genlab.data.arrange import arrange
+    from genlab.data.labelled import LabelledImages
     from genlab.models import MODELS
 
+    if MODELS[model].captions:
+        images, captions = inputs
+        return LabelledImages.of(images).with_captions(captions)
     return arrange(MODELS[model].trains_on, *inputs)
 
 
@@ -88,19 +103,28 @@ def train(
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
     """
+    from genlab.data.labelled import LabelledImages
+    from genlab.evaluation.diversity import measure_diversity
     from genlab.evaluation.evaluate import scorer
     from genlab.io.tracking import run_of
+    from genlab.models import model_class
     from genlab.sampling.draw import FixedSamples
+    from genlab.sampling.request import requested
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
 
     settings = resolve(model, parameters)
     examples = _arranged(model, inputs)
+    condition = getattr(model_class(model), "condition", None)
+    if condition == "labels" and isinstance(examples, LabelledImages):
+        examples.require_labels(model)
+    requested(condition, examples.spec, settings.sample)  # refuses now what could not be drawn after training
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
         snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
+        diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
     if run:
@@ -112,8 +136,14 @@ def train(
             bar.show(sight.progress)
             if run:
                 run.log_metrics(sight.progress.values, sight.progress.step)
-            if run and sight.score is not None:
-                run.log_metrics({"validation/score": sight.score}, sight.progress.step)
+            looked = {"validation/score": sight.score, "validation/diversity": sight.diversity}
+            if run and any(value is not None for value in looked.values()):
+                run.log_metrics({k: v for k, v in looked.items() if v is not None}, sight.progress.step)
+            for alarm in sight.alarms:
+                bar.warn(alarm)
+                if run:
+                    run.log_metrics({f"alarm/{alarm.kind}": 1.0}, alarm.step)
+                    run.set_tags({f"alarm.{alarm.kind}": f"step {alarm.step}: {alarm.message}"})
             if run and sight.picture is not None:
                 run.log_picture("drawings", sight.picture, sight.progress.step)
 
@@ -168,3 +198,31 @@ def report(
     chosen = _chosen(model, checkpoint, best, parameters)
     figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
     return figures, draw_curves(history, f"{model}: losses while training")
+
+
+def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, str]:
+    """The finished runs in MLflow, and those of this `kedro run` -> the leaderboard: table, Markdown, page.
+
+    `finished` are what the models of this `kedro run` saved, so that Kedro compares last; what they hold is with the
+    runs already.
+    """
+    from genlab.io.runs import all_runs, read_pictures
+    from genlab.io.tracking import current_tracker
+    from genlab.report.leaderboard import build_leaderboard, to_markdown
+    from genlab.report.leaderboard_page import draw_page
+
+    tracker = current_tracker()
+    if tracker is None:
+        raise GenlabError("a comparison reads the runs of a project; start it with: kedro run --pipeline=compare")
+    settings = compare_settings(parameters)
+    runs = all_runs(tracker, scores=settings.keep == "best")
+    board = build_leaderboard(runs, settings)
+    for line in board.skipped:
+        logger.warning("%s", line)
+    at_hand = {run.run_id: dict(run.pictures) for run in runs}
+    pictures = {}
+    for run_id in board.table["run_id"]:
+        pictures[run_id] = at_hand[run_id] or read_pictures(tracker.uri, run_id)
+        if not pictures[run_id]:
+            logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
+    return board.table, to_markdown(board), draw_page(board, pictures)

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from genlab.data.settings import DataSettings
 from genlab.errors import GenlabError
+from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models import MODELS
+from genlab.report.settings import CompareSettings
 from genlab.sampling.settings import SampleSettings
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
-TOP_LEVEL = ("seed", "data_root", *SECTIONS, *MODELS)
+TOP_LEVEL = ("seed", "data_root", *SECTIONS, "compare", *MODELS)
+
+UNREAD = ("?", "??")
+"""What stands for labels and words where only the files can tell them: enough for any model to be built."""
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -44,6 +49,12 @@ class RunSettings:
         """Nested plain values, for a tracker."""
         sections = {name: getattr(self, name).model_dump() for name in SECTIONS}
         return {"seed": self.seed, "model": self.arguments, **sections}
+
+    def tags(self) -> dict[str, str]:
+        """What a comparison sorts runs by: dataset, seed, and a hash of all else that the weights depend on."""
+        source = self.data.source if self.data.source_a is None else f"{self.data.source_a} {self.data.source_b}"
+        training = {"model": self.arguments, "training": self.training.what_matters()}
+        return {"dataset": source, "seed": str(self.seed), "training_protocol": protocol_hash(training)}
 
 
 def _unknown(key: str, where: str, known: Iterable[str]) -> str:
@@ -163,6 +174,19 @@ def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
     return check(DataSettings, {}, given, "data", "data")
 
 
+def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
+    """The `compare` section.
+
+    Raises:
+        GenlabError: a key is unknown, or a value is not allowed.
+    """
+    require_known(TOP_LEVEL, parameters, "")
+    given = parameters.get("compare") or {}
+    if not isinstance(given, Mapping):
+        raise GenlabError(f"parameter compare is {given!r}: it should be a section with keys of its own")
+    return check(CompareSettings, {}, given, "compare", "compare")
+
+
 def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:
     """The `data` section of the pipeline of that name: a model's, or "data"."""
     return resolve_data(parameters) if name == "data" else resolve(name, parameters).data
@@ -190,13 +214,19 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     """
     import torch
 
+    from genlab.data.captions import known_words
     from genlab.data.derive import derived_channels
     from genlab.data.layouts import SINGLE
     from genlab.data.sources import known_channels, known_classes, require_source
     from genlab.data.spec import ImageSpec
+    from genlab.models import model_class
+    from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
 
     require_source(settings.data)
+    words = known_words(settings.data) if MODELS[model].captions else ()
+    classes = known_classes(settings.data)
+    require_drawable(model, getattr(model_class(model), "condition", None), settings.sample, classes, words)
     channels = known_channels(settings.data)
     if channels is None:
         return
@@ -207,6 +237,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
             f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
             "--params=data.source=NAME, or one of its folders"
         )
-    spec = ImageSpec(settings.data.image_size, channels, known_classes(settings.data))
+    spec = ImageSpec(settings.data.image_size, channels, UNREAD if classes is None else classes,
+                     UNREAD if words is None else words)  # fmt: skip
     with torch.device("meta"):
         build_model(model, spec, settings.arguments)

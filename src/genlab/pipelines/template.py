@@ -1,8 +1,10 @@
 """The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace;
-and the pipeline `data`, which does what needs no model. What a model trains on decides which of the first it needs."""
+the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides which of the first it
+needs."""
 
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from typing import Any
 
@@ -47,7 +49,7 @@ def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[
     return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
 
 
-def _data_steps(namespace: str, trains_on: str) -> list[Node]:
+def _data_steps(namespace: str, trains_on: str, captions: bool = False) -> list[Node]:
     """From raw files to what is trained on; and their report."""
     step = partial(_step, namespace)
     outputs = ["images", "data_report", "data_table", "contact_sheet"]
@@ -59,6 +61,8 @@ def _data_steps(namespace: str, trains_on: str) -> list[Node]:
         ]
     if trains_on == "domains":
         steps.append(step(nodes.unpair, [*IMAGES, "pairs", "parameters"], "domains", "data"))
+    if captions:
+        steps.append(step(nodes.caption, ["images", "parameters"], "captions", "data"))
     return steps
 
 
@@ -69,15 +73,25 @@ def create_data_pipeline() -> Pipeline:
 
 def create_pipeline(model: str) -> Pipeline:
     """The pipeline of the model of that name; imports neither torch nor the model."""
-    trains_on = MODELS[model].trains_on
+    trains_on, captions = MODELS[model].trains_on, MODELS[model].captions
     step = partial(_step, model)
     examples = {"images": ["images"], "pairs": [*IMAGES, "pairs"], "domains": [*IMAGES, "domains"]}[trains_on]
+    examples += ["captions"] if captions else []
     drawings = "samples" if trains_on == "images" else "translations"
     trained = ["checkpoint", "best_checkpoint"]
     return Pipeline([
-        *_data_steps(model, trains_on),
+        *_data_steps(model, trains_on, captions),
         step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
         step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
         step(nodes.evaluate, [*trained, drawings, "parameters", *examples], "metrics", "evaluate"),
         step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
     ])  # fmt: skip
+
+
+def create_compare_pipeline(models: Iterable[str]) -> Pipeline:
+    """The leaderboard of what MLflow holds, once these models, which run with it, have their metrics and figures."""
+    awaited = [f"{model}.{name}" for model in models for name in ("metrics", "figures")]
+    outputs = ["leaderboard", "leaderboard_text", "leaderboard_page"]
+    with warnings.catch_warnings():  # Kedro would have a node take nothing of another namespace
+        warnings.filterwarnings("ignore", message="One or more dataset names contain")
+        return Pipeline([node(nodes.compare, ["parameters", *awaited], outputs, name="compare", tags="compare")])

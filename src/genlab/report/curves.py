@@ -18,9 +18,10 @@ def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
     figure = make_subplots(rows=len(players), shared_xaxes=True, subplot_titles=players, vertical_spacing=0.08)
     for number, name in enumerate(curves):
         player, _, term = name.partition("/")
+        known = history[["step", name]].dropna()  # scores are not taken at every report
         figure.add_trace(
             go.Scatter(
-                x=history["step"], y=history[name], name=term, mode="lines", line_color=COLOURS[number % len(COLOURS)]
+                x=known["step"], y=known[name], name=term, mode="lines", line_color=COLOURS[number % len(COLOURS)]
             ),
             row=players.index(player) + 1,
             col=1,
@@ -29,6 +30,7 @@ def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
     figure.update_xaxes(title_text="training step", row=len(players), col=1)
     figure.update_yaxes(title_text="mean since the last report")
     for row, player in enumerate(players, start=1):
-        if (history[[name for name in curves if name.startswith(f"{player}/")]] > 0).all(axis=None):
+        shown = history[[name for name in curves if name.startswith(f"{player}/")]]
+        if ((shown > 0) | shown.isna()).all(axis=None):
             figure.update_yaxes(type="log", row=row, col=1)  # terms differ by orders of magnitude
     return figure

@@ -1,6 +1,7 @@
 """What a trained model draws, by what it can do: translations, new images, reconstructions.
 
-A drawing's name is "<group>/<id>": "a_to_b/<id of the input>", "samples/<number>", "reconstructions/<id of the image>".
+A drawing's name is "<group>/<id>": "a_to_b/<id of the input>", "samples/<number>", "reconstructions/<id of the image>",
+"requested/<number>".
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from genlab.data.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import Model, Reconstructs, Samples, Translates
 from genlab.sampling.grids import draw_tiles, stack_pictures
+from genlab.sampling.request import requested
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import draw_shown, draw_translations, in_evaluation
 
@@ -34,6 +36,7 @@ def draw(model: Model, examples: Examples, settings: SampleSettings) -> Drawings
             condition = spread_condition(model, examples, settings.count)
             new = draw_samples(model, settings.count, settings, condition, examples.store.images.dtype)
             drawings |= {f"samples/{number:05d}": pixels for number, pixels in enumerate(new)}
+            drawings |= draw_requested(model, examples, settings)
         if isinstance(model, Reconstructs):
             again = reconstruct_images(model, examples.pixels, settings)
             drawings |= {f"reconstructions/{name}": p for name, p in zip(examples.table["id"], again, strict=True)}
@@ -71,12 +74,27 @@ def reconstruct_images(model: Model, images: np.ndarray, settings: SampleSetting
     return np.concatenate(drawn)
 
 
+def draw_requested(model: Model, examples: LabelledImages, settings: SampleSettings) -> Drawings:
+    """As many drawings as a grid shows of what a person asks for, "requested/<number>"; none where nothing is asked."""
+    assert isinstance(model, Samples)
+    told = requested(model.condition, examples.spec, settings)
+    if told is None:
+        return {}
+    every = np.repeat(told, settings.pictures, axis=0)
+    new = draw_samples(model, settings.pictures, settings, every, examples.store.images.dtype)
+    return {f"requested/{number:05d}": pixels for number, pixels in enumerate(new)}
+
+
+def spread_places(examples: LabelledImages, count: int) -> np.ndarray:
+    """Of which images, by their place in the split, `count` drawings take what they are told: evenly spread."""
+    return np.linspace(0, len(examples) - 1, count).round().astype(int)
+
+
 def spread_condition(model: Samples, examples: LabelledImages, count: int) -> np.ndarray | None:
     """What `count` drawings are told: as the images of the split, evenly spread over them; None where nothing is."""
     if model.condition is None:
         return None
-    rows = np.linspace(0, len(examples) - 1, count).round().astype(int)
-    return examples.values(model.condition)[rows]
+    return examples.values(model.condition)[spread_places(examples, count)]
 
 
 @dataclass(frozen=True)

@@ -15,3 +15,5 @@ class SampleSettings(BaseModel):
     batch_size: PositiveInt = 50  # part of the result where a model normalises by the test batch
     seed: NonNegativeInt = 0  # of the noise
     pictures: PositiveInt = 24  # how many images a grid shows
+    label: str | int | None = None  # what to draw beside all else, by name or number: models that are told labels
+    text: str | None = None  # likewise, in words: models that are told captions

@@ -17,6 +17,7 @@ from genlab.data.batches import ExampleBatches
 from genlab.data.examples import Examples
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model
+from genlab.training.alarms import Alarm, Alarms
 from genlab.training.checkpoint import Checkpoint, build_model
 from genlab.training.machine import Machine, open_machine
 from genlab.training.settings import TrainingSettings
@@ -41,6 +42,7 @@ class Job:
     snapshots: Path
     draw: Callable[[Model], Picture] | None = None  # a picture of fixed samples, drawn as training goes
     score: Callable[[Model], float | None] | None = None  # on the validation split, lower is better
+    diversity: Callable[[Model], float | None] | None = None  # of some drawings, as a share of that of real images
 
     def fingerprint(self) -> str:
         """Names the run: data, parameters, code."""
@@ -55,6 +57,8 @@ class Sight:
     progress: Progress
     picture: Picture | None
     score: float | None = None
+    diversity: float | None = None
+    alarms: tuple[Alarm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ def augment_streams(job: Job) -> Augment:
     return change
 
 
+def due(every: int, before: int, now: int) -> bool:
+    """Whether a multiple of `every` steps was passed after step `before`, up to and including step `now`."""
+    return now // every > before // every
+
+
 def train(job: Job, machine: Machine) -> Iterator[Sight]:
     """Train on this rank from the newest snapshot of the same run to the end, which leaves a snapshot too.
 
@@ -105,14 +114,22 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     saved = training.step
     if first_rank and training.step == training.total:  # killed between its last step and its checkpoint
         return
+    score_every = job.settings.score_steps(len(job.examples))
+    alarms = Alarms()
+    for row in training.history:
+        alarms.read(row)
+    before = training.step
     try:
         for progress in training.run(augment_streams(job)):
             last = progress.step == progress.total
-            score = None
-            if first_rank and job.score and (last or progress.step % job.settings.score_every == 0):
-                score = job.score(training.model)
+            row, score, diversity = training.history[-1], None, None
+            if first_rank and (last or due(score_every, before, progress.step)):
+                score = job.score(training.model) if job.score else None
+                diversity = job.diversity(training.model) if job.diversity else None
+            if diversity is not None:
+                row["validation/diversity"] = diversity
             if score is not None:
-                training.history[-1]["validation/score"] = score
+                row["validation/score"] = score
                 if score < training.best_score:
                     training.best_score = score
                     snapshots.save_best(run, training.state_dict())
@@ -120,9 +137,10 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
                 snapshots.save(run, progress.step, training.state_dict())
                 saved = progress.step
             picture = None
-            if first_rank and job.draw and (last or progress.step % job.settings.picture_every == 0):
+            if first_rank and job.draw and (last or due(job.settings.picture_every, before, progress.step)):
                 picture = job.draw(training.model)
-            yield Sight(progress, picture, score)
+            before = progress.step
+            yield Sight(progress, picture, score, diversity, tuple(alarms.read(row)))
     except KeyboardInterrupt:
         if first_rank and saved:
             logger.warning("interrupted: the next run goes on from step %d of %d", saved, training.total)

@@ -7,6 +7,7 @@ import rich
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from genlab.training import trainer
+from genlab.training.alarms import Alarm
 
 logger = logging.getLogger(__name__)
 LINES = 10  # how many log lines a whole training writes where there is no terminal
@@ -23,10 +24,11 @@ class ProgressBar:
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[speed]:.0f} images/s  {task.fields[losses]}"),
+            TextColumn("{task.fields[speed]:.0f} images/s  {task.fields[losses]}  [red]{task.fields[alarms]}"),
         )  # fmt: skip
         self.bar = Progress(*columns, console=rich.get_console(), transient=False)
-        self.task = self.bar.add_task(model, total=None, speed=0.0, losses="")
+        self.task = self.bar.add_task(model, total=None, speed=0.0, losses="", alarms="")
+        self.alarms: list[str] = []
 
     def __enter__(self) -> "ProgressBar":
         if self.bar.console.is_terminal:
@@ -37,6 +39,12 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.stop()
+
+    def warn(self, alarm: Alarm) -> None:
+        """Say what looks wrong, and keep its name in the bar."""
+        self.alarms.append(alarm.kind.replace("_", " "))
+        self.bar.update(self.task, alarms=", ".join(self.alarms))
+        logger.warning("%s: %s at step %d: %s", self.model, self.alarms[-1], alarm.step, alarm.message)
 
     def show(self, progress: trainer.Progress) -> None:
         """Bring the bar up to date, or write the next log line."""

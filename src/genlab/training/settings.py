@@ -41,7 +41,9 @@ class TrainingSettings(BaseModel):
     )
     snapshot_every: PositiveInt = 250  # steps between two snapshots to resume from
     picture_every: PositiveInt = 250  # steps between two pictures of the fixed samples
-    score_every: PositiveInt = 250  # steps between two scores on the validation split; the best weights are kept
+    score_every: PositiveInt | Literal["epoch"] = (
+        250  # steps between two scores on the validation split, at the next report; the best weights are kept
+    )
     resume: bool = True  # go on where an unfinished run with the same data, parameters and code stopped
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -59,6 +61,10 @@ class TrainingSettings(BaseModel):
         if self.steps is not None:
             return self.steps
         return max(1, math.ceil(self.epochs * (examples // self.batch_size)))
+
+    def score_steps(self, examples: int) -> int:
+        """How many steps lie between two scores on a training set of so many examples."""
+        return max(1, examples // self.batch_size) if self.score_every == "epoch" else self.score_every
 
     def augmentation(self) -> dict[str, Any]:
         """The arguments of `genlab.data.augment.augment`."""

@@ -29,7 +29,7 @@ def make_optimizer(parameters: list[nn.Parameter], settings: TrainingSettings, f
         case "adam":
             return Adam(parameters, settings.learning_rate, betas=settings.betas, fused=fused)
         case "adagrad":
-            return Adagrad(parameters, settings.learning_rate)
+            return Adagrad(parameters, settings.learning_rate, fused=fused)
         case "sgd":
             return SGD(parameters, settings.learning_rate, fused=fused)
 
@@ -45,7 +45,8 @@ def train_step(
 ) -> dict[str, Tensor]:
     """One step of the game: each turn moves its player's parameters and nobody else's.
 
-    Returns the terms and metrics of all turns as "player/name", detached scalars still on the device.
+    Returns the terms and metrics of all turns as "player/name", and the sum of a player's terms as "loss_player":
+    detached scalars, still on the device.
     """
     players = model.players()
     values: dict[str, Tensor] = {}
@@ -62,6 +63,7 @@ def train_step(
         machine.average_gradients(players[turn.player])
         optimizer.step()
         values |= {f"{turn.player}/{name}": value.detach() for name, value in {**turn.terms, **turn.metrics}.items()}
+        values[f"loss_{turn.player}"] = loss.detach()
 
 
 def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:
@@ -90,7 +92,7 @@ class Progress:
     total: int
     images_seen: int
     seconds: float  # of training, all attempts together, without pictures and snapshots
-    values: Mapping[str, float]  # means since the last report, "player/name"; also learning_rate, images_per_second
+    values: Mapping[str, float]  # means since the last report, as of `train_step`; learning_rate, images_per_second
 
 
 @dataclass

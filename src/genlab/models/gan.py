@@ -1,0 +1,94 @@
+"""GAN: two multilayer perceptrons, one of which draws and the other of which tells drawn from real images.
+
+Goodfellow et al. 2014, arXiv:1406.2661, in the form of a lecture's first exercise: the discriminator is an ordinary
+classifier with two classes, and the generator is trained by showing it drawings under the wrong label.
+
+B batch, C channels, H = W image size, Z = 100 numbers of noise. x is a real image, G(z) a drawing.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.nn.noise import Noise, draw_noise
+
+Images = Float[Tensor, "b c h w"]
+Logits = Float[Tensor, "b 2"]
+REAL, FAKE = 0, 1
+"""The two classes."""
+
+
+def cross_entropy(logits: Logits, label: int) -> Float[Tensor, " b"]:
+    """-log p(label | image), p = softmax(logits)."""
+    return F.cross_entropy(logits, torch.full((len(logits),), label, device=logits.device), reduction="none")
+
+
+class GAN(Model):
+    """Generator Z - 128 - C*H*W and discriminator C*H*W - 128 - 2, whatever the image size."""
+
+    recipe = Recipe(
+        optimizer="adagrad",
+        learning_rate=0.1,
+        batch_size=16,  # real images; as many are drawn for the discriminator, and again for the generator
+        epochs=20.0,
+    )
+    condition: Condition | None = None
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 32,  # H = W
+        channels: int = 1,
+        latent_dim: Annotated[int, Ge(1)] = 100,  # Z
+        noise: Noise = "normal",  # the lecture leaves it open; the paper's code has both
+        width: Annotated[int, Ge(1)] = 128,  # of the hidden layer of either network
+        leak: Annotated[float, Ge(0)] = 0.01,  # slope of LeakyReLU below zero
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.noise = latent_dim, noise
+        pixels = channels * image_size**2
+        self.generator = nn.Sequential(
+            nn.Linear(latent_dim, width), nn.LeakyReLU(leak), nn.Linear(width, pixels), nn.Tanh(),
+            nn.Unflatten(1, (channels, image_size, image_size)),
+        )  # fmt: skip
+        self.discriminator = nn.Sequential(
+            nn.Flatten(), nn.Linear(pixels, width), nn.LeakyReLU(leak), nn.Linear(width, 2)
+        )  # first weights: the lecture leaves them open; they are PyTorch's
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {
+            "discriminator": list(self.discriminator.parameters()),
+            "generator": list(self.generator.parameters()),
+        }
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x = batch["images"]
+        b = len(x)
+        with torch.no_grad():
+            drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
+        on_real, on_fake = self.discriminator(torch.cat([x, drawn])).split(b)  # one batch: 16 real, then 16 drawn
+        right = torch.cat([on_real.argmax(1) == REAL, on_fake.argmax(1) == FAKE])
+        yield Turn(
+            "discriminator",  # halves, so that their sum is the mean over the batch
+            {"d_real": cross_entropy(on_real, REAL).mean() / 2, "d_fake": cross_entropy(on_fake, FAKE).mean() / 2},
+            metrics={"accuracy": right.to(x.dtype).mean()},
+        )
+        drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
+        yield Turn("generator", {"g_adversarial": cross_entropy(self.discriminator(drawn), REAL).mean()})
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+        return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
+
+    def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
+        return self.generator(z)
+
+    def sample(
+        self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
+    ) -> Float[Tensor, "n c h w"]:
+        return self.decode(self.draw_latents(n, rng))

@@ -1,0 +1,205 @@
+"""Generative adversarial text to image synthesis: drawings after a caption.
+
+Reed, Akata, Yan, Logeswaran, Schiele and Lee, ICML 2016, arXiv:1605.05396. The networks are DCGAN's
+(genlab/nn/dcgan.py), as there.
+
+B batch, C channels, H = W image size, Z numbers of noise, L words of a caption, E numbers of its encoding phi(t),
+P numbers to which each network compresses it. x is an image, t its caption, t_wrong another's, G(z, phi(t)) a drawing,
+D a score (a logit).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Lt
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
+from genlab.nn.ema import RunningAverage
+from genlab.nn.gan_losses import won_pairs
+from genlab.nn.init import init_normal
+from genlab.nn.noise import Noise, draw_noise
+
+Images = Float[Tensor, "b c h w"]
+Captions = Int[Tensor, "b l"]
+Codes = Float[Tensor, "b e"]
+Scores = Float[Tensor, " b"]
+
+
+def different(captions: Captions) -> Bool[Tensor, "b b"]:
+    """Whether the captions of two rows differ in a word."""
+    return (captions[:, None] != captions[None]).any(dim=2)
+
+
+def draw_wrong(captions: Captions) -> tuple[Int[Tensor, " b"], Bool[Tensor, " b"]]:
+    """For each row another whose caption is not the same, from torch's global generator; and whether there is one."""
+    differs = different(captions)
+    there_is = differs.any(dim=1)
+    chances = differs | ~there_is[:, None]  # something to draw from, even where it will not count
+    return torch.multinomial(chances.float(), 1)[:, 0], there_is
+
+
+def discriminator_loss(on_right: Scores, on_wrong: Scores, on_fake: Scores) -> Scores:
+    """-log s_r - (log(1 - s_w) + log(1 - s_f)) / 2; algorithm 1, line 9 (GAN-CLS), s = sigmoid(score)."""
+    return F.softplus(-on_right) + (F.softplus(on_wrong) + F.softplus(on_fake)) / 2
+
+
+def generator_loss(on_fake: Scores) -> Scores:
+    """-log s_f; algorithm 1, line 11."""
+    return F.softplus(-on_fake)
+
+
+class TextEncoder(nn.Module):
+    """phi: the numbers of a caption's words, padded with 0 -> (B, E).
+
+    Either a recurrent network's state after the last word, or the mean of the words' vectors, whatever their order.
+    """
+
+    def __init__(self, words: int, dim: int, kind: Literal["gru", "mean"]) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(words, dim)
+        self.recurrent = nn.GRU(dim, dim, batch_first=True) if kind == "gru" else None
+
+    def forward(self, captions: Captions) -> Codes:
+        vectors, there = self.embed(captions), (captions != 0).to(self.embed.weight.dtype)  # (B, L, E), (B, L)
+        if self.recurrent is None:
+            return (vectors * there[:, :, None]).sum(dim=1) / there.sum(dim=1, keepdim=True)
+        states, _ = self.recurrent(vectors)  # (B, L, E)
+        last = there.sum(dim=1).long() - 1
+        return states[torch.arange(len(captions), device=captions.device), last]
+
+
+def compress(dim: int, compressed: int) -> nn.Sequential:
+    """phi(t) to P numbers: "a fully-connected layer followed by leaky-ReLU", in each network its own; section 4.1."""
+    return nn.Sequential(nn.Linear(dim, compressed), nn.LeakyReLU(0.2))
+
+
+class TextGenerator(nn.Module):
+    """Noise beside the compressed caption -> image; section 4.1, figure 2."""
+
+    def __init__(
+        self, latent_dim: int, code_dim: int, compressed: int, channels: int, image_size: int, width: int
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.compress = compress(code_dim, compressed)
+        self.network = DCGANGenerator(latent_dim + compressed, channels, image_size, width, model="text_gan")
+
+    def forward(self, start: Float[Tensor, "b ze"]) -> Images:
+        """`start` is z beside phi(t), in one tensor."""
+        z, code = start[:, : self.latent_dim], start[:, self.latent_dim :]
+        return self.network(torch.cat([z, self.compress(code)], dim=1))
+
+
+class TextDiscriminator(nn.Module):
+    """Image and caption -> score: the compressed caption joins every place of the 4 x 4 maps; section 4.1, figure 2."""
+
+    def __init__(self, code_dim: int, compressed: int, channels: int, image_size: int, width: int) -> None:
+        super().__init__()
+        network = DCGANDiscriminator(channels, image_size, width, model="text_gan")
+        deep = network.feature_channels
+        self.down = network.down
+        self.compress = compress(code_dim, compressed)
+        self.judge = nn.Sequential(
+            nn.Conv2d(deep + compressed, deep, 1, bias=False),  # "a 1 x 1 convolution followed by rectification"
+            nn.BatchNorm2d(deep),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(deep, 1, BASE),
+        )
+        self.judge.apply(init_normal)
+
+    def forward(self, features: Float[Tensor, "b d 4 4"], code: Codes) -> Scores:
+        """`features` are those of `self.down`: they serve the right and the wrong caption alike."""
+        text = self.compress(code)[:, :, None, None].expand(-1, -1, BASE, BASE)
+        return self.judge(torch.cat([features, text], dim=1)).flatten()
+
+
+class TextGAN(Model):
+    """GAN-CLS: a discriminator that must also tell whether image and caption belong together.
+
+    The encoder is trained from nothing with the discriminator, for which real images with wrong captions are the
+    teacher; to the generator the code is given. The paper trains a larger one beforehand, on images and captions alike.
+
+    Raises:
+        GenlabError: data without captions, or an image size other than 32, 64 or 128.
+    """
+
+    recipe = Recipe(
+        optimizer="adam",  # section 5: Adam, learning rate 2e-4, momentum 0.5, batches of 64, 600 epochs
+        learning_rate=2e-4,
+        betas=(0.5, 0.999),
+        batch_size=64,
+        epochs=600.0,
+    )
+    condition: Condition | None = "captions"
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 64,  # H = W
+        channels: int = 3,
+        words: int = 100,  # number 0, which pads, counted
+        latent_dim: Annotated[int, Ge(1)] = 100,  # Z; the authors' code
+        noise: Noise = "normal",  # section 4.1
+        encoder: Literal["gru", "mean"] = "gru",
+        code_dim: Annotated[int, Ge(1)] = 64,  # E; the paper's encoder, for an open vocabulary, has 1024
+        compressed_dim: Annotated[int, Ge(1)] = 128,  # P; section 4.1
+        generator_width: Annotated[int, Ge(1)] = 64,  # channels of G's largest maps
+        discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of D's largest maps
+        ema: Annotated[float, Ge(0), Lt(1)] = 0.0,  # decay of the running average of G that draws; 0 = off
+    ) -> None:
+        super().__init__()
+        if words < 2:
+            raise GenlabError(
+                "text_gan draws after captions, but the images have none; set data.captions=derived, or to a CSV file "
+                "with the columns id and caption"
+            )
+        self.latent_dim, self.noise = latent_dim, noise
+        self.encoder = TextEncoder(words, code_dim, encoder)
+        self.generator = TextGenerator(latent_dim, code_dim, compressed_dim, channels, image_size, generator_width)
+        self.discriminator = TextDiscriminator(code_dim, compressed_dim, channels, image_size, discriminator_width)
+        self.average = RunningAverage(self.generator, ema) if ema else None
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {
+            "discriminator": [*self.discriminator.parameters(), *self.encoder.parameters()],
+            "generator": list(self.generator.parameters()),
+        }
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x, t = batch["images"], batch["captions"]
+        code = self.encoder(t)
+        z = draw_noise(len(x), self.latent_dim, self.noise, like=x)
+        drawn = self.generator(torch.cat([z, code.detach()], dim=1))
+        wrong, there_is = draw_wrong(t)
+        seen = self.discriminator.down(x)
+        on_right = self.discriminator(seen, code)
+        on_wrong = self.discriminator(seen, code[wrong]).where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
+        on_fake = self.discriminator(self.discriminator.down(drawn.detach()), code)
+        yield Turn(
+            "discriminator",
+            {"d_matching": discriminator_loss(on_right, on_wrong, on_fake).mean()},
+            {"won_pairs": won_pairs(on_right, on_fake), "won_captions": won_pairs(on_right, on_wrong)},
+        )
+        code = self.encoder(t).detach()  # it has moved with the discriminator
+        on_fake = self.discriminator(self.discriminator.down(drawn), code)  # the same drawing, judged anew
+        yield Turn("generator", {"g_adversarial": generator_loss(on_fake).mean()})
+        if self.average is not None:
+            self.average.update(self.generator, step)
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+        return draw_noise(n, self.latent_dim, self.noise, self.encoder.embed.weight, rng)
+
+    def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n l"] | None = None) -> Images:
+        if condition is None:
+            raise GenlabError("text_gan must be told a caption for every drawing: the numbers of its words")
+        start = torch.cat([z, self.encoder(condition)], dim=1)
+        return self.generator(start) if self.average is None else self.average.apply_to(self.generator, start)
+
+    def sample(self, n: int, rng: torch.Generator, condition: Int[Tensor, "n l"] | None = None) -> Images:
+        return self.decode(self.draw_latents(n, rng), condition)

@@ -1,0 +1,128 @@
+"""DCGAN's networks: strided convolutions up from a vector, and down to a score. Radford, Metz and Chintala 2016.
+
+arXiv:1511.06434, section 3 and figure 1. B batch, C channels, H = W image size, N inputs of the generator, D channels
+of the deepest maps, which are 4 x 4.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as constrain
+
+from genlab.errors import GenlabError
+from genlab.nn.init import init_normal
+
+BASE = 4
+"""The side of the smallest maps, in pixels."""
+SIZES = (32, 64, 128)
+
+Images = Float[Tensor, "b c h w"]
+
+
+def doublings(image_size: int, model: str) -> int:
+    """How many doublings lead from 4 x 4 to the image: 4 for the paper's 64 pixels.
+
+    Raises:
+        GenlabError: an image size that the networks cannot make.
+    """
+    if image_size not in SIZES:
+        near = min(SIZES, key=lambda size: abs(size - image_size))
+        raise GenlabError(
+            f"{model} makes images of {', '.join(map(str, SIZES))} pixels, not {image_size}; set data.image_size={near}"
+        )
+    return (image_size // BASE).bit_length() - 1
+
+
+def map_widths(image_size: int, width: int, model: str) -> list[int]:
+    """Channels of the maps from the largest to 4 x 4: at 64 pixels 1, 2, 4, 8 times `width`, and never more."""
+    return [width * min(2**level, 8) for level in range(doublings(image_size, model))]
+
+
+class DCGANGenerator(nn.Module):
+    """(B, N) -> (B, C, H, W) in [-1, 1]: projected to 4 x 4, then doubled by transposed convolutions.
+
+    "Use batchnorm in both the generator and the discriminator", not at the generator's output; ReLU, at the end tanh.
+    Kernels are 4 x 4, as in the authors' Torch code: with stride 2, every pixel is made of equally many numbers, while
+    5 x 5 leaves a chequered pattern.
+
+    Raises:
+        GenlabError: an image size other than 32, 64 or 128; it names `model`.
+    """
+
+    def __init__(self, inputs: int, channels: int, image_size: int, width: int, model: str = "dcgan") -> None:
+        super().__init__()
+        *others, self.deepest = widths = map_widths(image_size, width, model)
+        self.project = nn.Linear(inputs, self.deepest * BASE**2, bias=False)
+        self.norm = nn.BatchNorm2d(self.deepest)
+        layers: list[nn.Module] = []
+        for c, d in zip(widths[:0:-1], others[::-1], strict=True):
+            layers += [nn.ConvTranspose2d(c, d, 4, 2, 1, bias=False), nn.BatchNorm2d(d), nn.ReLU(inplace=True)]
+        self.up = nn.Sequential(*layers, nn.ConvTranspose2d(width, channels, 4, 2, 1))
+        self.apply(init_normal)
+
+    def forward(self, z: Float[Tensor, "b n"]) -> Images:
+        h = self.project(z).unflatten(1, (self.deepest, BASE, BASE))  # (B, D, 4, 4)
+        return self.up(F.relu(self.norm(h))).tanh()
+
+
+class DCGANDiscriminator(nn.Module):
+    """(B, C, H, W) -> scores (B,), larger for what looks real: halved by convolutions of stride 2, LeakyReLU(0.2).
+
+    `features` are the maps before the last layer, (B, D, 4, 4), for discriminators that look at more than the image.
+
+    Args:
+        channels: C.
+        image_size: H = W.
+        width: channels of the largest maps.
+        batch_norm: normalise all layers but the first, as in the paper. Off where an example must be judged by itself,
+            as under a gradient penalty; first weights are then He's (2015), since N(0, 0.02) would let signals die out.
+        spectral_norm: divide every weight by its largest singular value; Miyato et al. 2018, arXiv:1802.05957. It takes
+            the place of batch normalisation, as there.
+
+    Raises:
+        GenlabError: an image size other than 32, 64 or 128; it names `model`.
+    """
+
+    def __init__(
+        self, channels: int, image_size: int, width: int, *, batch_norm: bool = True, spectral_norm: bool = False,
+        model: str = "dcgan",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        batch_norm = batch_norm and not spectral_norm
+        widths = map_widths(image_size, width, model)
+        self.feature_channels = widths[-1]
+        layers: list[nn.Module] = []
+        for level, (c, d) in enumerate(zip([channels, *widths], widths, strict=False)):
+            layers.append(nn.Conv2d(c, d, 4, 2, 1, bias=not batch_norm or level == 0))
+            if batch_norm and level > 0:
+                layers.append(nn.BatchNorm2d(d))
+            layers.append(nn.LeakyReLU(0.2))
+        self.down = nn.Sequential(*layers)
+        self.score = nn.Conv2d(self.feature_channels, 1, BASE)
+        self.apply(init_normal if batch_norm else init_he)
+        if spectral_norm:
+            constrain_weights(self)
+
+    def features(self, x: Images) -> Float[Tensor, "b d 4 4"]:
+        return self.down(x)
+
+    def forward(self, x: Images) -> Float[Tensor, " b"]:
+        return self.score(self.features(x)).flatten()
+
+
+def init_he(module: nn.Module) -> None:
+    """Weights that keep the size of signals through LeakyReLU(0.2), biases zero, in place; He et al. 2015."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def constrain_weights(network: nn.Module) -> None:
+    """Spectral normalisation of every convolution, linear layer and embedding of a network, in place.
+
+    After its first weights are drawn: afterwards a layer's `weight` is computed, and drawing into it changes nothing.
+    """
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
+            constrain(layer)

@@ -1,0 +1,122 @@
+"""What the two players of a GAN minimise, given the discriminator's scores of real and of drawn images.
+
+B examples; one value per example. A score is a logit where D is a probability, D = sigmoid(score), else D itself.
+Every loss is a pair of functions of (on_real, on_fake), so that one that looks at pairs has the same form.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+Scores = Float[Tensor, " b"]
+Images = Float[Tensor, "b c h w"]
+LossName = Literal["saturating", "non_saturating", "least_squares", "wasserstein_gp", "hinge", "relativistic_r1_r2"]
+
+
+def cross_entropy_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
+    """-log D(x) - log(1 - D(G(z))); Goodfellow et al. 2014, equation 1."""
+    return F.softplus(-on_real) + F.softplus(on_fake)
+
+
+def saturating_generator(on_real: Scores, on_fake: Scores) -> Scores:
+    """log(1 - D(G(z))); Goodfellow et al. 2014, equation 1. Its gradient vanishes where D is sure."""
+    return -F.softplus(on_fake)
+
+
+def non_saturating_generator(on_real: Scores, on_fake: Scores) -> Scores:
+    """-log D(G(z)); Goodfellow et al. 2014, section 3."""
+    return F.softplus(-on_fake)
+
+
+def least_squares_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
+    """((D(x) - 1)^2 + D(G(z))^2) / 2; Mao et al. 2017, arXiv:1611.04076, equation 2 with a = 0, b = c = 1."""
+    return ((on_real - 1).square() + on_fake.square()) / 2
+
+
+def least_squares_generator(on_real: Scores, on_fake: Scores) -> Scores:
+    """(D(G(z)) - 1)^2 / 2; Mao et al. 2017, equation 2."""
+    return (on_fake - 1).square() / 2
+
+
+def wasserstein_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
+    """D(G(z)) - D(x); Arjovsky et al. 2017, arXiv:1701.07875, equation 2, negated."""
+    return on_fake - on_real
+
+
+def negated_score(on_real: Scores, on_fake: Scores) -> Scores:
+    """-D(G(z)): the generator's of the Wasserstein and of the hinge loss."""
+    return -on_fake
+
+
+def hinge_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))); Lim and Ye 2017, arXiv:1705.02894; Miyato et al. 2018, equation 16."""
+    return F.relu(1 - on_real) + F.relu(1 + on_fake)
+
+
+def relativistic_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
+    """-log sigmoid(D(x) - D(G(z))); Huang et al. 2024, arXiv:2501.05441 (R3GAN), section 2."""
+    return F.softplus(on_fake - on_real)
+
+
+def relativistic_generator(on_real: Scores, on_fake: Scores) -> Scores:
+    """-log sigmoid(D(G(z)) - D(x)): the generator wins where its drawing scores higher than a real image; ibidem."""
+    return F.softplus(on_real - on_fake)
+
+
+def won_pairs(on_real: Scores, on_fake: Scores) -> Float[Tensor, ""]:
+    """The share of pairs in which the real image scores higher: 1/2 where D knows nothing, 1 where D is always right.
+
+    Unlike the share of right answers, it means the same for every loss.
+    """
+    return (on_real > on_fake).to(on_real.dtype).mean().detach()
+
+
+class GanLoss(NamedTuple):
+    """What each player minimises, and how the discriminator is kept smooth."""
+
+    discriminator: Callable[[Scores, Scores], Scores]
+    generator: Callable[[Scores, Scores], Scores]
+    penalty: Literal["unit_gradient", "zero_gradient"] | None = None  # see below; it wants no batch normalisation
+    penalty_weight: float = 0.0  # the paper's
+    relativistic: bool = False  # whether the generator's loss looks at real images, too
+    optimal: bool = False  # whether D may be trained to its optimum, so that its being right is no bad sign
+
+    def metrics(self, on_real: Scores, on_fake: Scores) -> dict[str, Float[Tensor, ""]]:
+        """What is recorded of D: how often it is right, unless that is how it should be."""
+        return {} if self.optimal else {"accuracy": won_pairs(on_real, on_fake)}
+
+
+GAN_LOSSES: dict[str, GanLoss] = {
+    "saturating": GanLoss(cross_entropy_discriminator, saturating_generator),
+    "non_saturating": GanLoss(cross_entropy_discriminator, non_saturating_generator),
+    "least_squares": GanLoss(least_squares_discriminator, least_squares_generator),
+    "wasserstein_gp": GanLoss(
+        wasserstein_discriminator, negated_score, penalty="unit_gradient", penalty_weight=10.0, optimal=True
+    ),
+    "hinge": GanLoss(hinge_discriminator, negated_score),
+    "relativistic_r1_r2": GanLoss(
+        relativistic_discriminator, relativistic_generator, penalty="zero_gradient", penalty_weight=0.5,
+        relativistic=True,
+    ),
+}  # fmt: skip
+
+
+def squared_gradient(scores: Scores, x: Images) -> Float[Tensor, " b"]:
+    """|grad D(x)|^2 of each example, for scores computed from `x`, which requires a gradient; differentiable again.
+
+    The penalty R1 on real images (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 on drawn ones.
+    """
+    (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3))
+
+
+def unit_gradient_penalty(discriminator: Callable[[Images], Scores], real: Images, fake: Images) -> Float[Tensor, " b"]:
+    """(|grad D(x_hat)| - 1)^2, x_hat at random between a real and a drawn image; Gulrajani et al. 2017, equation 3."""
+    share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+    between = torch.lerp(fake, real, share).detach().requires_grad_()
+    norm = (squared_gradient(discriminator(between), between) + 1e-12).sqrt()  # the root has no slope at 0
+    return (norm - 1).square()

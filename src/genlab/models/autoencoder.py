@@ -9,6 +9,7 @@ z = e(x) its code, x_hat = d(z) the reconstruction. There is no prior over z: no
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model, Recipe, Turn
+from genlab.nn.coders import mlp
 
 Images = Float[Tensor, "b c h w"]
 Smaller = Float[Tensor, "b d h//2 w//2"]
@@ -78,21 +80,13 @@ class Up(nn.Module):
         return self.conv(F.interpolate(h, scale_factor=2, mode="nearest"))
 
 
-def connected(sizes: list[int]) -> list[nn.Module]:
-    """Fully connected layers with ReLU between them, none behind the last."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return layers[:-1]
-
-
 def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -> tuple[nn.Module, nn.Module]:
     """Encoder (B, C, H, W) -> (B, Z) and decoder (B, Z) -> (B, C, H, W)."""
     depth = halvings(image_size)
     side = image_size // 2**depth
     widths = [channels, *(width * min(2**level, 8) for level in range(depth))]
     deepest = widths[-1] * side**2
-    down = [Down(c, d) for c, d in zip(widths, widths[1:], strict=False)]
+    down = [Down(c, d) for c, d in pairwise(widths)]
     encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(deepest, latent_dim))
     up: list[nn.Module] = []
     for d, c in zip(widths[:0:-1], widths[-2::-1], strict=True):
@@ -133,8 +127,8 @@ class Autoencoder(Model):
             self.encoder, self.decoder = convolutional(channels, image_size, latent_dim, width)
         else:
             sizes = [pixels, *(hidden if generation == "deep" else ()), latent_dim]
-            self.encoder = nn.Sequential(nn.Flatten(), *connected(sizes))
-            self.decoder = nn.Sequential(*connected(sizes[::-1]), nn.Unflatten(1, (channels, image_size, image_size)))
+            self.encoder = nn.Sequential(nn.Flatten(), mlp(sizes, "relu"))
+            self.decoder = nn.Sequential(mlp(sizes[::-1], "relu"), nn.Unflatten(1, (channels, image_size, image_size)))
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"autoencoder": list(self.parameters())}

@@ -13,11 +13,12 @@ from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
+from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
 from genlab.evaluation.sample_score import SampleScore
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Encodes, EncodesDomains, Model, Samples, ScoresDensity, Translates
+from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -44,6 +45,8 @@ def evaluate(
             metrics |= evaluate_shared_space(model, examples, settings, sample)
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
+        metrics |= evaluate_reconstructions(model, drawings, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
         metrics |= evaluate_latents(model, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
@@ -57,7 +60,7 @@ def scorer(
     """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells.
 
     The l1 to the truth of a translation, where it is known; the negative log-likelihood of a model that scores density;
-    a small fd_lite0 of the new images of any other.
+    the error of one that reconstructs; a small fd_lite0 of the new images of any other.
     """
     sampled = SampleScore(examples, sample, evaluation) if isinstance(examples, LabelledImages) else None
     return partial(_score, examples=examples, sample=sample, sampled=sampled if evaluation.features else None)
@@ -72,6 +75,8 @@ def _score(
             return l1_to_truth(model, pairs, sample)
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         return score_density(model, examples)
+    if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
+        return mse_of(model, examples, sample)
     if sampled and isinstance(model, Samples):
         return sampled(model)
     return None

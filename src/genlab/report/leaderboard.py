@@ -314,7 +314,7 @@ def _cell(row: "pd.Series[Any]", name: str, best: bool) -> str:
     if pd.isna(row[name]):
         return ""
     text = number(row[name])
-    if pd.notna(row[f"{name}_interval"]):
+    if row[f"{name}_interval"] > 0:  # neither one seed nor a count
         text += f" ± {row[f'{name}_interval']:.2g}"
     text = f"**{text}**" if best else text
     return f"{text} ({kind(row, name)})" if kind(row, name) else text

@@ -1,42 +1,98 @@
-"""`kedro run` as Kedro has it, except that what a person can mend is said in one line instead of a traceback."""
+"""`kedro run` as Kedro has it, except that what a person can mend is said in one line instead of a traceback; and the
+commands `sweep`, `reproduce` and `send`."""
 
 import copy
 import warnings
+from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params, env_option, split_string
 
-from genlab.errors import GenlabError
-from genlab.io.tracking import end_open_runs
-
-
-def find_genlab_error(error: BaseException | None) -> GenlabError | None:
-    """The GenlabError behind an error that Kedro wrapped, if there is one."""
-    while error is not None and not isinstance(error, GenlabError):
-        error = error.__cause__ or error.__context__
-    return error
+from genlab.errors import find_genlab_error
+from genlab.io.tracking import end_open_runs, send_kept
 
 
-assert kedro_run.callback is not None
-_kedro_callback = kedro_run.callback
+def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """The callback of a command, with what a person can mend said in one line, and MLflow runs closed by Ctrl-C."""
+
+    @wraps(callback)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # works, and is what people type
+        try:
+            return callback(*args, **kwargs)
+        except KeyboardInterrupt:
+            end_open_runs("KILLED", "interrupted")
+            raise
+        except Exception as error:  # whatever Kedro made of it
+            if found := find_genlab_error(error):
+                raise click.ClickException(str(found)) from error
+            raise
+
+    return called
 
 
-@wraps(_kedro_callback)
-def _run(*args: Any, **kwargs: Any) -> Any:
-    warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and is what people type
-    try:
-        return _kedro_callback(*args, **kwargs)
-    except KeyboardInterrupt:
-        end_open_runs("KILLED", "interrupted")
-        raise
-    except Exception as error:  # whatever Kedro made of it
-        if found := find_genlab_error(error):
-            raise click.ClickException(str(found)) from error
-        raise
+params_option = click.option(
+    "--params", type=click.UNPROCESSED, default="", callback=_split_params, help="As for kedro run."
+)
+
+
+@click.command()
+@click.option(
+    "--pipelines", "--pipeline", default="", callback=split_string, help="As for kedro run; none: all models."
+)
+@click.option("--seeds", default="0", help="Seeds, such as 0,1,2.")
+@click.option("--vary", multiple=True, help="KEY=VALUE,VALUE; several lists are combined.")
+@env_option
+@params_option
+@in_one_line
+def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | None, params: dict[str, Any]) -> None:
+    """Run a pipeline for every seed and setting, under one run in MLflow, then compare.
+
+    kedro sweep --pipeline=pix2pix --seeds=0,1,2 --vary pix2pix.model.objective=l1,gan,cgan,l1+gan,l1+cgan
+    """
+    from genlab.sweep import read_lists, run_sweep
+
+    run_sweep(pipelines, read_lists(seeds, vary), env, params)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--folder", type=click.Path(path_type=Path), help="Data root of the new run; else beside the data.")
+@env_option
+@params_option
+@in_one_line
+def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
+    """Make a finished run again, from its id or name in MLflow, and say what differs."""
+    from genlab.reproduce import reproduce as reproduce_run
+    from genlab.sweep import open_context, open_tracker
+
+    context = open_context(env, params)
+    reproduce_run(open_tracker(context), run, context.catalog["raw"].load(), folder)
+
+
+@click.command()
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where a run said that it keeps what it could not send."
+)
+@env_option
+@params_option
+@in_one_line
+def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
+    """Send to MLflow what runs could not send while they ran."""
+    from genlab.sweep import open_context, open_tracker
+
+    tracker = open_tracker(open_context(env, params))
+    if folder is not None:
+        tracker.settings = tracker.settings.model_copy(update={"unsent": str(folder.resolve())})
+    for line in send_kept(tracker) or [f"nothing is waiting in {tracker.unsent}"]:
+        click.echo(line)
 
 
 run = copy.copy(kedro_run)
-run.callback = _run
-cli = click.Group("genlab", commands={"run": run})
+assert kedro_run.callback is not None
+run.callback = in_one_line(kedro_run.callback)
+cli = click.Group("genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "send": send})

@@ -1,7 +1,9 @@
 """What happens around a `kedro run`: parameters are checked first, MLflow runs open and close, and the end says where
 everything is."""
 
+import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from genlab.data.sources import require_source
 from genlab.errors import GenlabError
 from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
-from genlab.pipelines.parameters import check_model_fits, resolve, resolve_data
+from genlab.pipelines.parameters import check_model_fits, compare_settings, resolve, resolve_data
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +35,20 @@ def trains_nothing(pipeline: Pipeline) -> bool:
     return any(node.namespace == "data" for node in pipeline.nodes)
 
 
+ARTIFACTS = ("figures", "curves", "metrics")  # catalog entries that go to MLflow as files
+PLACES = ("checkpoint", "best_checkpoint", "translations", "samples", *ARTIFACTS)  # what a person may look for
+REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
+
+
 class GenlabHooks:
     """One instance serves one `kedro run`."""
 
     def __init__(self) -> None:
         self.context: KedroContext | None = None
         self.tracker: Tracker | None = None
+        self.catalog: CatalogProtocol | None = None
+        self.pipeline = Pipeline([])
+        self.missing: dict[str, set[str]] = {}  # what each model has not saved yet
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -60,76 +70,118 @@ class GenlabHooks:
         assert self.context is not None
         settings = TrackingSettings(**self.context.config_loader["tracking"])
         self.tracker = Tracker(Path(self.context.project_path), settings)
+        self.catalog, self.pipeline = catalog, pipeline
         tags = {
             "kedro.save_version": str(run_params["run_id"]),
             "kedro.env": str(run_params["env"] or "local"),
             "kedro.pipelines": ", ".join(run_params["pipeline_names"] or ["__default__"]),
+            "environment": str(run_params["env"] or "base"),
+            "command": describe_command(run_params),
         }
         models = models_in(pipeline)
+        outputs = pipeline.all_outputs()
+        self.missing = {model: {name for name in outputs if name.startswith(f"{model}.")} for model in models}
         set_tracker(None)
+        compare_settings(self.context.params)
         if trains_nothing(pipeline):
             require_source(resolve_data(self.context.params))
+        resolved = {}
         for model in models:
             try:
-                resolved = resolve(model, self.context.params)
-                check_model_fits(model, resolved)
+                resolved[model] = resolve(model, self.context.params)
+                check_model_fits(model, resolved[model])
             except GenlabError as error:
                 self._fail_before_start(model, {**tags, "error": str(error)}, self.tracker)
                 raise
-            run = self.tracker.open_run(model, tags)
-            if run:
-                run.log_parameters(resolved.as_parameters())
         set_tracker(self.tracker)
+        for model, own in resolved.items():
+            run = self.tracker.open_run(model, {**tags, **own.tags()})
+            run.log_parameters(own.as_parameters())
 
     @staticmethod
     def _fail_before_start(model: str, tags: Mapping[str, str], tracker: Tracker) -> None:
-        run = tracker.open_run(model, tags)
-        if run:
-            run.end("FAILED")
+        tracker.open_run(model, tags).end("FAILED")
+        tracker.wait()
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Metrics and figures go to the model's run as soon as they are saved."""
+        """Metrics and figures go to the model's run as soon as they are saved; the last of all closes it."""
         model, _, name = dataset_name.partition(".")
-        run = self.tracker.runs.get(model) if self.tracker else None
-        if run and name == "metrics":
+        if model not in self.missing or self.tracker is None:
+            return
+        run = self.tracker.runs[model]
+        if name == "metrics":
             run.log_metrics(data)
-        if run and name == "figures":
+            run.measured = True
+        if name == "figures":
             for figure, pixels in data.items():
                 run.log_picture(f"test_{figure}", pixels, step=0)
+                run.pictures[figure] = pixels
+        self.missing[model].discard(dataset_name)
+        if not self.missing[model]:
+            self._finish(model)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Close the runs as failed, with the error."""
+        """Close the runs that are still open as failed, with the error."""
         end_open_runs("FAILED", str(error))
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Keep the figures with the run, close it, and say where everything is."""
+        """Close what is still open, and wait until MLflow has it all."""
         assert self.tracker is not None
         for model in models_in(pipeline):
-            run = self.tracker.runs.get(model)
-            places = {}
-            for name in ("checkpoint", "best_checkpoint", "translations", "samples", "figures", "curves", "metrics"):
-                if f"{model}.{name}" in pipeline.all_outputs():
-                    places[name] = Path(catalog[f"{model}.{name}"]._get_load_path())
-            if run:
-                for name in ("figures", "curves", "metrics"):
-                    if name in places:
-                        run.log_files(places[name], name)
-                run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
-                run.end("FINISHED")
-            self._say_where(model, places, run.name if run else None)
+            if not self.tracker.runs[model].ended:
+                self._finish(model)
         if trains_nothing(pipeline):
             outputs = [name for name in pipeline.all_outputs() if name.startswith("data.")]
-            places = {name.removeprefix("data."): Path(catalog[name]._describe()["filepath"]) for name in outputs}
-            self._say_where("data", dict(sorted(places.items())), None)
+            self._say_where("data", self._places(outputs))
+        if "leaderboard" in pipeline.all_outputs():
+            self._say_where("compare", self._places([name for name in pipeline.all_outputs() if "leaderboard" in name]))
+        if not self.tracker.wait():
+            click.echo(f"MLflow does not have all of this run yet. Send the rest with: {self._send_command()}")
         set_tracker(None)
 
-    def _say_where(self, model: str, places: Mapping[str, Path], run: str | None) -> None:
+    def _finish(self, model: str) -> None:
+        """Keep the files with the run, close it, and say where everything is."""
+        assert self.tracker is not None
+        run = self.tracker.runs[model]
+        outputs = self.pipeline.all_outputs()
+        places = {}
+        for name in PLACES:
+            if f"{model}.{name}" in outputs:
+                assert self.catalog is not None
+                places[name] = Path(self.catalog[f"{model}.{name}"]._get_load_path())
+        for name in ARTIFACTS:
+            if name in places:
+                run.log_files(places[name], name)
+        run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
+        run.end("FINISHED")
+        self._say_where(model, places, run.name)
+
+    def _places(self, names: list[str]) -> dict[str, Path]:
+        assert self.catalog is not None
+        return {
+            name.removeprefix("data."): Path(str(self.catalog[name]._describe()["filepath"])) for name in sorted(names)
+        }
+
+    def _say_where(self, model: str, places: Mapping[str, Path], run: str | None = None) -> None:
         assert self.tracker is not None
         lines = [f"{model} is done."]
         lines += [f"  {name:<13} {path}" for name, path in places.items()]
         if run:
             lines.append(f"  {'MLflow run':<13} {run}, in {self.tracker.uri} (see it with: make mlflow)")
         click.echo("\n".join(lines))
+
+    def _send_command(self) -> str:
+        assert self.tracker is not None
+        usual = self.tracker.unsent == self.tracker.project / TrackingSettings().unsent
+        return "kedro send" if usual else f"kedro send --folder={self.tracker.unsent}"
+
+
+def describe_command(run_params: Mapping[str, Any]) -> str:
+    """What `kedro reproduce` needs of the command, as JSON."""
+    given = {key: run_params[key] for key in ("env", "pipeline_names", "runtime_params")}
+    parts = {key: run_params.get(key) for key in REPEATED if run_params.get(key)}
+    threads = os.environ.get("OMP_NUM_THREADS")
+    return json.dumps({**given, "parts": parts, "threads": threads}, default=str)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from genlab.cli import find_genlab_error
+from genlab.errors import find_genlab_error
 from genlab.io.checked_table import CheckedTableDataset
 from genlab.io.pictures import PicturesDataset
 

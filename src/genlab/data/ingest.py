@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from genlab.data.binarise import binarise
 from genlab.data.decode import DECODER, Decoded, UnreadableImageError, decode, fit_image, to_channels
 from genlab.data.layouts import Entry, Listing, Part, Rejected
 from genlab.data.settings import DataSettings
@@ -130,6 +131,7 @@ def _decode_settings(settings: DataSettings, listing: Listing) -> dict[str, Any]
     return {
         "decoder": DECODER, "image_size": settings.image_size, "fit": settings.fit or listing.fit,
         "background": list(settings.background), "channels": settings.channels,
+        **({"binarise": settings.binarise} if settings.binarise else {}),
     }  # fmt: skip
 
 
@@ -218,10 +220,12 @@ class _Reader:
         pixels = fit_image(pixels, self.settings.image_size, self.fit)
         if self.settings.channels != "auto":
             pixels = to_channels(pixels, self.settings.channels)
+        name = self._checksum(content, part)
+        if self.settings.binarise:
+            pixels = binarise(pixels, name)
         found = {
             "height": h, "width": w, "mode": decoded.mode, "bits": decoded.bits,
-            "content": digest(f"{content}{part.half}".encode()) if part.half else content,
-            "checksum": self._checksum(content, part),
+            "content": digest(f"{content}{part.half}".encode()) if part.half else content, "checksum": name,
         }  # fmt: skip
         return Image(part, pixels, found)
 

@@ -81,6 +81,7 @@ class DataSettings(BaseModel):
     fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
     background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
     channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
+    binarise: Literal["fixed"] | None = None  # every value becomes black or white, once for all; see data/binarise.py
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
     workers: PositiveInt | None = None  # threads that decode; null: one for each core

@@ -7,10 +7,16 @@ import numpy as np
 
 from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
+from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.cycles import evaluate_cycle
+from genlab.evaluation.density import evaluate_density, score_density
+from genlab.evaluation.latents import evaluate_latents
+from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Model, Translates
+from genlab.models.base import Encodes, EncodesDomains, Model, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -31,7 +37,16 @@ def evaluate(
         assert isinstance(examples, PairedImages | UnpairedImages)
         for to in model.targets:
             found = evaluate_translations(drawings, examples, to, settings, {"batch_size": sample.batch_size})
+            found |= evaluate_cycle(drawings, examples, to, settings)
             metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
+        if isinstance(model, EncodesDomains):
+            metrics |= evaluate_shared_space(model, examples, settings, sample)
+    if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
+        metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
+        metrics |= evaluate_latents(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
+        metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics
 
 
@@ -45,4 +60,6 @@ def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | 
         pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
         if isinstance(pairs, PairedImages):
             return l1_to_truth(model, pairs, sample)
+    if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
+        return score_density(model, examples)
     return None

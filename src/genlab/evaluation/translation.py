@@ -25,6 +25,12 @@ def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
     return (total / len(rows)).round().astype(store.images.dtype)
 
 
+def training_rows(examples: PairedImages | UnpairedImages, side: Side) -> np.ndarray:
+    """Where the training images of one domain are in its store."""
+    train = examples.split("train")
+    return (train.table[side] if isinstance(train, PairedImages) else train.rows(side)["row"]).to_numpy()
+
+
 def translation_metrics(
     drawn: np.ndarray,
     truth: np.ndarray,
@@ -60,10 +66,7 @@ def evaluate_translations(
     pairs = test if isinstance(test, PairedImages) else test.pairs()
     if pairs is None:
         return {}
-    train = examples.split("train")
-    rows = (train.table if isinstance(train, PairedImages) else train.rows(to).rename(columns={"row": to}))[
-        to
-    ].to_numpy()
+    rows = training_rows(examples, to)
     truth, inputs = pairs.side(to), pairs.side(other(to))
     store: ImageStore = getattr(examples, to)
     rng = np.random.default_rng(settings.seed)

@@ -18,11 +18,15 @@ class Entry(NamedTuple):
 
 
 MODELS: dict[str, Entry] = {
-    "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "vae": Entry("genlab.models.vae:VAE", "images"),
+    "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),
     "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),
     "cgan": Entry("genlab.models.cgan:CGAN", "images"),
     "text_gan": Entry("genlab.models.text_gan:TextGAN", "images", captions=True),
+    "pix2pix": Entry("genlab.models.pix2pix:Pix2Pix", "pairs"),
+    "cyclegan": Entry("genlab.models.cyclegan:CycleGAN", "domains"),
+    "unit": Entry("genlab.models.unit:UNIT", "domains"),
 }
 
 

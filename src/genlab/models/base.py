@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from genlab.nn.priors import Prior
+
 Batch = Mapping[str, Tensor]
 """One batch by name, on the model's device. Images are float in [-1, 1], (B, C, H, W).
 
@@ -53,6 +55,7 @@ class Recipe:
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)  # Adam only
+    initial_accumulator: float = 0.0  # Adagrad only: what the squares of its gradients are added to
     batch_size: int = 64
     epochs: float = 100.0
     decay_from: float = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never
@@ -137,6 +140,35 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class MatchesPrior(Protocol):
+    """Its codes shall have a known distribution, all together."""
+
+    prior: Prior
+
+    def draw_codes(self, x: Float[Tensor, "b c h w"], rng: torch.Generator | None = None) -> Float[Tensor, "b z"]:
+        """A code drawn from the model's distribution over the codes of each image."""
+        ...
+
+
+@runtime_checkable
+class EncodesDomains(Protocol):
+    """Describes an image of either domain by numbers of the same kind: a latent that the domains share, or features."""
+
+    def encode_domain(self, x: Float[Tensor, "b c h w"], side: Side) -> Float[Tensor, "b *z"]:
+        """What the model keeps of images of domain `side`; without chance."""
+        ...
+
+
+@runtime_checkable
+class DecodesDomains(Protocol):
+    """Draws one latent in either domain."""
+
+    def decode_domain(self, z: Float[Tensor, "b *z"], side: Side) -> Float[Tensor, "b c h w"]:
+        """The latents of `EncodesDomains` as images of domain `side`, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """Draws an image anew from what it keeps of it."""
 
@@ -152,6 +184,23 @@ class ScoresDensity(Protocol):
     density: Literal["exact", "bound", "estimate"]
     """What `log_prob` is: the model's own log-likelihood, a lower bound of it, or an estimate."""
 
+    levels: int
+    """How many values a pixel has in the model's eyes: `log_prob` is of one of so many. With 2, a grey pixel stands for
+    its random binarisation."""
+
     def log_prob(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them."""
+        ...
+
+
+@runtime_checkable
+class BoundsDensity(ScoresDensity, Protocol):
+    """Says how probable images are at least, the closer the more latent vectors it draws."""
+
+    def elbo(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
+        """The evidence lower bound of each image in nats, by one latent vector."""
+        ...
+
+    def importance_bound(self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int) -> Float[Tensor, " b"]:
+        """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
         ...

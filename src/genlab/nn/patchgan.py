@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
+from genlab.nn.instance_norm import InstanceNorm
 
 ReceptiveField = Literal[1, 16, 34, 70, 142, 286]
 STRIDED_LAYERS: dict[int, int] = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -27,8 +28,9 @@ def patches_per_side(image_size: int, receptive_field: ReceptiveField) -> int:
 class PatchDiscriminator(nn.Sequential):
     """(B, C, H, W) -> logits (B, 1, h, w), one per patch of `receptive_field` pixels.
 
-    C64-C128-...: convolution, batch normalisation (not in the first layer), LeakyReLU(0.2). 4 x 4 kernels with
-    stride 2, then two with stride 1; the receptive field 1 has 1 x 1 kernels throughout.
+    C64-C128-...: convolution, normalisation (not in the first layer), LeakyReLU(0.2). 4 x 4 kernels with stride 2, then
+    two with stride 1; the receptive field 1 has 1 x 1 kernels throughout. `norm` is "batch" in pix2pix, "instance" in
+    CycleGAN; beside the latter every convolution has a bias, as in the authors' code.
 
     Raises:
         GenlabError: the image is too small for a single patch.
@@ -41,6 +43,7 @@ class PatchDiscriminator(nn.Sequential):
         receptive_field: ReceptiveField = 70,
         width: int = 64,
         running_statistics: bool = False,
+        norm: Literal["batch", "instance"] = "batch",
     ) -> None:
         if patches_per_side(image_size, receptive_field) < 1:
             fits = [n for n in (1, *STRIDED_LAYERS) if patches_per_side(image_size, n) >= 1]  # type: ignore[arg-type]
@@ -51,15 +54,19 @@ class PatchDiscriminator(nn.Sequential):
         strided = 0 if receptive_field == 1 else STRIDED_LAYERS[receptive_field]
         kernel, padding = (1, 0) if receptive_field == 1 else (4, 1)
         widths = [width * min(2**layer, 8) for layer in range(max(strided, 1) + 1)]
+        instance = norm == "instance"
         layers: list[nn.Module] = []
         for layer, out_channels in enumerate(widths):
             stride = 2 if layer < strided else 1
-            layers.append(nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=layer == 0))
-            if layer > 0:  # "BatchNorm is not applied to the first C64 layer"
+            layers.append(nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=layer == 0 or instance))
+            if layer > 0 and instance:  # "BatchNorm is not applied to the first C64 layer", nor this
+                layers.append(InstanceNorm())
+            elif layer > 0:
                 layers.append(nn.BatchNorm2d(out_channels, track_running_stats=running_statistics))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             in_channels = out_channels
-        layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding, bias=strided > 0))  # the authors' 1 x 1 has none
+        layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding, bias=strided > 0 or instance))
+        # ^ the authors' 1 x 1 has a bias only beside instance normalisation
         super().__init__(*layers)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 i j"]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from genlab.pipelines.parameters import data_settings, resolve
+from genlab.errors import GenlabError
+from genlab.pipelines.parameters import compare_settings, data_settings, resolve
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -197,3 +198,31 @@ def report(
     chosen = _chosen(model, checkpoint, best, parameters)
     figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
     return figures, draw_curves(history, f"{model}: losses while training")
+
+
+def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, str]:
+    """The finished runs in MLflow, and those of this `kedro run` -> the leaderboard: table, Markdown, page.
+
+    `finished` are what the models of this `kedro run` saved, so that Kedro compares last; what they hold is with the
+    runs already.
+    """
+    from genlab.io.runs import all_runs, read_pictures
+    from genlab.io.tracking import current_tracker
+    from genlab.report.leaderboard import build_leaderboard, to_markdown
+    from genlab.report.leaderboard_page import draw_page
+
+    tracker = current_tracker()
+    if tracker is None:
+        raise GenlabError("a comparison reads the runs of a project; start it with: kedro run --pipeline=compare")
+    settings = compare_settings(parameters)
+    runs = all_runs(tracker, scores=settings.keep == "best")
+    board = build_leaderboard(runs, settings)
+    for line in board.skipped:
+        logger.warning("%s", line)
+    at_hand = {run.run_id: dict(run.pictures) for run in runs}
+    pictures = {}
+    for run_id in board.table["run_id"]:
+        pictures[run_id] = at_hand[run_id] or read_pictures(tracker.uri, run_id)
+        if not pictures[run_id]:
+            logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
+    return board.table, to_markdown(board), draw_page(board, pictures)

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from genlab.data.settings import DataSettings
 from genlab.errors import GenlabError
+from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models import MODELS
+from genlab.report.settings import CompareSettings
 from genlab.sampling.settings import SampleSettings
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
-TOP_LEVEL = ("seed", "data_root", *SECTIONS, *MODELS)
+TOP_LEVEL = ("seed", "data_root", *SECTIONS, "compare", *MODELS)
 
 UNREAD = ("?", "??")
 """What stands for labels and words where only the files can tell them: enough for any model to be built."""
@@ -47,6 +49,12 @@ class RunSettings:
         """Nested plain values, for a tracker."""
         sections = {name: getattr(self, name).model_dump() for name in SECTIONS}
         return {"seed": self.seed, "model": self.arguments, **sections}
+
+    def tags(self) -> dict[str, str]:
+        """What a comparison sorts runs by: dataset, seed, and a hash of all else that the weights depend on."""
+        source = self.data.source if self.data.source_a is None else f"{self.data.source_a} {self.data.source_b}"
+        training = {"model": self.arguments, "training": self.training.what_matters()}
+        return {"dataset": source, "seed": str(self.seed), "training_protocol": protocol_hash(training)}
 
 
 def _unknown(key: str, where: str, known: Iterable[str]) -> str:
@@ -164,6 +172,19 @@ def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
     if not isinstance(given, Mapping):
         raise GenlabError(f"parameter data is {given!r}: it should be a section with keys of its own")
     return check(DataSettings, {}, given, "data", "data")
+
+
+def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
+    """The `compare` section.
+
+    Raises:
+        GenlabError: a key is unknown, or a value is not allowed.
+    """
+    require_known(TOP_LEVEL, parameters, "")
+    given = parameters.get("compare") or {}
+    if not isinstance(given, Mapping):
+        raise GenlabError(f"parameter compare is {given!r}: it should be a section with keys of its own")
+    return check(CompareSettings, {}, given, "compare", "compare")
 
 
 def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:

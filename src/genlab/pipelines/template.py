@@ -1,8 +1,10 @@
 """The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace;
-and the pipeline `data`, which does what needs no model. What a model trains on decides which of the first it needs."""
+the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides which of the first it
+needs."""
 
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from typing import Any
 
@@ -84,3 +86,12 @@ def create_pipeline(model: str) -> Pipeline:
         step(nodes.evaluate, [*trained, drawings, "parameters", *examples], "metrics", "evaluate"),
         step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
     ])  # fmt: skip
+
+
+def create_compare_pipeline(models: Iterable[str]) -> Pipeline:
+    """The leaderboard of what MLflow holds, once these models, which run with it, have their metrics and figures."""
+    awaited = [f"{model}.{name}" for model in models for name in ("metrics", "figures")]
+    outputs = ["leaderboard", "leaderboard_text", "leaderboard_page"]
+    with warnings.catch_warnings():  # Kedro would have a node take nothing of another namespace
+        warnings.filterwarnings("ignore", message="One or more dataset names contain")
+        return Pipeline([node(nodes.compare, ["parameters", *awaited], outputs, name="compare", tags="compare")])

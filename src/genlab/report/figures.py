@@ -8,8 +8,10 @@ from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
-from genlab.models.base import Model, Samples, Translates
+from genlab.models.base import DecodesDomains, EncodesDomains, Model, Samples, Translates
 from genlab.report.conditions import draw_condition_figures
+from genlab.report.latent_figures import draw_latent_figures
+from genlab.report.shared_space import draw_shared_latents
 from genlab.sampling.grids import draw_tiles
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import choose_shown, group, translation_grid
@@ -26,6 +28,8 @@ def draw_figures(
             shown = choose_shown(examples, to, settings.pictures)
             name = "translations" if len(model.targets) == 1 else f"translations_to_{to}"
             figures[name] = translation_grid(shown, drawings, to)
+        if isinstance(model, EncodesDomains) and isinstance(model, DecodesDomains):
+            figures["shared_latents"] = draw_shared_latents(model, examples, settings)
     if isinstance(examples, LabelledImages):
         new = group(drawings, "samples")
         if isinstance(model, Samples) and new:
@@ -38,4 +42,5 @@ def draw_figures(
             shown_images = examples.spread(settings.pictures)
             pair = [shown_images.pixels, np.stack([again[name] for name in shown_images.table["id"]])]
             figures["reconstructions"] = draw_tiles(pair)
+        figures |= draw_latent_figures(model, examples, settings)
     return figures

@@ -1,0 +1,234 @@
+"""VAE: auto-encoding variational Bayes.
+
+Kingma and Welling, ICLR 2014, arXiv:1312.6114. With beta: Higgins et al., ICLR 2017.
+
+B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K samples of the posterior. x is an image in
+[-1, 1], z its latent vector, q(z|x) the encoder's Gaussian, p(x|z) the decoder's distribution of pixels, p(z) the prior.
+Log-probabilities are in nats, one for each image.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+from genlab.models.base import Batch, Model, Recipe, Turn
+from genlab.nn.coders import Activation, Decoder, Encoder, Network
+from genlab.nn.priors import PriorName, Rng, StandardNormal, log_normal, make_prior, normal_noise
+
+Images = Float[Tensor, "b c h w"]
+Latents = Float[Tensor, "n z"]
+PerImage = Float[Tensor, " b"]
+CHUNK = 2000  # latent vectors that are decoded at a time for the importance-weighted bound: as many as a cache holds
+
+
+def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"]:
+    """KL(N(mean, exp(log_var)) || N(0, I)); appendix B."""
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
+
+
+def reparameterise(mean: Latents, log_var: Latents, rng: Rng = None) -> Latents:
+    """z = mean + std * epsilon; section 2.4. `rng` None draws from torch's global generator."""
+    return mean + torch.exp(0.5 * log_var) * normal_noise(tuple(mean.shape), mean, rng)
+
+
+class Pixels(nn.Module):
+    """p(x|z), from `numbers` numbers for each pixel and channel, given as (B, numbers * C, H, W).
+
+    `levels` is how many values a pixel has in its eyes: probabilities are those of one of so many.
+    """
+
+    numbers: ClassVar[int] = 1
+    levels: ClassVar[int] = 256
+
+    def log_prob(self, given: Images, x: Float[Tensor, "b d h w"]) -> PerImage:
+        raise NotImplementedError
+
+    def mean(self, given: Images) -> Float[Tensor, "b d h w"]:
+        """The mean image, in [-1, 1]."""
+        return given.clamp(-1, 1)
+
+    def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
+        """`x` as `log_prob` wants it for a probability of levels, and what is to be added to it for each number."""
+        return x, 0.0
+
+
+class Bernoulli(Pixels):
+    """Black or white; appendix C.1. A grey pixel stands for the expectation over its random binarisation."""
+
+    levels = 2
+
+    def log_prob(self, given: Images, x: Images) -> PerImage:
+        return (given * (x + 1) / 2 - F.softplus(given)).flatten(1).sum(dim=1)
+
+    def mean(self, given: Images) -> Images:
+        return 2 * torch.sigmoid(given) - 1
+
+
+class Gaussian(Pixels):
+    """N(given, s^2); appendix C.2. One learned s: with one for each pixel, as in the paper, a pixel that is always black
+    has a density without bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def log_prob(self, given: Images, x: Images) -> PerImage:
+        standard = (x - given) * torch.exp(-self.log_scale)
+        return (-0.5 * (standard.square() + math.log(2 * math.pi)) - self.log_scale).flatten(1).sum(dim=1)
+
+    def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
+        """Uniform noise in each level's interval makes the density a bound of a probability; Theis et al. 2016, 3.1."""
+        level = ((x + 1) * 127.5).round()
+        noise = torch.rand(x.shape, generator=rng, device=x.device, dtype=x.dtype)
+        return (level + noise) / 128 - 1, math.log(2 / 256)
+
+
+class DiscretisedLogistic(Pixels):
+    """The mass of a logistic distribution in the interval of each of 256 levels, open at both ends; Kingma et al. 2016.
+
+    (B, C + C, H, W): means, then logarithms of scales.
+    """
+
+    numbers = 2
+
+    def log_prob(self, given: Float[Tensor, "b e h w"], x: Images) -> PerImage:
+        mean, log_scale = given.chunk(2, dim=1)
+        inverse = torch.exp(-log_scale.clamp(-7.0, 7.0))
+        upper, lower = (x - mean + 1 / 255) * inverse, (x - mean - 1 / 255) * inverse
+        # s(u) - s(l) = s(u) s(-l) (1 - exp(l - u)), s the sigmoid; a lost end makes its factor one.
+        black, white = x < -0.999, x > 0.999
+        up = F.logsigmoid(upper).masked_fill(white, 0.0)
+        down = F.logsigmoid(-lower).masked_fill(black, 0.0)
+        within = torch.log(-torch.expm1(-2 / 255 * inverse)).masked_fill(black | white, 0.0)
+        return (up + down + within).flatten(1).sum(dim=1)
+
+    def mean(self, given: Float[Tensor, "b e h w"]) -> Images:
+        return given.chunk(2, dim=1)[0].clamp(-1, 1)
+
+
+PIXELS: dict[str, type[Pixels]] = {
+    "bernoulli": Bernoulli, "gaussian": Gaussian, "discretised_logistic": DiscretisedLogistic,
+}  # fmt: skip
+
+
+class VAE(Model):
+    """A Gaussian encoder and a decoder, trained on a bound of the log-likelihood.
+
+    Images are drawn as the mean of p(x|z), as in the paper's figures.
+
+    Raises:
+        GenlabError: an image size that the networks cannot take, or a prior that is not one of so many dimensions.
+    """
+
+    recipe = Recipe(
+        optimizer="adagrad",  # section 5; step sizes 0.01, 0.02 or 0.1, chosen by the first iterations
+        learning_rate=0.02,
+        batch_size=100,  # section 3, M = 100 with L = 1 sample of each posterior
+        epochs=1667.0,  # figure 2: 10^8 images, of 60,000
+    )
+    condition = None
+    density: Literal["bound"] = "bound"
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 28,  # H = W
+        channels: int = 1,
+        latent_dim: Annotated[int, Ge(1)] = 20,  # figure 2: 3, 5, 10, 20 or 200
+        network: Network = "mlp",  # appendix C; linear with Gaussian pixels is probabilistic PCA
+        width: Annotated[int, Ge(1)] = 500,  # section 5: 500 hidden units for MNIST
+        layers: Annotated[int, Ge(1)] = 1,
+        activation: Activation = "tanh",
+        pixels: Literal["bernoulli", "gaussian", "discretised_logistic"] = "bernoulli",
+        prior: PriorName = "standard_normal",
+        components: Annotated[int, Ge(1)] = 10,  # of a mixture as prior
+        beta: Annotated[float, Ge(0)] = 1.0,  # weight of the KL divergence
+        warm_up: Annotated[int, Ge(0)] = 0,  # steps in which that weight grows from 0; Bowman et al. 2016
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.beta, self.warm_up = latent_dim, beta, warm_up
+        self.prior = make_prior(prior, latent_dim, components)
+        self.pixels = PIXELS[pixels]()
+        self.levels = self.pixels.levels
+        how: dict = {"width": width, "layers": layers, "activation": activation}
+        self.encoder = Encoder(network, channels, image_size, 2 * latent_dim, **how)
+        self.decoder = Decoder(network, latent_dim, self.pixels.numbers * channels, image_size, **how)
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {"vae": list(self.parameters())}
+
+    def posterior(self, x: Images) -> tuple[Float[Tensor, "b z"], Float[Tensor, "b z"]]:
+        """q(z|x): its means and the logarithms of its variances."""
+        mean, log_var = self.encoder(x).chunk(2, dim=1)
+        return mean, log_var
+
+    def kl(self, mean: Latents, log_var: Latents, z: Latents) -> Float[Tensor, " n"]:
+        """KL(q(z|x) || p(z)): exact for the standard normal, else its estimate by z, drawn from q(z|x)."""
+        if isinstance(self.prior, StandardNormal):
+            return kl_to_standard_normal(mean, log_var)
+        return log_normal(z, mean, log_var) - self.prior.log_prob(z)
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x = batch["images"]
+        mean, log_var = self.posterior(x)
+        z = reparameterise(mean, log_var)
+        kl = self.kl(mean, log_var, z).mean()
+        weight = self.beta * min(1.0, (step + 1) / self.warm_up) if self.warm_up else self.beta
+        log_likelihood = self.pixels.log_prob(self.decoder(z), x).mean()
+        yield Turn(
+            "vae",  # equation 10
+            {"reconstruction": -log_likelihood, "kl": weight * kl},
+            metrics={"negative_elbo": (kl - log_likelihood).detach()},
+        )
+
+    def elbo(self, x: Images, rng: torch.Generator) -> PerImage:
+        """A lower bound of the log-probability of each image in expectation, by one sample; equation 10."""
+        x, per_number = self.pixels.dequantise(x, rng)
+        mean, log_var = self.posterior(x)
+        z = reparameterise(mean, log_var, rng)
+        return self.pixels.log_prob(self.decoder(z), x) - self.kl(mean, log_var, z) + per_number * x[0].numel()
+
+    def importance_bound(self, x: Images, rng: torch.Generator, samples: int) -> PerImage:
+        """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x): a lower bound in expectation that grows with K =
+        `samples` towards the log-probability; Burda et al. 2016, equation 8."""
+        x, per_number = self.pixels.dequantise(x, rng)
+        mean, log_var = self.posterior(x)
+        weights = []
+        for start in range(0, samples, share := max(1, CHUNK // len(x))):
+            k = min(share, samples - start)
+            means, log_vars, again = mean.repeat(k, 1), log_var.repeat(k, 1), x.repeat(k, 1, 1, 1)  # (K * B, ...)
+            z = reparameterise(means, log_vars, rng)
+            log_joint = self.pixels.log_prob(self.decoder(z), again) + self.prior.log_prob(z)
+            weights.append((log_joint - log_normal(z, means, log_vars)).view(k, len(x)))
+        return torch.logsumexp(torch.cat(weights), dim=0) - math.log(samples) + per_number * x[0].numel()
+
+    def log_prob(self, x: Images, rng: torch.Generator) -> PerImage:
+        return self.importance_bound(x, rng, samples=50)
+
+    def encode(self, x: Images) -> Float[Tensor, "b z"]:
+        return self.posterior(x)[0]
+
+    def draw_codes(self, x: Images, rng: Rng = None) -> Float[Tensor, "b z"]:
+        """A draw from q(z|x) for each image."""
+        return reparameterise(*self.posterior(x), rng)
+
+    def decode(self, z: Latents, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
+        if condition is not None:
+            raise GenlabError("this vae draws without being told what: leave the condition out")
+        return self.pixels.mean(self.decoder(z))
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Latents:
+        return self.prior.sample(n, rng)
+
+    def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
+        return self.decode(self.draw_latents(n, rng), condition)
+
+    def reconstruct(self, x: Images) -> Images:
+        return self.decode(self.encode(x))

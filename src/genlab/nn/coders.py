@@ -1,0 +1,102 @@
+"""Networks between an image and a vector, in three depths. B images, N vectors, C channels, H = W pixels, Z numbers.
+
+linear: one affine map · mlp: fully connected with hidden layers · conv: strided convolutions and their transposes.
+"""
+
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+
+Network = Literal["linear", "mlp", "conv"]
+Activation = Literal["tanh", "relu", "leaky_relu", "elu"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "tanh": nn.Tanh, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU,
+}  # fmt: skip
+
+
+def mlp(sizes: list[int], activation: Activation) -> nn.Sequential:
+    """Affine maps from each size to the next, the activation between them."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+def halvings(image_size: int) -> tuple[int, int]:
+    """How often a conv coder halves an image, and the side that remains: 4 to 7 pixels.
+
+    Raises:
+        GenlabError: an odd size on the way.
+    """
+    count, side = 0, image_size
+    while side > 7:
+        if side % 2:
+            raise GenlabError(
+                f"the network 'conv' cannot halve images of {image_size} pixels down to 4 to 7; set data.image_size to "
+                f"28, 32, 64, ..., or the model's network to 'mlp'"
+            )
+        count, side = count + 1, side // 2
+    return count, side
+
+
+class Encoder(nn.Sequential):
+    """(B, C, H, W) -> (B, Z).
+
+    Raises:
+        GenlabError: an image size that convolutions cannot halve.
+    """
+
+    def __init__(
+        self, network: Network, channels: int, image_size: int, outputs: int, *, width: int, layers: int,
+        activation: Activation,
+    ) -> None:  # fmt: skip
+        """`width`: units of each of the `layers` hidden layers; of conv: channels after the first halving."""
+        pixels = channels * image_size**2
+        if network == "conv":
+            count, side = halvings(image_size)
+            widths = [channels, *(width * 2**level for level in range(count))]
+            body: list[nn.Module] = []
+            for inputs, out in zip(widths, widths[1:], strict=False):
+                body += [nn.Conv2d(inputs, out, 4, 2, 1), ACTIVATIONS[activation]()]
+            last = widths[-1] * side**2
+            super().__init__(*body, nn.Flatten(), mlp([last, *[16 * width] * layers, outputs], activation))
+        else:
+            hidden = [] if network == "linear" else [width] * layers
+            super().__init__(nn.Flatten(), mlp([pixels, *hidden, outputs], activation))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z"]:
+        return super().forward(x)
+
+
+class Decoder(nn.Sequential):
+    """(N, Z) -> (N, D, H, W): the encoder turned round, D numbers for each pixel, of any range.
+
+    Raises:
+        GenlabError: an image size that convolutions cannot halve.
+    """
+
+    def __init__(
+        self, network: Network, inputs: int, channels: int, image_size: int, *, width: int, layers: int,
+        activation: Activation,
+    ) -> None:  # fmt: skip
+        """`channels` is D; the rest as in `Encoder`."""
+        if network == "conv":
+            count, side = halvings(image_size)
+            widths = [channels, *(width * 2**level for level in range(count))][::-1]
+            body: list[nn.Module] = []
+            for c, d in zip(widths, widths[1:], strict=False):
+                # Kernel 4 at stride 2: every pixel is reached equally often, so no checkerboard.
+                body += [ACTIVATIONS[activation](), nn.ConvTranspose2d(c, d, 4, 2, 1)]
+            first = mlp([inputs, *[16 * width] * layers, widths[0] * side**2], activation)
+            super().__init__(first, nn.Unflatten(1, (widths[0], side, side)), *body)
+        else:
+            hidden = [] if network == "linear" else [width] * layers
+            shape = (channels, image_size, image_size)
+            layers_ = mlp([inputs, *hidden, channels * image_size**2], activation)
+            super().__init__(layers_, nn.Unflatten(1, shape))
+
+    def forward(self, z: Float[Tensor, "n z"]) -> Float[Tensor, "n d h w"]:
+        return super().forward(z)

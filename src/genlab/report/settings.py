@@ -1,0 +1,15 @@
+"""The `compare` section of the parameters."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class CompareSettings(BaseModel):
+    """Which finished runs stand on the leaderboard."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: Literal["newest", "best"] = "newest"  # of equal model, settings, data and seed; best: by validation score
+    strict: bool = False  # refuse runs of one dataset with different protocols or data; else they get separate tables
+    sweep: str | None = None  # only the runs of the sweep of this name

@@ -60,7 +60,7 @@ def test_a_text_is_drawn(kedro: Kedro, data_root: Path) -> None:
         ("cgan", {"data.classes": "[bag]"}, "the images have 1 class; it needs two or more"),
         ("cgan", {"data.source": "celeba"}, "the images have 1 class; it needs two or more"),
         ("cgan", {"data.source": "emoji_pairs"}, "cgan learns from one set of images"),
-        ("text_gan", {"sample.text": ""}, "sample.text is '', which has no words"),
+        ("text_gan", {"sample.text": ""}, "sample.text is empty; say what to draw"),
         ("text_gan", {"sample.text": "a purple sandal"}, "no training caption has: 'purple'"),
         ("text_gan", {"sample.label": "sandal"}, "text_gan is told a text: use sample.text"),
         ("text_gan", {"data.captions": "nowhere.csv"}, "there is no file of captions nowhere.csv"),

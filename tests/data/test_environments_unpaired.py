@@ -34,4 +34,8 @@ def test_the_recipe_is_that_of_the_paper(environment, name):
     plain = {k: v for k, v in vars(given).items() if isinstance(v, int | float)}
     assert plain == {k: v for k, v in vars(defaults).items() if isinstance(v, int | float)}
     arguments = settings.arguments
-    assert (arguments["generator_width"], arguments["discriminator_width"], arguments["receptive_field"]) == (64, 64, 70)
+    assert (arguments["generator_width"], arguments["discriminator_width"], arguments["receptive_field"]) == (
+        64,
+        64,
+        70,
+    )

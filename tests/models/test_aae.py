@@ -64,7 +64,9 @@ def test_losses_are_torchs() -> None:
         )
         torch.testing.assert_close(cross_entropy(logits, real), theirs)
     x, y = torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4)
-    expected = [torch.nn.functional.mse_loss((a + 1) / 2, (b + 1) / 2, reduction="sum") / 2 for a, b in zip(x, y, strict=True)]
+    expected = [
+        torch.nn.functional.mse_loss((a + 1) / 2, (b + 1) / 2, reduction="sum") / 2 for a, b in zip(x, y, strict=True)
+    ]
     torch.testing.assert_close(squared_error(x, y), torch.stack(expected))
 
 

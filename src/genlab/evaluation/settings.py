@@ -1,9 +1,32 @@
 """The `evaluation` section of the parameters."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+
+class ClassifierSettings(BaseModel):
+    """Classifiers that start from an encoder, against those that do not: `genlab.evaluation.classifiers`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labels: tuple[PositiveInt, ...] = (10, 100, 1000)  # how many labelled images there are; all of them come besides
+    seeds: Annotated[int, Field(ge=2)] = 5  # each with other labelled images and other first weights
+    steps: PositiveInt = 200  # of every network, at least
+    epochs: PositiveFloat = 3.0  # passes over the labelled images, at least
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3  # Adam's
+    test_images: PositiveInt = 2000  # at most
+
+
+class DimensionSettings(BaseModel):
+    """Reconstruction error against latent dimension: `genlab.evaluation.dimensions`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dimensions: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (2, 4, 8, 16, 32, 64)
+    share: Annotated[float, Field(gt=0, le=1)] = 0.2  # of the model's training steps, for each of the dimensions
 
 
 class EvaluationSettings(BaseModel):
@@ -28,3 +51,6 @@ class EvaluationSettings(BaseModel):
     inception_weights: Path | Literal["auto"] | None = None  # for fid and kid: torch-fidelity's file, or "auto" to
     # download it (91 MB) once
     lpips_weights: Path | Literal["auto"] | None = "auto"  # AlexNet's, torchvision's file; "auto": torch's hub cache
+
+    classifiers: ClassifierSettings = ClassifierSettings()
+    dimension: DimensionSettings = DimensionSettings()

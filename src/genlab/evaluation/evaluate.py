@@ -9,6 +9,7 @@ from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.cache import Cache
 from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.latents import evaluate_latents
@@ -31,6 +32,7 @@ def evaluate(
     drawings: Mapping[str, np.ndarray],
     settings: EvaluationSettings,
     sample: SampleSettings,
+    cache: Cache = Cache(None),  # noqa: B008
 ) -> Metrics:
     """All metrics of a model on the test split, with their controls; `drawings` are those of `genlab.sampling.draw`."""
     metrics: Metrics = {}

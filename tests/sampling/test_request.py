@@ -12,7 +12,9 @@ SPEC = ImageSpec(32, {"images": 1}, ("bag", "sneaker"), ("", "a", "light", "sand
 
 
 def test_labels_by_name_and_by_number() -> None:
-    assert label_number("sneaker", SPEC.classes) == label_number(1, SPEC.classes) == label_number("1", SPEC.classes) == 1
+    assert (
+        label_number("sneaker", SPEC.classes) == label_number(1, SPEC.classes) == label_number("1", SPEC.classes) == 1
+    )
     assert label_number(7, ("3", "7")) == 1, "a digit is a name first"
     assert label_number(0, ("3", "7")) == 0
 

@@ -10,6 +10,7 @@ from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.evaluation.cache import NO_CACHE, Cache
+from genlab.evaluation.captions import evaluate_captions
 from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
@@ -58,6 +59,8 @@ def evaluate(
         metrics |= evaluate_latents(model, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples):
         metrics |= evaluate_drawn(model, drawings, examples, settings, sample, cache)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and model.condition == "captions":
+        metrics |= evaluate_captions(drawings, examples, settings, cache)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
         metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics

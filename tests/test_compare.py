@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from genlab.io.pictures import PicturesDataset
 from genlab.io.runs import PICTURE_SIZE, read_pictures, read_run, read_runs
 from genlab.models import MODELS
 from genlab.pipeline_registry import register_pipelines
+from genlab.report.leaderboard import FinishedRun
+from genlab.reproduce import code_of
 from genlab.sweep import combine, read_lists, variant_of
 from tests.conftest import PROJECT, Gate, Swept
 
@@ -289,6 +292,36 @@ def test_runs_that_cannot_be_made_again_are_refused(mlflow_uri: str, monkeypatch
         made_by_hand(mlflow_uri, l1=0.1, name="twin")
     with pytest.raises(GenlabError, match="2 runs of the name 'twin'"):
         read_run(mlflow_uri, "twin")
+
+
+def test_the_code_of_a_run_comes_from_git(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A worktree of its commit where the code has changed since; what cannot be had is said."""
+
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        done = subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    def text_of_code(commit: str) -> str:
+        run = FinishedRun("id", "run", 0, {"mlflow.source.git.commit": commit}, {}, {})
+        with code_of(run, tmp_path) as place:
+            return (place / "code.py").read_text()
+
+    git("init", "-q")
+    commits = []
+    for text in ("old", "new"):
+        (tmp_path / "code.py").write_text(text)
+        git("add", ".")
+        git("commit", "-qm", text)
+        commits.append(git("rev-parse", "HEAD"))
+    assert [text_of_code(commit) for commit in commits] == ["old", "new"]
+    assert len(git("worktree", "list").splitlines()) == 1, "nothing stays behind"
+    (tmp_path / "code.py").write_text("changed")
+    assert text_of_code(commits[1]) == "new"
+    assert text_of_code(f"{commits[1]}-dirty") == "changed"
+    assert "changes that were not committed" in capsys.readouterr().out
+    assert text_of_code("0" * 40) == "changed"
+    assert "is not in this clone" in capsys.readouterr().out
 
 
 def test_lists_of_a_sweep() -> None:

@@ -42,6 +42,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "text_gan": {"generator_width": 8, "discriminator_width": 4, "code_dim": 8, "compressed_dim": 8},
     "cyclegan": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 1, "pool_size": 12},
     "unit": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 2},
+    "autoencoder": {"width": 2, "latent_dim": 3},
 }
 
 

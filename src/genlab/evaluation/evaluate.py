@@ -9,11 +9,13 @@ from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.cache import Cache
 from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
+from genlab.evaluation.sample_score import SampleScore
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
@@ -31,6 +33,7 @@ def evaluate(
     drawings: Mapping[str, np.ndarray],
     settings: EvaluationSettings,
     sample: SampleSettings,
+    cache: Cache = Cache(None),  # noqa: B008
 ) -> Metrics:
     """All metrics of a model on the test split, with their controls; `drawings` are those of `genlab.sampling.draw`."""
     metrics: Metrics = {}
@@ -53,12 +56,21 @@ def evaluate(
     return metrics
 
 
-def scorer(examples: Examples, sample: SampleSettings) -> Callable[[Model], float | None]:
-    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells."""
-    return partial(_score, examples=examples, sample=sample)
+def scorer(
+    examples: Examples, sample: SampleSettings, evaluation: EvaluationSettings
+) -> Callable[[Model], float | None]:
+    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells.
+
+    The l1 to the truth of a translation, where it is known; the negative log-likelihood of a model that scores density;
+    the error of one that reconstructs; a small fd_lite0 of the new images of any other.
+    """
+    sampled = SampleScore(examples, sample, evaluation) if isinstance(examples, LabelledImages) else None
+    return partial(_score, examples=examples, sample=sample, sampled=sampled if evaluation.features else None)
 
 
-def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | None:
+def _score(
+    model: Model, examples: Examples, sample: SampleSettings, sampled: Callable[[Model], float] | None
+) -> float | None:
     if isinstance(model, Translates):
         pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
         if isinstance(pairs, PairedImages):
@@ -67,4 +79,6 @@ def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | 
         return score_density(model, examples)
     if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
         return mse_of(model, examples, sample)
+    if sampled and isinstance(model, Samples):
+        return sampled(model)
     return None

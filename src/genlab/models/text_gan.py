@@ -105,10 +105,9 @@ class TextDiscriminator(nn.Module):
         deep = network.feature_channels
         self.down = network.down
         self.compress = compress(code_dim, compressed)
-        # "A 1 x 1 convolution followed by rectification", not normalised: right and wrong captions come in batches of
-        # their own, and statistics of these would tell them apart without a look at the single pair.
         self.judge = nn.Sequential(
-            nn.Conv2d(deep + compressed, deep, 1),
+            nn.Conv2d(deep + compressed, deep, 1, bias=False),  # "a 1 x 1 convolution followed by rectification"
+            nn.BatchNorm2d(deep),
             nn.LeakyReLU(0.2),
             nn.Conv2d(deep, 1, BASE),
         )
@@ -179,9 +178,11 @@ class TextGAN(Model):
         drawn = self.generator(torch.cat([z, code.detach()], dim=1))
         wrong, there_is = draw_wrong(t)
         seen = self.discriminator.down(x)
-        on_right = self.discriminator(seen, code)
-        on_wrong = self.discriminator(seen, code[wrong]).where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
-        on_fake = self.discriminator(self.discriminator.down(drawn.detach()), code)
+        # All pairs are judged as one batch: the statistics of right and of wrong ones apart would tell them apart, and
+        # nobody would have to look at the single pair.
+        maps = torch.cat([seen, seen, self.discriminator.down(drawn.detach())])
+        on_right, on_wrong, on_fake = self.discriminator(maps, torch.cat([code, code[wrong], code])).chunk(3)
+        on_wrong = on_wrong.where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
         yield Turn(
             "discriminator",
             {"d_matching": discriminator_loss(on_right, on_wrong, on_fake).mean()},

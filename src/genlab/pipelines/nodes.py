@@ -123,7 +123,8 @@ def train(
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
-        snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
+        snapshots=snapshots, draw=FixedSamples(watched, settings.sample),
+        score=scorer(watched, settings.sample, settings.evaluation),
         diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
@@ -191,12 +192,16 @@ def report(
     parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
+    from genlab.data.labelled import LabelledImages
     from genlab.report.curves import draw_curves
     from genlab.report.figures import draw_figures
+    from genlab.report.gan_figures import draw_neighbours
 
-    test = _arranged(model, inputs).split("test")
+    examples, sample = _arranged(model, inputs), resolve(model, parameters).sample
     chosen = _chosen(model, checkpoint, best, parameters)
-    figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
+    figures = draw_figures(chosen.build(), examples.split("test"), drawings, sample)
+    if isinstance(examples, LabelledImages):
+        figures |= draw_neighbours(examples, drawings, sample)
     return figures, draw_curves(history, f"{model}: losses while training")
 
 

@@ -29,6 +29,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from genlab.data.attributes import Scale, caption
 from genlab.data.derive import derive, pair_sides, sides
 from genlab.data.domains import UnpairedImages
 from genlab.data.ingest import ingest
@@ -74,6 +75,18 @@ def few_images(fashion: LabelledImages) -> LabelledImages:
     train = fashion.split("train")
     rows = train.table.groupby("label").head(4).reset_index(drop=True)
     return LabelledImages(rows, train.store, train.classes)
+
+
+@pytest.fixture(scope="session")
+def few_captions(few_images: LabelledImages) -> LabelledImages:
+    """The same forty images with captions, derived from their labels, brightness and shape."""
+    table = few_images.table
+    labels, pixels = table["label"].to_numpy(dtype=str), few_images.pixels
+    bright, shape = Scale.of(pixels, labels).describe(pixels, labels)
+    said = [caption(*words) for words in zip(labels, bright, shape, strict=True)]
+    return few_images.with_captions(
+        table[["id"]].assign(caption=said, bright=bright.tolist(), shape=shape.tolist(), held_out=False)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
+from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
-from genlab.models.base import Encodes, EncodesDomains, Model, Samples, ScoresDensity, Translates
+from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -43,6 +44,8 @@ def evaluate(
             metrics |= evaluate_shared_space(model, examples, settings, sample)
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
+        metrics |= evaluate_reconstructions(model, drawings, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
         metrics |= evaluate_latents(model, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
@@ -62,4 +65,6 @@ def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | 
             return l1_to_truth(model, pairs, sample)
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         return score_density(model, examples)
+    if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
+        return mse_of(model, examples, sample)
     return None

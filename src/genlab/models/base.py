@@ -55,6 +55,7 @@ class Recipe:
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)  # Adam only
+    initial_accumulator: float = 0.0  # Adagrad only: what the squares of its gradients are added to
     batch_size: int = 64
     epochs: float = 100.0
     decay_from: float = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never
@@ -135,6 +136,15 @@ class Encodes(Protocol):
 
     def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z"]:
         """The code of each image (where the model has a distribution over codes, its mean)."""
+        ...
+
+
+@runtime_checkable
+class StartsClassifier(Encodes, Protocol):
+    """Encodes by a network that can be trained on, as the beginning of a classifier."""
+
+    def encoder_network(self) -> nn.Module:
+        """The network behind `encode`, (B, C, H, W) in [-1, 1] -> (B, Z): the model's own, not a copy."""
         ...
 
 

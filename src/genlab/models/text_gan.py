@@ -105,9 +105,10 @@ class TextDiscriminator(nn.Module):
         deep = network.feature_channels
         self.down = network.down
         self.compress = compress(code_dim, compressed)
+        # "A 1 x 1 convolution followed by rectification", not normalised: right and wrong captions come in batches of
+        # their own, and statistics of these would tell them apart without a look at the single pair.
         self.judge = nn.Sequential(
-            nn.Conv2d(deep + compressed, deep, 1, bias=False),  # "a 1 x 1 convolution followed by rectification"
-            nn.BatchNorm2d(deep),
+            nn.Conv2d(deep + compressed, deep, 1),
             nn.LeakyReLU(0.2),
             nn.Conv2d(deep, 1, BASE),
         )
@@ -184,7 +185,7 @@ class TextGAN(Model):
         yield Turn(
             "discriminator",
             {"d_matching": discriminator_loss(on_right, on_wrong, on_fake).mean()},
-            {"won_pairs": won_pairs(on_right, on_fake), "won_captions": won_pairs(on_right, on_wrong)},
+            {"accuracy": won_pairs(on_right, on_fake), "caption_accuracy": won_pairs(on_right, on_wrong)},
         )
         code = self.encoder(t).detach()  # it has moved with the discriminator
         on_fake = self.discriminator(self.discriminator.down(drawn), code)  # the same drawing, judged anew

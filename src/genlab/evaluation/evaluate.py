@@ -10,16 +10,17 @@ from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.evaluation.cache import NO_CACHE, Cache
+from genlab.evaluation.captions import evaluate_captions
 from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
 from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
-from genlab.evaluation.samples import ValidationDistance
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
+from genlab.evaluation.validation import ValidationDistance
 from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
@@ -58,6 +59,8 @@ def evaluate(
         metrics |= evaluate_latents(model, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples):
         metrics |= evaluate_drawn(model, drawings, examples, settings, sample, cache)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and model.condition == "captions":
+        metrics |= evaluate_captions(drawings, examples, settings, cache)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
         metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics

@@ -92,7 +92,7 @@ def evaluate_inception(
     weights = inception_weights(settings.inception_weights, cache.folder)
     if weights is None:
         _say_once(WITHOUT)
-        return {"fid_note": WITHOUT}
+        return {"fid_note": "no Inception weights"}
     if drawn.shape[3] not in (1, 3):
         return {"fid_note": f"no fid and kid: Inception sees grey or RGB images, these have {drawn.shape[3]} channels"}
     if min(len(drawn), len(reals.test), len(reals.train)) < 4:

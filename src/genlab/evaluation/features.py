@@ -4,7 +4,6 @@ EfficientNet: Tan and Le 2019; the Lite variant (no squeeze-and-excitation, ReLU
 N images, H = W pixels, C channels; D = 1280 features.
 """
 
-import copy
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -52,9 +51,10 @@ def _fold_norms(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.Conv2d):
             convolution = name
         elif isinstance(module, nn.BatchNorm2d):
-            folded = fuse_conv_bn_eval(network.get_submodule(convolution), module)
-            network.set_submodule(convolution, folded)
-            network.set_submodule(name, copy.deepcopy(module.act))
+            before = network.get_submodule(convolution)
+            assert isinstance(before, nn.Conv2d)
+            network.set_submodule(convolution, fuse_conv_bn_eval(before, module))
+            network.set_submodule(name, module.get_submodule("act"))  # timm's norms end in their ReLU6
     return network
 
 

@@ -175,15 +175,18 @@ def draw(
 
 
 def evaluate(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], parameters: Parameters,
-    *inputs: Any,
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray],
+    features: Path, parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
+    from genlab.evaluation.cache import Cache
     from genlab.evaluation.evaluate import evaluate
 
     settings = resolve(model, parameters)
     chosen = _chosen(model, checkpoint, best, parameters)
-    quality = evaluate(chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample)
+    quality = evaluate(
+        chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample, Cache(features)
+    )
     return {**quality, **chosen.costs()}
 
 

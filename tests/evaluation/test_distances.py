@@ -122,7 +122,9 @@ def test_a_collapsed_model_is_precise_and_covers_nothing_and_a_noisy_one_the_rev
 def test_the_interval_of_kid_covers_the_truth_about_as_often_as_it_says() -> None:
     """The truth: the mean over many sets, since the estimate is unbiased."""
     rng = np.random.default_rng(3)
-    found = np.array([kid(*(rng.normal(m, 1, (60, 4)).astype(np.float32) for m in (0, 0.7)), 25, s) for s in range(150)])
+    found = np.array(
+        [kid(*(rng.normal(m, 1, (60, 4)).astype(np.float32) for m in (0, 0.7)), 25, s) for s in range(150)]
+    )
     hits = ((found[:, 1] <= found[:, 0].mean()) & (found[:, 0].mean() <= found[:, 2])).mean()
     assert 0.88 <= hits <= 1.0
     assert found[:, 2].mean() - found[:, 1].mean() < 6 * found[:, 0].std()  # and is no wider than it must be

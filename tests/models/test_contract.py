@@ -37,7 +37,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcgan": {"generator_width": 4, "discriminator_width": 4, "latent_dim": 8, "ema": 0.9},
     "cgan": {"generator_width": 4, "discriminator_width": 4, "discriminator": "projection", "ema": 0.9},
     "text_gan": {
-        "generator_width": 8, "discriminator_width": 4, "discriminator": "projection", "code_dim": 8,
+        "generator_width": 8,
+        "discriminator_width": 4,
+        "discriminator": "projection",
+        "code_dim": 8,
         "compressed_dim": 8,
     },
     "cyclegan": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 1, "pool_size": 12},

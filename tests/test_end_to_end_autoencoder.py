@@ -80,6 +80,8 @@ def test_codes_that_are_no_bottleneck_are_refused_before_work_starts(kedro: Kedr
     fails(kedro(start, **{"autoencoder.model.latent_dim": 0}), mlflow_uri, "latent_dim is 0: it should be greater")
     fails(kedro(start, **{"autoencoder.model.latent_dim": 1024}), mlflow_uri, "latent_dim is 1024: a code must be")
     fails(kedro(start, **{"data.image_size": 30}), mlflow_uri, "cannot halve images of 30 pixels")
-    fails(kedro(start, **{"autoencoder.model.generation": "cnn"}), mlflow_uri, "it should be 'linear', 'deep' or 'conv'")
+    fails(
+        kedro(start, **{"autoencoder.model.generation": "cnn"}), mlflow_uri, "it should be 'linear', 'deep' or 'conv'"
+    )
     for given, message in (("[0]", "dimensions.0 is 0"), ("[]", "at least 1 item")):
         fails(kedro(start, **{"evaluation.dimension.dimensions": given}), mlflow_uri, message)

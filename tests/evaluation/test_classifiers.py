@@ -64,7 +64,9 @@ def test_the_trained_encoder_and_not_a_random_one_is_fine_tuned(fashion: Labelle
     for parameter in trained.parameters():
         torch.nn.init.zeros_(parameter)  # a code that says nothing
     still = SETTINGS.model_copy(update={"labels": (), "learning_rate": 1e-12, "steps": 1})
-    found = compare_classifiers(trained, lambda: zero, fashion, still).groupby("method")["accuracy"].agg(["mean", "std"])
+    found = (
+        compare_classifiers(trained, lambda: zero, fashion, still).groupby("method")["accuracy"].agg(["mean", "std"])
+    )
     assert found.loc["fine_tuned", "mean"] == pytest.approx(0.1), "one class for all images"
     assert found.loc["frozen", "mean"] == pytest.approx(0.1)
     assert found.loc["pixels", "mean"] > 0.5

@@ -53,9 +53,7 @@ def test_metrics_stand_beside_the_mean_image_and_pca(some: LabelledImages) -> No
     mean = some.split("train").pixels.mean(axis=0) / 255
     assert found["mse_mean_image"] == pytest.approx(np.square(test.pixels / 255 - mean).mean(), rel=1e-3)
     assert 0 < found["mse_pca"] < found["mse_mean_image"]
-    worse = evaluate_reconstructions(
-        model, draw(model, test, SampleSettings()), some, EvaluationSettings(resamples=20)
-    )
+    worse = evaluate_reconstructions(model, draw(model, test, SampleSettings()), some, EvaluationSettings(resamples=20))
     assert worse["mse_low"] < worse["mse"] < worse["mse_high"]
     assert worse["mse"] > worse["mse_mean_image"], "an untrained model knows less than the mean image"
     assert worse["reconstruction_protocol_hash"] == found["reconstruction_protocol_hash"]

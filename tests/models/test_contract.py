@@ -1,5 +1,6 @@
 """What every model keeps, through the real trainer. A new line in MODELS is tested here without another."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.data.spec import ImageSpec
+from genlab.errors import GenlabError
 from genlab.models import MODELS, model_class
 from genlab.models.base import Decodes, Encodes, Model, Reconstructs, Samples, Translates
 from genlab.pipelines.parameters import check_model_fits, resolve
@@ -30,7 +32,28 @@ from genlab.training.trainer import Training, train_step
 
 CONF = Path(__file__).parents[2] / "conf"
 SMALL: dict[str, dict[str, Any]] = {
+    "vae": {"width": 8, "latent_dim": 4, "prior": "learned_mixture", "components": 3},
+    "aae": {
+        "width": 8,
+        "discriminator_width": 8,
+        "latent_dim": 2,
+        "encoder": "gaussian",
+        "prior": "mixture",
+        "label_informed": True,
+    },
     "pix2pix": {"generator_width": 4, "discriminator_width": 4},
+    "gan": {"width": 8, "latent_dim": 8},
+    "dcgan": {"generator_width": 4, "discriminator_width": 4, "latent_dim": 8, "ema": 0.9},
+    "cgan": {"generator_width": 4, "discriminator_width": 4, "discriminator": "projection", "ema": 0.9},
+    "text_gan": {
+        "generator_width": 8,
+        "discriminator_width": 4,
+        "discriminator": "projection",
+        "code_dim": 8,
+        "compressed_dim": 8,
+    },
+    "cyclegan": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 1, "pool_size": 12},
+    "unit": {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 2},
     "autoencoder": {"width": 2, "latent_dim": 3},
 }
 
@@ -233,7 +256,13 @@ def test_every_environment_builds_every_model(name: str, environment: str) -> No
         str(CONF), base_env="base", default_run_env="base", env=environment, merge_strategy={"parameters": "soft"}
     )
     settings = resolve(name, loader["parameters"])
-    check_model_fits(name, settings)
+    try:
+        check_model_fits(name, settings)
+    except GenlabError as error:  # not every set of images is for every model; but then it says why
+        assert MODELS[name].trains_on == "images"
+        assert re.search(
+            "learns from one set|makes images of|learns from captions|draws by class|have no labels", str(error)
+        )
 
 
 def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:

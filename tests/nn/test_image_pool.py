@@ -6,7 +6,7 @@ from genlab.nn.image_pool import ImagePool
 
 
 def numbered(*numbers: float) -> torch.Tensor:
-    return torch.tensor(numbers).reshape(-1, 1, 1, 1)
+    return torch.tensor(numbers, dtype=torch.float32).reshape(-1, 1, 1, 1)
 
 
 def test_until_it_is_full_the_pool_gives_back_what_comes() -> None:

@@ -59,7 +59,7 @@ def unevenness(upsampling: str) -> float:
     layers = ResNetGenerator(1, 1, blocks=1, width=4, upsampling=upsampling).decoder  # type: ignore[arg-type]
     enlarge = nn.Sequential(*[layer for layer in layers if not isinstance(layer, InstanceNorm)][:-2])
     drawn = enlarge(torch.ones(1, 16, 16, 16))[..., 16:48, 16:48]
-    return float((drawn - drawn.mean((2, 3), keepdim=True)).abs().max())
+    return (drawn - drawn.mean((2, 3), keepdim=True)).abs().max().item()
 
 
 def test_resizing_leaves_no_checkerboard_where_a_transposed_convolution_does() -> None:

@@ -20,7 +20,7 @@ from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
 from genlab.nn.ema import RunningAverage
-from genlab.nn.gan_losses import GAN_LOSSES, won_pairs
+from genlab.nn.gan_losses import GAN_LOSSES
 from genlab.nn.noise import Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -125,7 +125,7 @@ class CGAN(Model):
             "generator": list(self.generator.parameters()),
         }
 
-    def told(self, z: Float[Tensor, "b z"], y: Labels) -> Float[Tensor, "b z+k"]:
+    def told(self, z: Float[Tensor, "b z"], y: Labels) -> Float[Tensor, "b zk"]:
         """What G starts from: "z and y are combined in joint hidden representation"; section 3.2."""
         return torch.cat([z, one_hot(y, self.classes, like=z)], dim=1)
 
@@ -136,7 +136,7 @@ class CGAN(Model):
         yield Turn(
             "discriminator",  # equation 2
             {"d_adversarial": self.loss.discriminator(on_real, on_fake).mean()},
-            {"won_pairs": won_pairs(on_real, on_fake)},
+            self.loss.metrics(on_real, on_fake),
         )
         on_fake = self.discriminator(drawn, y)  # the same drawing, judged anew
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real.detach(), on_fake).mean()})

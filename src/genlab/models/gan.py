@@ -35,6 +35,7 @@ class GAN(Model):
     recipe = Recipe(
         optimizer="adagrad",
         learning_rate=0.1,
+        initial_accumulator=0.1,  # TensorFlow's; from PyTorch's 0, the first step moves every weight by 0.1
         batch_size=16,  # real images; as many are drawn for the discriminator, and again for the generator
         epochs=20.0,
     )

@@ -8,7 +8,7 @@ either. The paper's weights are lambda_0 ... lambda_4 of equations 4 to 7.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Model, Recipe, Side, Turn
-from genlab.nn.adversarial import cross_entropy
-from genlab.nn.init import init_normal
+from genlab.nn.adversarial import ADVERSARIAL_LOSSES
+from genlab.nn.init import init_he, init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 from genlab.nn.resnet import ResidualBlock, require_quarters
 
@@ -28,7 +28,7 @@ Latents = Float[Tensor, "b k i j"]
 
 
 def reconstruction_nll(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
-    """-log p(x|z) up to a constant, per pixel and channel: p is a Laplacian, so this is an l1 distance; section 3, VAE."""
+    """-log p(x|z) up to a constant, per pixel and channel: p is a Laplacian, so this is an l1 distance; section 3."""
     return (x - x_hat).abs().mean(dim=(1, 2, 3))
 
 
@@ -49,9 +49,11 @@ class MultiScaleCritic(nn.Module):
     """PatchGANs on the image, on half of it, on a quarter of it ...; their losses are averaged."""
 
     def __init__(
-        self, channels: int, image_size: int, receptive_field: ReceptiveField, width: int, scales: int
-    ) -> None:
+        self, channels: int, image_size: int, receptive_field: ReceptiveField, width: int, scales: int,
+        adversarial_loss: str,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
         self.critics = nn.ModuleList(
             PatchDiscriminator(channels, image_size // 2**level, receptive_field, width, norm="instance")
             for level in range(scales)
@@ -64,8 +66,8 @@ class MultiScaleCritic(nn.Module):
         return logits
 
     def loss(self, x: Images, real: bool) -> Float[Tensor, " b"]:
-        """-log D where `real`, else -log(1 - D), mean over patches and scales; equation 6."""
-        return torch.stack([cross_entropy(logits, real) for logits in self(x)]).mean(dim=0)
+        """-log D where `real`, else -log(1 - D), mean over patches and scales; equation 6. Or least squares."""
+        return torch.stack([self.adversarial_loss(logits, real) for logits in self(x)]).mean(dim=0)
 
 
 class Encoder(nn.Module):
@@ -138,6 +140,7 @@ class UNIT(Model):
         reconstruction_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_2, equation 5
         cycle_kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_3, equation 7
         cycle_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_4, equation 7
+        adversarial_loss: Literal["cross_entropy", "least_squares"] = "cross_entropy",
         blocks: Annotated[int, Ge(2)] = 4,  # residual blocks of an encoder or generator; one of them is shared
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of an encoder
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a critic
@@ -157,10 +160,13 @@ class UNIT(Model):
             Generator(channels, generator_width, blocks, shared=first) for channels in (channels_a, channels_b)
         )
         self.critic_a, self.critic_b = (
-            MultiScaleCritic(channels, image_size, receptive_field, discriminator_width, scales)
+            MultiScaleCritic(channels, image_size, receptive_field, discriminator_width, scales, adversarial_loss)
             for channels in (channels_a, channels_b)
         )
-        self.apply(init_normal)
+        for network in (self.encoder_a, self.encoder_b, self.generator_a, self.generator_b):
+            network.apply(init_he)  # the paper names none; these are of the authors' later code (MUNIT)
+        for network in (self.generator_a.back[-1], self.generator_b.back[-1], self.critic_a, self.critic_b):
+            network.apply(init_normal)  # the last layers: small, or tanh would begin where it has no slope
 
     def networks(self, side: Side) -> tuple[Encoder, Generator, MultiScaleCritic]:
         """E, G and D of a domain."""

@@ -25,7 +25,7 @@ from genlab.nn.priors import PriorName, Rng, StandardNormal, log_normal, make_pr
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
 PerImage = Float[Tensor, " b"]
-CHUNK = 10_000  # latent vectors that are decoded at a time for the importance-weighted bound
+CHUNK = 2000  # latent vectors that are decoded at a time for the importance-weighted bound: as many as a cache holds
 
 
 def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"]:

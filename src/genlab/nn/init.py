@@ -1,4 +1,4 @@
-"""How the translation papers draw their first weights."""
+"""How the papers draw their first weights."""
 
 from torch import nn
 
@@ -15,3 +15,14 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
     elif isinstance(module, nn.BatchNorm2d) and module.affine:
         nn.init.normal_(module.weight, 1.0, std)
         nn.init.zeros_(module.bias)
+
+
+def init_he(module: nn.Module) -> None:
+    """Weights from N(0, 2 / inputs), biases zero, in place; use with `Module.apply`. He et al. 2015, section 2.2.
+
+    With these, what goes through layers that are not normalised keeps its scale, however narrow they are.
+    """
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

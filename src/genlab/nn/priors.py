@@ -6,7 +6,7 @@ or by the other (VAE). Random numbers come from `rng`, or from torch's global ge
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -175,9 +175,7 @@ class UniformBall(Prior):
     def __init__(self, dim: int, radius: float = BALL_RADIUS, edge: float = BALL_EDGE) -> None:
         super().__init__(dim, extent=radius + edge)
         self.radius, self.edge = radius, edge
-        # From the very high dimensions, where nearly all of the volume is outside, to 1: six edges wide is enough for
-        # dim * edge << 6 radius; the table reaches as far as the mass does.
-        reach = radius + edge * (6.0 + dim * edge / radius)
+        reach = radius + edge * (6.0 + dim * edge / radius)  # the more dimensions, the more of the mass is at the edge
         middles = (np.arange(50_000) + 0.5) * reach / 50_000
         log_shell = (dim - 1) * np.log(middles) + self._log_height(middles)
         top = log_shell.max()
@@ -206,7 +204,7 @@ class UniformBall(Prior):
         return -0.5 * (outside / self.edge).square() - self.log_constant
 
 
-def make_prior(name: PriorName, dim: int, components: int = 10) -> Prior:
+def make_prior(name: str, dim: int, components: int = 10) -> Prior:
     """The prior of that name over `dim` dimensions; `components` is for mixtures.
 
     Raises:
@@ -228,4 +226,4 @@ def make_prior(name: PriorName, dim: int, components: int = 10) -> Prior:
             return swiss_roll()
         case "uniform_ball":
             return UniformBall(dim)
-    raise GenlabError(f"there is no prior {name!r}; there are: {', '.join(PriorName.__args__)}")
+    raise GenlabError(f"there is no prior {name!r}; there are: {', '.join(get_args(PriorName))}")

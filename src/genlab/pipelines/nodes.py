@@ -123,7 +123,8 @@ def train(
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
-        snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
+        snapshots=snapshots, draw=FixedSamples(watched, settings.sample),
+        score=scorer(watched, settings.sample, settings.evaluation),
         diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
@@ -174,15 +175,18 @@ def draw(
 
 
 def evaluate(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], parameters: Parameters,
-    *inputs: Any,
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray],
+    features: Path, parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
+    from genlab.evaluation.cache import Cache
     from genlab.evaluation.evaluate import evaluate
 
     settings = resolve(model, parameters)
     chosen = _chosen(model, checkpoint, best, parameters)
-    quality = evaluate(chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample)
+    quality = evaluate(
+        chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample, Cache(features)
+    )
     return {**quality, **chosen.costs()}
 
 
@@ -191,12 +195,16 @@ def report(
     parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
+    from genlab.data.labelled import LabelledImages
     from genlab.report.curves import draw_curves
     from genlab.report.figures import draw_figures
+    from genlab.report.gan_figures import draw_neighbours
 
-    test = _arranged(model, inputs).split("test")
+    examples, sample = _arranged(model, inputs), resolve(model, parameters).sample
     chosen = _chosen(model, checkpoint, best, parameters)
-    figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
+    figures = draw_figures(chosen.build(), examples.split("test"), drawings, sample)
+    if isinstance(examples, LabelledImages):
+        figures |= draw_neighbours(examples, drawings, sample)
     return figures, draw_curves(history, f"{model}: losses while training")
 
 
@@ -220,7 +228,7 @@ def classify(
     chosen = _chosen(model, checkpoint, best, parameters)
     study = classifiers.compare_classifiers(
         chosen.build(), lambda: build_model(chosen.model, chosen.spec, chosen.arguments), examples,
-        settings.evaluation.classifier, lambda line: logger.info("%s: %s", model, line),
+        settings.evaluation.classifiers, lambda line: logger.info("%s: %s", model, line),
     )  # fmt: skip
     plot = draw_accuracies(study, f"{model}: does its encoder start a classifier?")
     return study, {**classifiers.classifier_metrics(study)}, {"classifiers": plot}

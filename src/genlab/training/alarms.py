@@ -10,8 +10,9 @@ from typing import Literal
 Kind = Literal["discriminator_saturated", "generator_collapsed", "divergence"]
 
 PATIENCE = 5  # reports in a row that must look bad
-SATURATED = 0.99  # share of right answers of a discriminator
-COLLAPSED = 0.3  # distance between drawings, as a share of that between real images
+LOOKS = 2  # likewise, of drawings, which are looked at more rarely
+SATURATED = 0.999  # share of right answers of a discriminator
+COLLAPSED = 0.2  # distance between drawings, as a share of that between real images
 GROWTH = 30.0  # of a loss above its lowest, as a multiple of that (of 1 where it is smaller)
 
 
@@ -62,13 +63,13 @@ class Alarms:
                     f"the loss of the {name.removeprefix('loss_')} has grown from {lowest:.3g} to {value:.3g}; a lower "
                     "training.learning_rate or a gradient penalty may help"
                 )
-        if name == "validation/diversity" and value < COLLAPSED:
+        if name == "validation/diversity" and self._lasting(name, value < COLLAPSED, LOOKS):
             return "generator_collapsed", (
                 f"drawings differ from each other {value:.0%} as much as real images do; another loss, a lower "
                 "training.learning_rate or larger batches may help"
             )
         return None
 
-    def _lasting(self, name: str, bad: bool) -> bool:
+    def _lasting(self, name: str, bad: bool, patience: int = PATIENCE) -> bool:
         self._bad[name] = self._bad.get(name, 0) + 1 if bad else 0
-        return self._bad[name] >= PATIENCE
+        return self._bad[name] >= patience

@@ -22,6 +22,7 @@ class TrainingSettings(BaseModel):
     optimizer: Literal["adam", "adagrad", "sgd"]
     learning_rate: PositiveFloat
     betas: tuple[Momentum, Momentum]
+    initial_accumulator: Annotated[float, Field(ge=0)]  # of Adagrad
     batch_size: PositiveInt  # over all devices together
     decay_from: Annotated[float, Field(ge=0, le=1)]  # share of steps after which the rate falls linearly to zero
     jitter: Annotated[float, Field(ge=1, le=2)]  # enlarge by this, crop back at random; 1 = off

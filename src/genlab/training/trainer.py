@@ -29,7 +29,8 @@ def make_optimizer(parameters: list[nn.Parameter], settings: TrainingSettings, f
         case "adam":
             return Adam(parameters, settings.learning_rate, betas=settings.betas, fused=fused)
         case "adagrad":
-            return Adagrad(parameters, settings.learning_rate, fused=fused)
+            start = settings.initial_accumulator
+            return Adagrad(parameters, settings.learning_rate, initial_accumulator_value=start, fused=fused)
         case "sgd":
             return SGD(parameters, settings.learning_rate, fused=fused)
 

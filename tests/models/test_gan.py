@@ -1,0 +1,100 @@
+"""The vanilla GAN against the lecture's description, and against formulas written another way."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from genlab.models.gan import GAN
+from genlab.training.settings import TrainingSettings
+
+
+@pytest.fixture
+def batch() -> dict[str, torch.Tensor]:
+    return {"images": torch.rand(16, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1}
+
+
+def linear(network: nn.Module) -> list[tuple[int, int]]:
+    return [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
+
+
+def test_the_networks_are_the_lectures() -> None:
+    model = GAN()
+    assert linear(model.generator) == [(100, 128), (128, 32 * 32)]
+    assert linear(model.discriminator) == [(32 * 32, 128), (128, 2)]
+    slopes = [layer.negative_slope for layer in model.modules() if isinstance(layer, nn.LeakyReLU)]
+    assert slopes == [0.01, 0.01]
+    assert isinstance(model.generator[3], nn.Tanh)
+
+
+def test_the_recipe_is_the_lectures() -> None:
+    recipe = GAN.recipe
+    assert (recipe.optimizer, recipe.learning_rate, recipe.batch_size, recipe.epochs) == ("adagrad", 0.1, 16, 20)
+    assert TrainingSettings.of(recipe, {}).total_steps(11400) == 20 * (11400 // 16)
+
+
+def test_the_discriminators_batch_is_sixteen_real_then_sixteen_drawn(batch: dict[str, torch.Tensor]) -> None:
+    model, seen = GAN(), []
+    model.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    torch.manual_seed(1)
+    turns = model.turns(batch, 0)
+    next(turns)
+    torch.manual_seed(1)
+    drawn = model.generator(torch.randn(16, 100))
+    assert torch.equal(seen[0], torch.cat([batch["images"], drawn]))
+    next(turns)
+    assert seen[1].shape == (16, 1, 32, 32), "the generator is trained sixteen at a time"
+
+
+def test_the_discriminator_is_a_classifier_of_that_batch(batch: dict[str, torch.Tensor]) -> None:
+    model = GAN()
+    torch.manual_seed(1)
+    turn = next(model.turns(batch, 0))
+    torch.manual_seed(1)
+    drawn = model.generator(torch.randn(16, 100))
+    logits = model.discriminator(torch.cat([batch["images"], drawn]))
+    expected = F.cross_entropy(logits, torch.tensor([0] * 16 + [1] * 16))
+    torch.testing.assert_close(sum(turn.terms.values()), expected)
+    right = (logits.argmax(1) == torch.tensor([0] * 16 + [1] * 16)).float().mean()
+    assert turn.metrics["accuracy"] == right
+
+
+def test_the_generators_labels_are_flipped(batch: dict[str, torch.Tensor]) -> None:
+    """Its loss is the cross entropy of its drawings with the class *real*, through D, which that does not move."""
+    model = GAN()
+    discriminator, generator = model.turns(batch, 0)
+    assert (discriminator.player, generator.player) == ("discriminator", "generator")
+    torch.manual_seed(1)
+    *_, turn = model.turns(batch, 0)
+    torch.manual_seed(1)
+    torch.randn(16, 100)
+    logits = model.discriminator(model.generator(torch.randn(16, 100)))
+    torch.testing.assert_close(turn.terms["g_adversarial"], -logits.log_softmax(1)[:, 0].mean())
+
+
+def test_the_discriminators_turn_costs_no_gradient_of_the_generator(batch: dict[str, torch.Tensor]) -> None:
+    model = GAN()
+    sum(next(model.turns(batch, 0)).terms.values()).backward()  # type: ignore[union-attr]
+    assert all(parameter.grad is None for parameter in model.generator.parameters())
+
+
+@pytest.mark.parametrize(("noise", "variance"), [("normal", 1.0), ("uniform", 1 / 3)])
+def test_noise_is_a_parameter(noise: str, variance: float) -> None:
+    z = GAN(noise=noise).draw_latents(500, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    assert z.shape == (500, 100)
+    assert z.var() == pytest.approx(variance, rel=0.05)
+
+
+def test_it_takes_images_of_any_shape() -> None:
+    model = GAN(image_size=20, channels=3)
+    drawn = model.sample(5, torch.Generator().manual_seed(0))
+    assert drawn.shape == (5, 3, 20, 20)
+    assert model.discriminator(drawn).shape == (5, 2)
+
+
+def test_drawings_are_in_the_range_of_images() -> None:
+    model = GAN()
+    for parameter in model.parameters():
+        parameter.data *= 50
+    drawn = model.sample(5, torch.Generator().manual_seed(0))
+    assert 0.9 < drawn.abs().max() <= 1

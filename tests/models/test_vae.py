@@ -1,0 +1,205 @@
+"""What Kingma and Welling 2014 say, against closed forms and other libraries."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.decomposition import PCA
+
+from genlab.data.labelled import LabelledImages
+from genlab.errors import GenlabError
+from genlab.models.base import BoundsDensity, Decodes, Encodes, MatchesPrior, Reconstructs, Samples
+from genlab.models.vae import VAE, Bernoulli, DiscretisedLogistic, Gaussian, kl_to_standard_normal
+
+SMALL = {"image_size": 4, "channels": 1, "latent_dim": 3, "width": 8}
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_it_can_do_what_the_rest_of_genlab_asks_for() -> None:
+    model = VAE(**SMALL)
+    for capability in (Samples, Decodes, Encodes, Reconstructs, BoundsDensity, MatchesPrior):
+        assert isinstance(model, capability), capability
+
+
+def test_the_kl_is_torchs() -> None:
+    mean, log_var = torch.randn(5, 4), torch.randn(5, 4)
+    q = torch.distributions.Normal(mean, torch.exp(0.5 * log_var))
+    theirs = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(dim=1)
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_var), theirs)
+
+
+def test_bernoulli_pixels_are_torchs() -> None:
+    logits, x = 3 * torch.randn(6, 2, 3, 3), (torch.rand(6, 2, 3, 3) > 0.5).float()
+    theirs = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(Bernoulli().log_prob(logits, 2 * x - 1), theirs)
+
+
+def test_a_grey_pixel_is_the_mean_over_its_binarisations() -> None:
+    logits = torch.randn(1, 1, 1, 1)
+    black, white = (Bernoulli().log_prob(logits, torch.full((1, 1, 1, 1), v)) for v in (-1.0, 1.0))
+    grey = Bernoulli().log_prob(logits, torch.full((1, 1, 1, 1), 2 * 0.3 - 1))
+    torch.testing.assert_close(grey, 0.3 * white + 0.7 * black)
+
+
+def test_gaussian_pixels_are_torchs() -> None:
+    pixels = Gaussian()
+    torch.nn.init.constant_(pixels.log_scale, -0.7)
+    given, x = torch.randn(6, 1, 3, 3), torch.randn(6, 1, 3, 3)
+    theirs = torch.distributions.Normal(given, math.exp(-0.7)).log_prob(x).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(pixels.log_prob(given, x), theirs)
+
+
+@pytest.mark.parametrize("mean", [-1.3, -0.4, 0.0, 0.999])
+@pytest.mark.parametrize("log_scale", [-6.0, -2.0, 1.0])
+def test_256_levels_of_a_discretised_logistic_sum_to_one(mean: float, log_scale: float) -> None:
+    x = (torch.arange(256, dtype=torch.float64) / 127.5 - 1).view(256, 1, 1, 1)
+    given = torch.tensor([mean, log_scale], dtype=torch.float64).view(1, 2, 1, 1).expand(256, 2, 1, 1)
+    log_prob = DiscretisedLogistic().log_prob(given, x)
+    assert log_prob.exp().sum().item() == pytest.approx(1.0, abs=1e-9)
+    theirs = stats.logistic(mean, math.exp(log_scale))
+    inside = theirs.cdf(x[100].item() + 1 / 255) - theirs.cdf(x[100].item() - 1 / 255)
+    assert log_prob[100].exp().item() == pytest.approx(inside, rel=1e-6, abs=1e-12)
+
+
+def test_a_density_of_levels_and_a_bound_by_dequantised_ones_sum_to_at_most_one() -> None:
+    """One pixel, 256 images: the probabilities that any model gives to all there are."""
+    x = (torch.arange(256) / 127.5 - 1).view(256, 1, 1, 1).double()
+    for pixels in ("gaussian", "discretised_logistic"):
+        torch.manual_seed(0)
+        model = VAE(image_size=1, channels=1, latent_dim=2, width=4, pixels=pixels).double()
+        if pixels == "gaussian":
+            torch.nn.init.constant_(model.pixels.log_scale, -1.5)
+        with torch.no_grad():
+            total = model.importance_bound(x, rng(), samples=200).exp().sum().item()
+        assert 0.9 < total < 1.005, pixels  # a Gaussian reaches beyond the levels
+
+
+def linear_vae_at_the_solution(train: np.ndarray, latents: int, size: int) -> VAE:
+    """Tipping and Bishop 1999: the maximum-likelihood solution, as weights of an encoder and a decoder."""
+    mean, n = train.mean(axis=0), len(train)
+    values, vectors = np.linalg.eigh(np.cov(train.T, bias=True))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    noise = values[latents:].mean()
+    w = vectors[:, :latents] * np.sqrt(values[:latents] - noise)  # (D, Z)
+    m = w.T @ w + noise * np.eye(latents)  # diagonal
+    model = VAE(image_size=size, channels=1, latent_dim=latents, network="linear", pixels="gaussian").double()
+    down, up = model.encoder[1][0], model.decoder[0][0]
+    back = np.linalg.solve(m, w.T)  # posterior mean = M^-1 W^T (x - mean)
+    with torch.no_grad():
+        down.weight.zero_()
+        down.weight[:latents] = torch.from_numpy(back)
+        down.bias[:latents] = torch.from_numpy(-back @ mean)
+        down.bias[latents:] = torch.from_numpy(np.log(noise / np.diag(m)))
+        up.weight.copy_(torch.from_numpy(w))
+        up.bias.copy_(torch.from_numpy(mean))
+        model.pixels.log_scale.fill_(0.5 * math.log(noise))
+    assert n > len(mean)
+    return model
+
+
+@pytest.fixture(scope="module")
+def patches(fashion: LabelledImages) -> np.ndarray:
+    """2,000 garments seen at 6 x 6 pixels, in [-1, 1], a little noisy: (2000, 36)."""
+    pixels = fashion.split("train").pixels[:2000, 4:28:4, 4:28:4, 0].reshape(2000, 36) / 127.5 - 1
+    return pixels + 0.05 * np.random.default_rng(0).normal(size=pixels.shape)
+
+
+def test_the_elbo_of_a_linear_vae_is_the_likelihood_of_probabilistic_pca(patches: np.ndarray) -> None:
+    """At the solution the posterior is exact, so that bound and log-likelihood are equal, whatever z is drawn."""
+    model = linear_vae_at_the_solution(patches, 5, 6)
+    x = torch.from_numpy(patches).view(-1, 1, 6, 6)
+    exact = PCA(5, svd_solver="full").fit(patches).score_samples(patches)
+    w, scale = model.decoder[0][0].weight.detach().numpy(), model.pixels.log_scale.exp().item()
+    ours = stats.multivariate_normal(patches.mean(axis=0), w @ w.T + scale**2 * np.eye(36)).logpdf(patches)
+    assert ours.mean() == pytest.approx(exact.mean(), abs=0.02)  # scikit-learn divides by n - 1
+    with torch.no_grad():
+        mean, log_var = model.posterior(x)
+        many = [
+            model.pixels.log_prob(model.decoder(z := model.draw_codes(x, rng(s))), x) - model.kl(mean, log_var, z)
+            for s in range(30)
+        ]
+    assert torch.stack(many).mean().item() == pytest.approx(ours.mean(), abs=0.03)
+    # Every single importance weight is the likelihood.
+    model.pixels.dequantise = lambda x, rng: (x, 0.0)
+    with torch.no_grad():
+        bound = model.importance_bound(x, rng(), samples=1)
+    np.testing.assert_allclose(bound.numpy(), ours, rtol=1e-6)
+
+
+def test_away_from_the_solution_the_elbo_is_below_the_likelihood_and_more_samples_come_closer(
+    patches: np.ndarray,
+) -> None:
+    model = linear_vae_at_the_solution(patches, 5, 6)
+    model.pixels.dequantise = lambda x, rng: (x, 0.0)
+    with torch.no_grad():
+        model.encoder[1][0].bias[:5] += 0.5  # a wrong posterior, the same model
+        x = torch.from_numpy(patches[:200]).view(-1, 1, 6, 6)
+        w, scale = model.decoder[0][0].weight.numpy(), model.pixels.log_scale.exp().item()
+        exact = stats.multivariate_normal(patches.mean(axis=0), w @ w.T + scale**2 * np.eye(36)).logpdf(patches[:200])
+        elbo = np.mean([model.elbo(x, rng(s)).mean().item() for s in range(20)])
+        bounds = [
+            np.mean([model.importance_bound(x, rng(s), k).mean().item() for s in range(5)]) for k in (1, 5, 50, 500)
+        ]
+    assert bounds[0] == pytest.approx(elbo, abs=0.6)
+    assert np.all(np.diff(bounds) > 0.2)
+    assert bounds[-1] < exact.mean() + 0.1
+    assert exact.mean() - bounds[-1] < 0.5 * (exact.mean() - elbo)
+
+
+def test_a_linear_vae_learns_probabilistic_pca(patches: np.ndarray) -> None:
+    """By gradients alone, without being told: within a nat of the best that there is (of some 30)."""
+    torch.manual_seed(0)
+    model = VAE(image_size=6, channels=1, latent_dim=5, network="linear", pixels="gaussian")
+    x = torch.from_numpy(patches).float().view(-1, 1, 6, 6)
+    optimizer = torch.optim.Adam(model.parameters(), 0.03)
+    for step in range(400):
+        turn = next(model.turns({"images": x[step % 10 :: 10]}, step))
+        optimizer.zero_grad()
+        sum(turn.terms.values()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        elbo = -torch.stack([next(model.turns({"images": x}, 0)).metrics["negative_elbo"] for _ in range(10)]).mean()
+    assert elbo.item() == pytest.approx(PCA(5, svd_solver="full").fit(patches).score(patches), abs=1.0)
+
+
+def test_beta_and_warm_up_weigh_the_kl() -> None:
+    x = {"images": torch.rand(4, 1, 4, 4) * 2 - 1}
+
+    def kl(step: int, **arguments: float) -> float:
+        torch.manual_seed(0)
+        return next(VAE(**SMALL, **arguments).turns(x, step)).terms["kl"].item()
+
+    assert kl(0, beta=4.0) == pytest.approx(4 * kl(0))
+    assert kl(24, warm_up=100) == pytest.approx(0.25 * kl(0))
+    assert kl(500, warm_up=100) == pytest.approx(kl(0))
+
+
+@pytest.mark.parametrize("prior", ["mixture", "learned_mixture", "swiss_roll", "uniform_ball"])
+def test_it_trains_towards_any_prior(prior: str) -> None:
+    torch.manual_seed(0)
+    model = VAE(**{**SMALL, "latent_dim": 2}, prior=prior)
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    x = {"images": (torch.rand(64, 1, 4, 4) > 0.5).float() * 2 - 1}
+    losses = []
+    for step in range(80):
+        turn = next(model.turns(x, step))
+        optimizer.zero_grad()
+        sum(turn.terms.values()).backward()
+        optimizer.step()
+        losses.append(turn.metrics["negative_elbo"].item())
+    assert np.mean(losses[-20:]) < np.mean(losses[:5]) - 0.3
+    assert model.sample(3, rng()).shape == (3, 1, 4, 4)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(GenlabError, match="'swiss_roll' lies in two dimensions, but latent_dim is 5"):
+        VAE(prior="swiss_roll", latent_dim=5)
+    with pytest.raises(GenlabError, match="cannot halve images of 30 pixels"):
+        VAE(network="conv", image_size=30)
+    with pytest.raises(GenlabError, match="draws without being told what"):
+        VAE(**SMALL).decode(torch.zeros(1, 3), torch.zeros(1, dtype=torch.long))

@@ -81,7 +81,7 @@ class Up(nn.Module):
 
 
 def init_relu(module: nn.Module) -> None:
-    """Weights from N(0, 2 / inputs), biases zero, in place: ReLU keeps the scale of what flows through; He et al. 2015."""
+    """Weights from N(0, 2 / inputs), biases zero, in place, so that ReLU keeps the scale; He et al. 2015."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         nn.init.zeros_(module.bias)

@@ -9,7 +9,7 @@ WORKERS ?= 2
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,16 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: install ## train and evaluate pix2pix on the embedded data; says where everything is
 	$(BIN)/kedro run --pipeline=pix2pix $(ARGS)
+
+compare: install ## the leaderboard of all finished runs: data/08_reporting/leaderboard.html
+	$(BIN)/kedro run --pipeline=compare $(ARGS)
+
+reproduce: install ## make a finished run again and say what differs: make reproduce RUN=<id or name>
+	@test -n "$(RUN)" || { echo "which run? make reproduce RUN=<id>, from make mlflow or the leaderboard"; exit 1; }
+	$(BIN)/kedro reproduce $(RUN) $(ARGS)
+
+send: install ## send to MLflow what could not be sent while it was down
+	$(BIN)/kedro send $(ARGS)
 
 test: install ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

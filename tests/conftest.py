@@ -1,10 +1,18 @@
 """What all tests share: shapes checked at run time, small real data, and a Kedro project whose data are elsewhere."""
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -145,3 +153,118 @@ def kedro(data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
     from genlab.io.tracking import set_tracker
 
     set_tracker(None)
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> "Swept":
+    """A project's data after a tiny sweep of pix2pix over two seeds and two objectives, with its comparison."""
+    from kedro.framework.startup import bootstrap_project
+
+    from genlab.cli import cli
+
+    root = tmp_path_factory.mktemp("swept")
+    shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
+    shutil.copy(empty_mlflow, root / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        bootstrap_project(PROJECT)
+        patch.chdir(PROJECT)
+        arguments = [
+            "sweep", "--pipeline=pix2pix", "--env=test", "--seeds=0,1", "--vary", "pix2pix.model.objective=l1,cgan",
+            f"--params=data_root={root},evaluation.resamples=20",
+        ]  # fmt: skip
+        patch.setattr(sys, "argv", ["kedro", *arguments])
+        result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    return Swept(root, f"sqlite:///{root / 'mlflow.db'}", result.output)
+
+
+class Swept(NamedTuple):
+    """Where a sweep's data and MLflow are, and what it said."""
+
+    root: Path
+    uri: str
+    output: str
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[str]:
+    """A real `mlflow server` on 127.0.0.1; its address. It takes some ten seconds to start."""
+    import requests
+
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_mlflow, folder / "mlflow.db")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 240
+        while True:
+            try:
+                if requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok:
+                    break
+            except requests.ConnectionError:
+                assert process.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline, (folder / "log").read_text()
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+class Gate:
+    """A door before a server: it can be shut, as if the server were down, or held, as if it were stuck."""
+
+    def __init__(self, target: str) -> None:
+        self.target = (urlsplit(target).hostname or "", urlsplit(target).port or 0)
+        self.open, self.held = True, False
+        self.passing: list[socket.socket] = []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.door.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def shut(self) -> None:
+        """Break every connection, and refuse those that come."""
+        self.open = False
+        for one in self.passing:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self.door.accept()
+            if not self.open:
+                client.close()
+                continue
+            server = socket.create_connection(self.target)
+            self.passing += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                while self.held:
+                    time.sleep(0.02)
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def gate(mlflow_server: str, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """The real MLflow server behind a gate, to which MLFLOW_TRACKING_URI points."""
+    gate = Gate(mlflow_server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", gate.address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return gate

@@ -19,7 +19,7 @@ from genlab.data.sources import require_source
 from genlab.errors import GenlabError
 from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
-from genlab.pipelines.parameters import check_model_fits, compare_settings, resolve, resolve_data
+from genlab.pipelines.parameters import check_model_fits, compare_settings, require_said, resolve, resolve_data
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,10 @@ def trains_nothing(pipeline: Pipeline) -> bool:
     return any(node.namespace == "data" for node in pipeline.nodes)
 
 
-ARTIFACTS = ("figures", "curves", "metrics")  # catalog entries that go to MLflow as files
+ARTIFACTS = (
+    "figures", "curves", "metrics",
+    "classifier_study", "classifier_metrics", "classifier_figures", "dimension_study", "dimension_figures",
+)  # catalog entries that go to MLflow as files  # fmt: skip
 PLACES = ("checkpoint", "best_checkpoint", "translations", "samples", *ARTIFACTS)  # what a person may look for
 REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
 
@@ -89,6 +92,7 @@ class GenlabHooks:
         for model in models:
             try:
                 resolved[model] = resolve(model, self.context.params)
+                require_said(run_params["runtime_params"] or {})
                 check_model_fits(model, resolved[model])
             except GenlabError as error:
                 self._fail_before_start(model, {**tags, "error": str(error)}, self.tracker)
@@ -110,10 +114,10 @@ class GenlabHooks:
         if model not in self.missing or self.tracker is None:
             return
         run = self.tracker.runs[model]
-        if name == "metrics":
+        if name == "metrics" or name.endswith("_metrics"):
             run.log_metrics(data)
-            run.measured = True
-        if name == "figures":
+            run.measured |= name == "metrics"
+        if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
                 run.log_picture(f"test_{figure}", pixels, step=0)
                 run.pictures[figure] = pixels
@@ -168,9 +172,10 @@ class GenlabHooks:
     def _say_where(self, model: str, places: Mapping[str, Path], run: str | None = None) -> None:
         assert self.tracker is not None
         lines = [f"{model} is done."]
-        lines += [f"  {name:<13} {path}" for name, path in places.items()]
+        width = max(map(len, [*places, "MLflow run"]))
+        lines += [f"  {name:<{width}} {path}" for name, path in places.items()]
         if run:
-            lines.append(f"  {'MLflow run':<13} {run}, in {self.tracker.uri} (see it with: make mlflow)")
+            lines.append(f"  {'MLflow run':<{width}} {run}, in {self.tracker.uri} (see it with: make mlflow)")
         click.echo("\n".join(lines))
 
     def _send_command(self) -> str:

@@ -98,6 +98,12 @@ def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
             subprocess.run(["git", "worktree", "remove", "--force", str(place)], cwd=project, check=False)
 
 
+def start(arguments: list[str], project: Path, environment: Mapping[str, str]) -> int:
+    """A `kedro` command in a process of its own, in the project's folder; its exit status."""
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(command, cwd=project, env=dict(environment), check=False).returncode
+
+
 def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = None) -> dict[str, float]:
     """Run it again into a data root of its own; metric -> difference.
 
@@ -132,9 +138,9 @@ def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = Non
         }
         arguments = kedro_arguments(run, command, root, tracker.project)
         click.echo(f"kedro {' '.join(arguments)}")
-        done = subprocess.run([sys.executable, "-m", "kedro", *arguments], cwd=project, env=environment, check=False)
-    if done.returncode:
-        raise GenlabError(f"the run made again failed (exit status {done.returncode}); its output is above")
+        status = start(arguments, project, environment)
+    if status:
+        raise GenlabError(f"the run made again failed (exit status {status}); its output is above")
     again = [
         one for one in read_runs(tracker.uri, tracker.settings.experiment) if one.tags.get("reproduces") == run.run_id
     ]

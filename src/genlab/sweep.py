@@ -13,6 +13,7 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io.core import generate_timestamp
+from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
 from genlab.errors import GenlabError, find_genlab_error
@@ -82,7 +83,7 @@ def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping
     """One `kedro run`, in this process."""
     session: Any
     with KedroSession.create(env=env, runtime_params=dict(parameters)) as session:
-        session.run(pipeline_names=list(pipelines) or None)
+        session.run(pipeline_names=list(pipelines) or None, runner=SequentialRunner())
 
 
 def run_sweep(

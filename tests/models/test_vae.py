@@ -142,7 +142,9 @@ def test_away_from_the_solution_the_elbo_is_below_the_likelihood_and_more_sample
         w, scale = model.decoder[0][0].weight.numpy(), model.pixels.log_scale.exp().item()
         exact = stats.multivariate_normal(patches.mean(axis=0), w @ w.T + scale**2 * np.eye(36)).logpdf(patches[:200])
         elbo = np.mean([model.elbo(x, rng(s)).mean().item() for s in range(20)])
-        bounds = [np.mean([model.importance_bound(x, rng(s), k).mean().item() for s in range(5)]) for k in (1, 5, 50, 500)]
+        bounds = [
+            np.mean([model.importance_bound(x, rng(s), k).mean().item() for s in range(5)]) for k in (1, 5, 50, 500)
+        ]
     assert bounds[0] == pytest.approx(elbo, abs=0.6)
     assert np.all(np.diff(bounds) > 0.2)
     assert bounds[-1] < exact.mean() + 0.1

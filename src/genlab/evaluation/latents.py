@@ -123,6 +123,10 @@ def evaluate_latents(model: Model, examples: LabelledImages, settings: Evaluatio
         codes = encode_images(model, images)
         metrics |= {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
         metrics |= compare_with_prior(model, images, settings.seed)
+    elif isinstance(model, Encodes):
+        codes = encode_images(model, images)
+        spread = np.sqrt(codes.var(axis=0).mean()) or 1.0  # no prior sets the scale of the codes: they do
+        metrics |= {"active_units": float(active_units(codes / spread)), "latent_dim": float(codes.shape[1])}
     if isinstance(model, Encodes):
         metrics |= probe(model, examples, settings)
     return metrics

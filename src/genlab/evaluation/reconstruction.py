@@ -1,4 +1,4 @@
-"""How far drawings are from the truth: l1, psnr, ssim, per image. N images, H = W pixels, C channels."""
+"""How far drawings are from the truth: l1, mse, psnr, ssim, per image. N images, H = W pixels, C channels."""
 
 from collections.abc import Callable
 
@@ -20,6 +20,11 @@ def l1(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return (_unit_range(drawn) - _unit_range(truth)).abs().mean(dim=(1, 2, 3)).numpy()
 
 
+def mse(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean squared difference in the pixel range [0, 1], (N,); 0 is best."""
+    return (_unit_range(drawn) - _unit_range(truth)).square().mean(dim=(1, 2, 3)).numpy()
+
+
 def psnr(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB, (N,); torchmetrics' formula, `IDENTICAL_DB` at most."""
     ratio = peak_signal_noise_ratio(
@@ -37,7 +42,12 @@ def ssim(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return values.reshape(len(drawn)).numpy()
 
 
-METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"l1": l1, "psnr": psnr, "ssim": ssim}
+Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+METRICS: dict[str, Metric] = {"l1": l1, "psnr": psnr, "ssim": ssim}
+"""Of translations, as their papers report them."""
+
+RECONSTRUCTION_METRICS: dict[str, Metric] = {"mse": mse, "psnr": psnr, "ssim": ssim}
 
 
 def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:

@@ -74,6 +74,7 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
     def preview(self, pictures: int = 40) -> ImagePreview:
         """The first pictures side by side, as kedro-viz shows them: a PNG in base64."""
         images = [Image.fromarray(to_rgb8(pixels[None])[0]) for pixels in list(self.load().values())[:pictures]]
+        images = images or [Image.new("RGB", (1, 1), "white")]  # a study that was skipped
         cell = (max(image.width for image in images) + 4, max(image.height for image in images) + 4)
         columns = max(1, min(len(images), PREVIEW_WIDTH // cell[0]))
         sheet = Image.new("RGB", (columns * cell[0], -(-len(images) // columns) * cell[1]), "white")

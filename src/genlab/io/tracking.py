@@ -281,7 +281,7 @@ class Tracker:
     def _send_again(self, run: TrackedRun) -> None:
         """At the end of a run: perhaps the server is back."""
         assert run.outbox is not None
-        unsendable = (*failures(), ValueError)
+        unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
         try:
             run.run_id, _ = run.outbox.send(self.client(), self.experiment_id())
         except unsendable:

@@ -15,9 +15,11 @@ class Entry(NamedTuple):
     place: str  # module:Class
     trains_on: Literal["pairs", "domains", "images"]
     captions: bool = False  # does it need captions beside the images?
+    studies: tuple[Literal["classify", "sweep_dimensions"], ...] = ()  # nodes beyond those that every model has
 
 
 MODELS: dict[str, Entry] = {
+    "autoencoder": Entry("genlab.models.autoencoder:Autoencoder", "images", studies=("classify", "sweep_dimensions")),
     "vae": Entry("genlab.models.vae:VAE", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),

@@ -140,6 +140,15 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class StartsClassifier(Encodes, Protocol):
+    """Encodes by a network that can be trained on, as the beginning of a classifier."""
+
+    def encoder_network(self) -> nn.Module:
+        """The network behind `encode`, (B, C, H, W) in [-1, 1] -> (B, Z): the model's own, not a copy."""
+        ...
+
+
+@runtime_checkable
 class MatchesPrior(Protocol):
     """Its codes shall have a known distribution, all together."""
 

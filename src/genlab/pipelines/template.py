@@ -1,6 +1,6 @@
-"""The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace;
-the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides which of the first it
-needs."""
+"""The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace,
+and its studies; the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides which
+of the first it needs."""
 
 import inspect
 import warnings
@@ -14,6 +14,13 @@ from genlab.models import MODELS
 from genlab.pipelines import nodes
 
 IMAGES = ["images", "derived"]
+SHARED = ("raw", "features_place", "parameters")  # one entry of the catalog for all models
+
+STUDIES: dict[str, tuple[Any, list[str]]] = {
+    "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
+    "sweep_dimensions": (nodes.sweep_dimensions, ["dimension_study", "dimension_figures"]),
+}
+"""Nodes that some models ask for (`Entry.studies`), with what they make out of the trained model and its images."""
 
 
 def bind(function: Callable[..., Any], namespace: str) -> Callable[..., Any]:
@@ -43,7 +50,7 @@ def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[
         """Catalog names in the namespace, but for what all share."""
         if isinstance(names, list):
             return [inside(name) for name in names]
-        return names if names in ("raw", "parameters") else f"{namespace}.{names}"
+        return names if names in SHARED else f"{namespace}.{names}"
 
     bound = bind(function, namespace)
     return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
@@ -77,14 +84,17 @@ def create_pipeline(model: str) -> Pipeline:
     step = partial(_step, model)
     examples = {"images": ["images"], "pairs": [*IMAGES, "pairs"], "domains": [*IMAGES, "domains"]}[trains_on]
     examples += ["captions"] if captions else []
+    studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
     trained = ["checkpoint", "best_checkpoint"]
     return Pipeline([
         *_data_steps(model, trains_on, captions),
         step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
         step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
-        step(nodes.evaluate, [*trained, drawings, "parameters", *examples], "metrics", "evaluate"),
-        step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
+        step(nodes.evaluate, [*trained, drawings, "features_place", "parameters", *examples], "metrics", "evaluate"),
+        step(nodes.report, [*trained, drawings, "history", "features_place", "parameters", *examples],
+             ["figures", "curves"], "report"),
+        *(step(function, [*trained, "parameters", *examples], outputs, "study") for function, outputs in studies),
     ])  # fmt: skip
 
 

@@ -117,6 +117,17 @@ def draw_latent_scatter(model: Model, test: LabelledImages, seed: int) -> np.nda
     return scatter(points[: len(codes)], some.labels, some.classes, behind=points[len(codes) :], title=title)
 
 
+def draw_code_scatter(model: Model, test: LabelledImages) -> np.ndarray:
+    """The code of each image; the principal plane of the codes where they have more than two dimensions."""
+    some = test.spread(SCATTERED)
+    codes = encode_images(model, some.pixels)
+    points, kept = principal_plane(codes)
+    plane = codes.shape[1] > 2
+    title = "Codes of test images" + (f": their principal plane, {kept:.0%} of their variance" if plane else "")
+    names = ("first component", "second component") if plane else ("z1", "z2")
+    return scatter(points, some.labels, some.classes, title=title, axis_names=names)
+
+
 def draw_latent_figures(model: Model, test: LabelledImages, settings: SampleSettings) -> dict[str, np.ndarray]:
     """Pictures (H, W, 3) uint8 by name, of what the model's latent space has to show."""
     figures = {}
@@ -130,4 +141,6 @@ def draw_latent_figures(model: Model, test: LabelledImages, settings: SampleSett
             figures["latents_over_prior"] = draw_latent_scatter(model, test, settings.seed)
             if model.latent_dim == 2:
                 figures["manifold"] = draw_manifold(model, model.prior)
+    elif isinstance(model, Encodes):
+        figures["latents"] = draw_code_scatter(model, test)
     return figures

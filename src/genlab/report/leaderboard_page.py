@@ -28,7 +28,7 @@ th, td { padding: .35rem .6rem; border-bottom: 1px solid #d0d7de; text-align: le
 th { background: #f6f8fa; cursor: pointer; white-space: nowrap; user-select: none }
 th[aria-sort=ascending]::after { content: " ▲" } th[aria-sort=descending]::after { content: " ▼" }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-.best { font-weight: 700 } .interval { color: #57606a; font-size: .85em; font-weight: 400 }
+.best { font-weight: 700 } .interval { display: block; color: #57606a; font-size: .8em; font-weight: 400 }
 .kind { font-size: .75em; padding: 0 .4em; border-radius: .6em; background: #ddf4ff; color: #0550ae; font-weight: 400 }
 .kind.bound { background: #fff8c5; color: #7d4e00 } .kind.estimate { background: #fbefff; color: #6639ba }
 .detail { display: none } .all .detail { display: table-cell }
@@ -117,7 +117,7 @@ def _means(summary: pd.DataFrame, names: list[str]) -> str:
         cells = [_text(row[name]) for name in ("model", "variant", "environment", "seeds")]
         for name in names:
             width = row[f"{name}_interval"]
-            cells.append(_number(row, name, index in best[name], f"± {width:.2g}" if pd.notna(width) else ""))
+            cells.append(_number(row, name, index in best[name], f"± {width:.2g}" if width > 0 else ""))
         body.append(f"<tr>{''.join(cells)}</tr>")
     return _table("mean over seeds", head, body)
 

@@ -125,5 +125,6 @@ def draw_overview(model: Model, examples: Examples, settings: SampleSettings) ->
         return draw_tiles([draw_samples(model, settings.pictures, settings, condition)])
     if isinstance(model, Reconstructs):
         shown = examples.spread(settings.pictures)
-        return draw_tiles([shown.pixels, reconstruct_images(model, shown.pixels, settings)])
+        pair = [shown.pixels, reconstruct_images(model, shown.pixels, settings)]
+        return draw_tiles(pair, strip_names=("original", "reconstruction"))
     raise GenlabError(f"{type(model).__name__} neither translates, nor samples, nor reconstructs: nothing can be drawn")

@@ -42,8 +42,9 @@ def draw_grid(columns: Mapping[str, np.ndarray], *, scale: int = 1, blocks: int 
 
 
 def draw_tiles(
-    strips: Sequence[np.ndarray], *, across: int = 12, names: Sequence[str] | None = None, scale: int | None = None
-) -> np.ndarray:
+    strips: Sequence[np.ndarray], *, across: int = 12, names: Sequence[str] | None = None, scale: int | None = None,
+    strip_names: Sequence[str] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Images in rows of at most `across`, (H, W, 3) uint8; small ones enlarged.
 
     Args:
@@ -51,11 +52,13 @@ def draw_tiles(
         across: images in a row.
         names: a name to the left of each row.
         scale: every pixel becomes scale x scale; None enlarges to about 64 pixels.
+        strip_names: a name for each of the strips, to the left of it in every row.
     """
     pictures = [to_rgb8(images) for images in strips]
     n, h, w, _ = pictures[0].shape
     scale = scale or max(1, 64 // h)
-    across, margin = min(across, n), 0 if names is None else 8 * max(map(len, names)) + 8
+    across, margin = min(across, n), 8 * max(map(len, [*(names or ()), *(strip_names or ()), ""]))
+    margin += 8 if margin else 0
     rows, cell_h, cell_w = -(-n // across), h * scale, w * scale
     row_height = len(pictures) * cell_h + (GAP if len(pictures) == 1 else 2 * GAP)
     grid = Image.new("RGB", (margin + across * (cell_w + GAP) + GAP, rows * row_height + GAP), "white")
@@ -65,6 +68,10 @@ def draw_tiles(
         for strip, images in enumerate(pictures):
             image = Image.fromarray(images[number]).resize((cell_w, cell_h), Image.Resampling.NEAREST)
             grid.paste(image, (margin + GAP + column * (cell_w + GAP), GAP + row * row_height + strip * cell_h))
+    for row in range(rows if strip_names else 0):
+        for strip, name in enumerate(strip_names or ()):
+            top = GAP + row * row_height + strip * cell_h
+            pen.text((4, top + cell_h / 2), name, fill="black", font=font, anchor="lm")
     for row, name in enumerate(names or ()):
         pen.text((4, GAP + row * row_height + cell_h / 2), name, fill="black", font=font, anchor="lm")
     return np.asarray(grid)

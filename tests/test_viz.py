@@ -1,0 +1,124 @@
+"""kedro-viz: the static site of the project, its layers, namespaces and previews, and a picture in a browser."""
+
+import base64
+import functools
+import http.server
+import io
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image
+
+from genlab.models import MODELS
+from tests.conftest import PROJECT, Swept
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Site(NamedTuple):
+    """A built site: its folder, the nodes of the default pipeline by name, and what the page shows of a node."""
+
+    folder: Path
+    main: dict[str, Any]
+    ids: dict[str, str]
+
+    def shown(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / "api/nodes" / self.ids[name]).read_text())
+
+
+@pytest.fixture(scope="module")
+def site(swept: Swept, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """`kedro viz build --include-previews`, over the data of a sweep."""
+    from kedro_viz.integrations.deployment.local_deployer import LocalDeployer
+    from kedro_viz.server import load_and_populate_data
+
+    place = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        load_and_populate_data(PROJECT, env="test", extra_params={"data_root": str(swept.root)})
+        patch.chdir(place)
+        LocalDeployer().deploy(is_all_previews_enabled=True)
+    main = json.loads((place / "build/api/main").read_text())
+    return Site(place / "build", main, {node["name"]: node["id"] for node in main["nodes"]})
+
+
+def test_data_stand_in_layers_in_kedros_order(site: Site) -> None:
+    assert site.main["layers"] == [
+        "raw", "intermediate", "primary", "model_input", "models", "model_output", "reporting"
+    ]  # fmt: skip
+    layers = {node["name"]: node["layer"] for node in site.main["nodes"] if node["type"] == "data"}
+    assert layers["pix2pix.checkpoint"] == "models"
+    assert layers["leaderboard"] == "reporting"
+
+
+def test_every_model_is_a_namespace_that_folds(site: Site) -> None:
+    namespaces = {name: node for name, node in site.main["modular_pipelines"].items() if name != "__root__"}
+    assert set(namespaces) == set(MODELS)
+    children = {child["id"] for child in namespaces["pix2pix"]["children"]}
+    assert {site.ids[name] for name in ("train", "draw", "evaluate", "report")} & children
+    top = {child["id"] for child in site.main["modular_pipelines"]["__root__"]["children"]}
+    assert {*MODELS, site.ids["leaderboard"], site.ids["compare"]} <= top
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("pix2pix.figures", "ImagePreview"), ("pix2pix.translations", "ImagePreview"),
+        ("pix2pix.contact_sheet", "ImagePreview"), ("pix2pix.curves", "PlotlyPreview"),
+        ("pix2pix.metrics", "JSONPreview"), ("pix2pix.data_report", "JSONPreview"),
+        ("pix2pix.data_table", "TablePreview"), ("pix2pix.history", "TablePreview"),
+        ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"),
+    ],
+)  # fmt: skip
+def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
+    shown = site.shown(name)
+    assert shown["preview_type"] == kind
+    preview = shown["preview"]
+    match kind:
+        case "ImagePreview":
+            assert min(Image.open(io.BytesIO(base64.b64decode(preview))).size) > 30
+        case "PlotlyPreview":
+            assert preview["data"]
+        case "JSONPreview":
+            assert len(json.loads(preview)) > 4
+        case "TablePreview":
+            assert len(preview["data"]) > 1
+        case "HTMLPreview":
+            assert "<h1>Leaderboard</h1>" in preview
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def address(site: Site) -> Iterator[str]:
+    """The site on 127.0.0.1."""
+    handler = functools.partial(Quiet, directory=str(site.folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def dump_page(address: str, folder: Path) -> str:
+    """A page as a browser has it once its scripts have run."""
+    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)}")
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}",
+        "--virtual-time-budget=20000", "--dump-dom", address,
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+
+
+def test_a_browser_shows_the_preview_of_the_pictures(site: Site, address: str, tmp_path: Path) -> None:
+    page = dump_page(f"{address}/?pid=__default__&sid={site.ids['pix2pix.figures']}&expandAllPipelines=true", tmp_path)
+    assert f'src="data:image/png;base64,{site.shown("pix2pix.figures")["preview"][:2000]}' in page

@@ -5,8 +5,6 @@ transformed to 36 numbers each, multiplied number by number, summed over channel
 Multiplying needs 36 products for 16 pixels, where it is 144 else. B batch, C channels in, K out, T tiles.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -23,7 +21,7 @@ BACK_FROM_36 = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0
 MANY_CHANNELS, MANY_TILES = 128, 64  # below, what is saved does not pay for the transforms
 
 
-def _both_dimensions(matrix: Sequence[Sequence[float | int]], like: Tensor) -> Tensor:
+def _both_dimensions(matrix: list, like: Tensor) -> Tensor:
     one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
     return torch.kron(one, one)
 

@@ -17,10 +17,10 @@ from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
-from genlab.evaluation.sample_score import SampleScore
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
+from genlab.evaluation.validation import ValidationDistance
 from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
@@ -74,8 +74,10 @@ def scorer(
     The l1 to the truth of a translation, where it is known; the negative log-likelihood of a model that scores density;
     the error of one that reconstructs; a small fd_lite0 of the new images of any other.
     """
-    sampled = SampleScore(examples, sample, evaluation) if isinstance(examples, LabelledImages) else None
-    return partial(_score, examples=examples, sample=sample, sampled=sampled if evaluation.features else None)
+    sampled = None
+    if evaluation.features and isinstance(examples, LabelledImages):
+        sampled = ValidationDistance(examples, sample, evaluation.score_images)
+    return partial(_score, examples=examples, sample=sample, sampled=sampled)
 
 
 def _score(

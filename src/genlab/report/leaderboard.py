@@ -225,21 +225,19 @@ def numeric(table: pd.DataFrame) -> list[str]:
 
 
 def main_metrics(table: pd.DataFrame) -> list[str]:
-    """The metrics of a table without their intervals and controls; the known first, what they cost last."""
+    """The metrics of a table: what is known to be one, or has an interval; and what the model cost, last.
+
+    Their intervals, controls and counts are not among them.
+    """
     names = numeric(table)
-    measured = {name for name in names if better(name) or f"{name}_low" in names}
-
-    def is_detail(name: str) -> bool:
-        return name in COUNTS or (name not in measured and any(name.startswith(f"{base}_") for base in measured))
-
     known = [*LOWER, *HIGHER]
 
     def rank(name: str) -> tuple[int, str]:
         base = base_name(name)
-        place = len(known) + 1 if name in LAST else known.index(base) if base in known else len(known)
-        return place, name
+        return (len(known) + 1 if name in LAST else known.index(base) if base in known else len(known)), name
 
-    return sorted((name for name in names if not is_detail(name)), key=rank)
+    measured = [name for name in names if better(name) or name in LAST or f"{name}_low" in names]
+    return sorted((name for name in measured if name not in COUNTS), key=rank)
 
 
 def kind(row: "pd.Series[Any]", metric: str) -> str:

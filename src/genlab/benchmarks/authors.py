@@ -41,7 +41,7 @@ def our_step(name: str, size: int, width: int, accelerator: str) -> tuple[Step, 
     settings = TrainingSettings.of(model_class(name).recipe, {"accelerator": accelerator, "precision": "32-true"})
     machine = open_machine(settings)
     torch.manual_seed(0)
-    model = model_class(name)(image_size=size, generator_width=width, discriminator_width=width, **OURS[name])  # type: ignore[call-arg]
+    model = model_class(name)(image_size=size, generator_width=width, discriminator_width=width, **OURS[name])
     machine.place(model)
     optimizers = {player: make_optimizer(p, settings, machine.fused()) for player, p in model.players().items()}
     batch = random_batch(1, size, machine)

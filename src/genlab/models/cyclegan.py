@@ -85,9 +85,10 @@ class CycleGAN(Model):
         self.cycle_weight, self.identity_weight = cycle_weight, cycle_weight * identity_weight
         self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
         blocks = blocks or residual_blocks(image_size)
-        network = {"blocks": blocks, "width": generator_width, "upsampling": upsampling}
-        self.a_to_b = ResNetGenerator(channels_a, channels_b, **network)
-        self.b_to_a = ResNetGenerator(channels_b, channels_a, **network)
+        self.a_to_b, self.b_to_a = (
+            ResNetGenerator(c, d, blocks=blocks, width=generator_width, upsampling=upsampling)
+            for c, d in ((channels_a, channels_b), (channels_b, channels_a))
+        )
         self.critic_a, self.critic_b = (
             PatchDiscriminator(channels, image_size, receptive_field, discriminator_width, norm="instance")
             for channels in (channels_a, channels_b)

@@ -152,12 +152,12 @@ class UNIT(Model):
         self.adversarial_weight = adversarial_weight
         self.kl_weight, self.cycle_kl_weight = kl_weight, cycle_kl_weight
         self.reconstruction_weight, self.cycle_weight = reconstruction_weight, cycle_weight
-        last, first = ResidualBlock(4 * generator_width), ResidualBlock(4 * generator_width)
+        ends, begins = ResidualBlock(4 * generator_width), ResidualBlock(4 * generator_width)
         self.encoder_a, self.encoder_b = (
-            Encoder(channels, generator_width, blocks, shared=last) for channels in (channels_a, channels_b)
+            Encoder(channels, generator_width, blocks, shared=ends) for channels in (channels_a, channels_b)
         )
         self.generator_a, self.generator_b = (
-            Generator(channels, generator_width, blocks, shared=first) for channels in (channels_a, channels_b)
+            Generator(channels, generator_width, blocks, shared=begins) for channels in (channels_a, channels_b)
         )
         self.critic_a, self.critic_b = (
             MultiScaleCritic(channels, image_size, receptive_field, discriminator_width, scales, adversarial_loss)
@@ -165,8 +165,8 @@ class UNIT(Model):
         )
         for network in (self.encoder_a, self.encoder_b, self.generator_a, self.generator_b):
             network.apply(init_he)  # the paper names none; these are of the authors' later code (MUNIT)
-        for network in (self.generator_a.back[-1], self.generator_b.back[-1], self.critic_a, self.critic_b):
-            network.apply(init_normal)  # the last layers: small, or tanh would begin where it has no slope
+        for small in (self.generator_a.back[-1], self.generator_b.back[-1], self.critic_a, self.critic_b):
+            small.apply(init_normal)  # the last layers: small, or tanh would begin where it has no slope
 
     def networks(self, side: Side) -> tuple[Encoder, Generator, MultiScaleCritic]:
         """E, G and D of a domain."""

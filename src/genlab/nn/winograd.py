@@ -21,14 +21,14 @@ BACK_FROM_36 = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0
 MANY_CHANNELS, MANY_TILES = 128, 64  # below, what is saved does not pay for the transforms
 
 
-def _both_dimensions(matrix: list[list[float]], like: Tensor) -> Tensor:
+def _both_dimensions(matrix: list, like: Tensor) -> Tensor:
     one = torch.tensor(matrix, dtype=like.dtype, device=like.device)
     return torch.kron(one, one)
 
 
 def winograd_convolution(
-    x: Float[Tensor, "b c h+2 w+2"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"]
-) -> Float[Tensor, "b k h w"]:
+    x: Float[Tensor, "b c y x"], weight: Float[Tensor, "k c 3 3"], bias: Float[Tensor, " k"]
+) -> Float[Tensor, "b k y-2 x-2"]:
     """`F.conv2d(x, weight, bias)` for outputs whose sides are multiples of 4; equation 12."""
     b, c, k = len(x), x.shape[1], len(weight)
     rows, columns = (x.shape[2] - 2) // TILE, (x.shape[3] - 2) // TILE

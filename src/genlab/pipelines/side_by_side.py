@@ -31,7 +31,7 @@ def main(given: list[str] | None = None) -> None:
     bootstrap_project(project)
     parameters = {"data_root": arguments.data_root} if arguments.data_root else {}
     with KedroSession.create(project, runtime_params=parameters) as session:
-        catalog = session.load_context().catalog
+        catalog = session.load_context().catalog  # type: ignore[attr-defined]
         first = arguments.models[0]
         pairs = arrange("pairs", *(catalog[f"{first}.{name}"].load() for name in ("images", "derived", "pairs")))
         assert isinstance(pairs, PairedImages)

@@ -30,9 +30,14 @@ def test_a_vae_samples_walks_and_scores(kedro: Kedro, data_root: Path) -> None:
                 "probe_accuracy_100", "probe_accuracy_pixels", "mse"):  # fmt: skip
         assert np.isfinite(metrics[key]), key
     assert "parzen_nats" not in metrics
-    assert {"samples", "reconstructions", "interpolations", "traversals", "latents_over_prior", "manifold"} <= figures_of(
-        data_root, "vae"
-    )
+    assert {
+        "samples",
+        "reconstructions",
+        "interpolations",
+        "traversals",
+        "latents_over_prior",
+        "manifold",
+    } <= figures_of(data_root, "vae")
     Checkpoint.read(newest(data_root / "06_models/vae/best_checkpoint.pt")).build()
 
 
@@ -62,7 +67,11 @@ def test_an_aae_shows_the_class_of_each_component(kedro: Kedro, data_root: Path)
 
 def test_what_a_person_can_get_wrong(kedro: Kedro, data_root: Path, mlflow_uri: str, tmp_path: Path) -> None:
     vae, aae = "--pipelines=vae", "--pipelines=aae"
-    fails(kedro(vae, **{"vae.model.latent_dim": 0}), mlflow_uri, "latent_dim is 0: it should be greater than or equal to 1")
+    fails(
+        kedro(vae, **{"vae.model.latent_dim": 0}),
+        mlflow_uri,
+        "latent_dim is 0: it should be greater than or equal to 1",
+    )
     fails(kedro(vae, **{"vae.model.prior": "cube"}), mlflow_uri, "prior is 'cube': it should be 'standard_normal'")
     fails(kedro(vae, **{"vae.model.prior": "swiss_roll", "vae.model.latent_dim": 3}), mlflow_uri, "two dimensions")
     fails(kedro(vae, **{"data.binarise": "dynamic"}), mlflow_uri, "data.binarise is 'dynamic': it should be 'fixed'")

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from genlab.data.labelled import LabelledImages
-from genlab.evaluation.latents import active_units, choose_labelled, compare_with_prior, energy_distances, probe_accuracy
+from genlab.evaluation.latents import (
+    active_units,
+    choose_labelled,
+    compare_with_prior,
+    energy_distances,
+    probe_accuracy,
+)
 from genlab.models.vae import VAE
 
 

@@ -33,8 +33,14 @@ from genlab.training.trainer import Training, train_step
 CONF = Path(__file__).parents[2] / "conf"
 SMALL: dict[str, dict[str, Any]] = {
     "vae": {"width": 8, "latent_dim": 4, "prior": "learned_mixture", "components": 3},
-    "aae": {"width": 8, "discriminator_width": 8, "latent_dim": 2, "encoder": "gaussian", "prior": "mixture",
-            "label_informed": True},
+    "aae": {
+        "width": 8,
+        "discriminator_width": 8,
+        "latent_dim": 2,
+        "encoder": "gaussian",
+        "prior": "mixture",
+        "label_informed": True,
+    },
     "pix2pix": {"generator_width": 4, "discriminator_width": 4},
     "gan": {"width": 8, "latent_dim": 8},
     "dcgan": {"generator_width": 4, "discriminator_width": 4, "latent_dim": 8, "ema": 0.9},
@@ -248,7 +254,9 @@ def test_every_environment_builds_every_model(name: str, environment: str) -> No
         check_model_fits(name, settings)
     except GenlabError as error:  # not every set of images is for every model; but then it says why
         assert MODELS[name].trains_on == "images"
-        assert re.search("learns from one set|makes images of|learns from captions|draws by class|have no labels", str(error))
+        assert re.search(
+            "learns from one set|makes images of|learns from captions|draws by class|have no labels", str(error)
+        )
 
 
 def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:

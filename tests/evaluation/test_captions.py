@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genlab.data.labelled import LabelledImages
-from genlab.evaluation.captions import caption_metrics, kept_claims
+from genlab.evaluation.captions import caption_diversity, caption_metrics, kept_claims
 from genlab.sampling.draw import spread_places
 
 
@@ -43,6 +43,17 @@ def test_drawings_of_nothing_keep_no_claim_of_light(captioned: LabelledImages) -
     low = (seen["shape"].isin(["low", "narrow"])).sum()
     made = (seen["bright"] != "").sum() + (seen["shape"] != "").sum()
     assert metrics["caption_attribute_accuracy"] == pytest.approx(low / made), "nothing is low, narrow, and dark"
+
+
+def test_one_picture_for_each_caption_is_no_diversity(captioned: LabelledImages) -> None:
+    table = captioned.table.assign(caption=captioned.table["label"].where(captioned.table["label"] == "bag", "a thing"))
+    two = LabelledImages(table, captioned.store, captioned.classes, captioned.words)
+    test = two.split("test")
+    same = (test.table["caption"] == "bag").to_numpy()
+    drawn = np.where(same[:, None, None, None], test.pixels[same][:1], test.pixels[~same][:1])
+    assert caption_diversity(drawn, two) == {"caption_diversity": 0}
+    assert caption_diversity(test.pixels, two)["caption_diversity"] == pytest.approx(1)
+    assert 0 < caption_diversity(test.pixels // 2, two)["caption_diversity"] < 0.6
 
 
 def test_a_caption_without_claims_is_not_counted(captioned: LabelledImages) -> None:

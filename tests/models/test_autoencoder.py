@@ -26,8 +26,8 @@ def test_linear_without_sigmoid_reaches_pca(few_images: LabelledImages) -> None:
     """Baldi and Hornik 1989: the best linear autoencoder spans the principal components. Full batch, real images."""
     x = to_model_range(torch.from_numpy(few_images.pixels))
     model = small(generation="linear", sigmoid=False)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    total = 800
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2, betas=(0.9, 0.99))
+    total = 900
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / total)
     for step in range(total):
         (turn,) = model.turns({"images": x}, step)
@@ -38,7 +38,7 @@ def test_linear_without_sigmoid_reaches_pca(few_images: LabelledImages) -> None:
     pixels = few_images.pixels.reshape(len(x), -1) / 255
     pca = PCA(3).fit(pixels)
     best = float(np.square(pca.inverse_transform(pca.transform(pixels)) - pixels).mean())
-    reached = float(squared_error(x, model.reconstruct(x)).mean())
+    reached = squared_error(x, model.reconstruct(x)).mean().item()
     assert best <= reached * (1 + 1e-5), "nothing linear is better than PCA"
     assert reached <= 1.02 * best
 

@@ -8,12 +8,10 @@ deviation of that pixel in the training images (the ceiling: the simplest model 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from genlab.data.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.evaluation.cache import Cache, content
 from genlab.evaluation.distances import (
@@ -28,9 +26,6 @@ from genlab.evaluation.features import Extractor, Lite0
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.reconstruction import bootstrap_interval
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Model, Samples
-from genlab.sampling.draw import draw_samples, spread_condition
-from genlab.sampling.settings import SampleSettings
 
 COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
 
@@ -61,13 +56,15 @@ def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
     return drawn.round().clip(0, np.iinfo(train.dtype).max).astype(train.dtype)
 
 
-def set_metrics(test: np.ndarray, drawn: np.ndarray, settings: EvaluationSettings) -> dict[str, Any]:
+def set_metrics(test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: EvaluationSettings) -> dict[str, Any]:
     """The distances of two sets of features, (N, D) and (M, D), and 95 % intervals where resampling is sound.
+
+    `real` is the Gaussian of `test`.
 
     kid's is from subsets. Those of precision and density are over drawings, of recall and coverage over test images;
     the other set is held fixed. The Frechet distance has none: a bootstrap repeats images, and so is biased upwards.
     """
-    real, ours = Gaussian.of(test), Gaussian.of(drawn)
+    ours = Gaussian.of(drawn)
     found: dict[str, Any] = {"fd_lite0": frechet_distance(real, ours)}
     note = too_few(real, ours)
     found |= {"fd_lite0_note": note} if note else {}
@@ -126,50 +123,29 @@ def evaluate_samples(
         "drawn": len(drawn), "neighbours": settings.neighbours, "subsets": settings.kid_subsets,
     }  # fmt: skip
     test, train = cache.features(extract, reals.test), cache.features(extract, reals.train)
-    to_train = nearest_distances(test, train)
+    real, to_train = Gaussian.of(test), nearest_distances(test, train)
 
     def controls() -> dict[str, float]:
         noise = extract(independent_pixels(reals.train, len(drawn), settings.seed))
-        found = {}
+        found: dict[str, float] = {}
         for label, features in (("real", spread_evenly(train, len(drawn))), ("noise", noise)):
-            values = set_metrics(test, features, settings)
+            values = set_metrics(test, real, features, settings)
             found |= {f"{n}_{label}": v for n, v in values.items() if not n.endswith(("_low", "_high", "_note"))}
         # Half of the new real images as if they were drawn, against the other half.
         found |= _alone(copying(to_train[::2], to_train[1::2], settings), "real")
         return found | _alone(copying(nearest_distances(noise, train), to_train, settings), "noise")
 
     features = extract(drawn)
-    result: dict[str, Any] = set_metrics(test, features, settings)
+    result: dict[str, Any] = set_metrics(test, real, features, settings)
     result |= copying(nearest_distances(features, train), to_train, settings)
     result |= cache.values("controls", measured, controls)
-    result |= {f"{name}_images": float(count) for name, count in counts.items() if name != "test"}
-    result |= {"test_images": float(len(test))}
+    result |= {
+        "drawn_images": float(len(drawn)),
+        "reference_images": float(len(test)),
+        "train_images": float(len(train)),
+    }
     return {**result, "samples_protocol_hash": protocol_hash({**measured, **protocol})}
 
 
 def _alone(values: dict[str, float], control: str) -> dict[str, float]:
     return {f"{name}_{control}": v for name, v in values.items() if not name.endswith(("_low", "_high"))}
-
-
-@dataclass(frozen=True)
-class ValidationDistance:
-    """The Frechet distance of a model's drawings from real images, for choosing among its weights; lower is better.
-
-    Few drawings and few images, and so far above fd_lite0 and useless but for comparing two states of one model: the
-    counts, and with them the bias, are the same.
-    """
-
-    examples: LabelledImages  # a split that is not the test split
-    sample: SampleSettings
-    count: int = 500
-
-    @cached_property
-    def real(self) -> Gaussian:
-        """Of the real images, computed once."""
-        return Gaussian.of(Lite0()(self.examples.spread(self.count).pixels))
-
-    def __call__(self, model: Model) -> float:
-        assert isinstance(model, Samples)
-        told = spread_condition(model, self.examples, self.count)
-        drawn = draw_samples(model, self.count, self.sample, told, self.examples.store.images.dtype)
-        return frechet_distance(self.real, Gaussian.of(Lite0()(drawn)))

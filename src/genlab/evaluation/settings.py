@@ -27,7 +27,7 @@ class DimensionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimensions: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (2, 4, 8, 16, 32, 64)
-    share: Annotated[float, Field(gt=0, le=1)] = 0.2  # of the model's training steps, for each of the dimensions
+    share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of the model's training steps, for each of the dimensions
 
 
 class EvaluationSettings(BaseModel):

@@ -31,7 +31,15 @@ HIGHER = ("psnr", "ssim", "precision", "recall", "density", "coverage", "label_a
 LOWER = ("l1", "mse", "lpips", "fid", "kid", "fd_lite0", "kid_lite0", "cycle_l1", "nll_nats", "bits_per_dim",
          "train_seconds")  # fmt: skip
 TRAINING_ONLY = ("learning_rate",)  # recorded while a model trains, without the slash of a curve
-COUNTS = ("step", "images_seen", "test_images", "images_per_second")  # beside the metrics, not among them
+COUNTS = (
+    "step",
+    "images_seen",
+    "test_images",
+    "drawn_images",
+    "reference_images",
+    "train_images",
+    "images_per_second",
+)  # beside the metrics, not among them
 LAST = ("parameters", "train_seconds")  # what it cost
 DIRECTIONS = ("_a_to_b", "_b_to_a")
 KIND_OF = {"bits_per_dim": "nll_nats"}  # one is the other by a constant factor, and so as exact
@@ -217,21 +225,19 @@ def numeric(table: pd.DataFrame) -> list[str]:
 
 
 def main_metrics(table: pd.DataFrame) -> list[str]:
-    """The metrics of a table without their intervals and controls; the known first, what they cost last."""
+    """The metrics of a table: what is known to be one, or has an interval; and what the model cost, last.
+
+    Their intervals, controls and counts are not among them.
+    """
     names = numeric(table)
-    measured = {name for name in names if better(name) or f"{name}_low" in names}
-
-    def is_detail(name: str) -> bool:
-        return name in COUNTS or (name not in measured and any(name.startswith(f"{base}_") for base in measured))
-
     known = [*LOWER, *HIGHER]
 
     def rank(name: str) -> tuple[int, str]:
         base = base_name(name)
-        place = len(known) + 1 if name in LAST else known.index(base) if base in known else len(known)
-        return place, name
+        return (len(known) + 1 if name in LAST else known.index(base) if base in known else len(known)), name
 
-    return sorted((name for name in names if not is_detail(name)), key=rank)
+    measured = [name for name in names if better(name) or name in LAST or f"{name}_low" in names]
+    return sorted((name for name in measured if name not in COUNTS), key=rank)
 
 
 def kind(row: "pd.Series[Any]", metric: str) -> str:

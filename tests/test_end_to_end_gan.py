@@ -24,7 +24,9 @@ def test_a_run_draws_scores_and_reports(model: str, kedro: Kedro, data_root: Pat
     assert len(drawn) == 20
     assert Image.open(drawn[0]).size == (32, 32)
     figures = newest(data_root / f"08_reporting/{model}/figures")
-    assert {"samples.png", "interpolations.png", "nearest_train.png"} <= {path.name for path in figures.iterdir()}
+    assert {"samples.png", "interpolations.png", "nearest_train.png", "classes.png"} <= {
+        path.name for path in figures.iterdir()
+    }
     history = pd.read_parquet(newest(data_root / f"08_reporting/{model}/history.parquet"))
     scores = history["validation/score"].dropna()
     assert np.isfinite(scores).all()
@@ -35,6 +37,8 @@ def test_a_run_draws_scores_and_reports(model: str, kedro: Kedro, data_root: Pat
     assert "validation/diversity" in logged
     metrics = json.loads(newest(data_root / f"08_reporting/{model}/metrics.json").read_text())
     assert metrics["train_seconds"] > 0
+    assert metrics["fd_lite0_untrained"] > 0
+    assert 1 <= metrics["classes_covered"] <= 10
 
 
 def test_an_alarm_is_said_and_recorded_and_the_run_ends_well(

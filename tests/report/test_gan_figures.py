@@ -5,8 +5,10 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from genlab.data.labelled import LabelledImages
+from genlab.evaluation.cache import Cache
+from genlab.evaluation.settings import EvaluationSettings
 from genlab.report import gan_figures
-from genlab.report.gan_figures import draw_class_histogram, draw_neighbours, nearest_images
+from genlab.report.gan_figures import draw_class_histogram, draw_sample_figures, nearest_images
 from genlab.sampling.settings import SampleSettings
 
 
@@ -22,11 +24,19 @@ def test_the_nearest_image_is_scipys_and_a_copy_finds_itself(
     assert np.array_equal(found[2:], real[distances.argmin(axis=1)])
 
 
-def test_neighbours_are_of_the_training_split(few_images: LabelledImages) -> None:
-    drawings = {f"samples/{number}": pixels for number, pixels in enumerate(few_images.pixels[:6])}
-    figure = draw_neighbours(few_images, drawings, SampleSettings(pictures=6))["nearest_train"]
-    assert np.array_equal(figure[4:68, 4:68], figure[68:132, 4:68]), "a training image is its own neighbour"
-    assert draw_neighbours(few_images, {"reconstructions/x": few_images.pixels[0]}, SampleSettings()) == {}
+def test_neighbours_are_of_the_training_split(fashion: LabelledImages) -> None:
+    rows = fashion.table.groupby(["split", "label"]).head(4).reset_index(drop=True)
+    some = LabelledImages(rows, fashion.store, fashion.classes)
+    drawings = {f"samples/{number}": pixels for number, pixels in enumerate(some.split("train").pixels[:6])}
+    evaluation = EvaluationSettings(features=True, classifier_steps=2, feature_size=32)
+    figures = draw_sample_figures(some, drawings, evaluation, SampleSettings(pictures=6), Cache(None))
+    assert set(figures) == {"nearest_train", "classes"}
+    figure = figures["nearest_train"]
+    for strip in (1, 2):
+        below = figure[4 + 64 * strip : 68 + 64 * strip, 4:68]
+        assert np.array_equal(figure[4:68, 4:68], below), "a training image is its own neighbour"
+    of_others = {"reconstructions/x": some.pixels[0]}
+    assert draw_sample_figures(some, of_others, evaluation, SampleSettings(), Cache(None)) == {}
 
 
 def test_a_missing_class_shows() -> None:

@@ -33,7 +33,7 @@ def evaluate_captions(
     splits = examples.table["split"].replace("held_out", "train")
     every = examples.table.assign(split=splits).drop_duplicates("row").reset_index(drop=True)
     judged = replace(examples, table=every, words=())
-    classify = classifier_of(judged, settings, cache) if can_classify(judged) else None
+    classify = classifier_of(judged, settings, cache) if settings.classifier and can_classify(judged) else None
     return {**caption_metrics(drawn, examples, classify, settings.seed), **caption_diversity(drawn, examples)}
 
 

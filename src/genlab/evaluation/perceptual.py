@@ -1,7 +1,8 @@
 """LPIPS (Zhang et al. 2018) by torchmetrics, where AlexNet's ImageNet weights are on this machine; never downloaded."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from genlab.data.download import file_checksum
 from genlab.errors import GenlabError
+from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.reconstruction import bootstrap_interval
+from genlab.evaluation.settings import EvaluationSettings
 
 logger = logging.getLogger(__name__)
 
@@ -17,9 +22,25 @@ NAME = "alexnet-owt-7be5be79.pth"  # torchvision's
 BATCH = 64
 
 
+@dataclass(frozen=True)
+class Lpips:
+    """lpips of (N, H, W, C) drawings to their truth, (N,); 0 is best."""
+
+    network: nn.Module
+    protocol: Mapping[str, str]
+
+    @torch.inference_mode()
+    def __call__(self, drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        parts = []
+        for start in range(0, len(drawn), BATCH):
+            x, y = (_as_input(images[start : start + BATCH]) for images in (drawn, truth))
+            parts.append(self.network(x, y).reshape(-1).numpy())
+        return np.concatenate(parts)
+
+
 @lru_cache(maxsize=2)
-def lpips_metric(given: Path | str | None) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    """lpips of (N, H, W, C) drawings to their truth, (N,), 0 is best; None, said once, without weights.
+def lpips_metric(given: Path | str | None) -> Lpips | None:
+    """The metric with these weights; None, said once, without weights.
 
     `given` is torchvision's file for AlexNet, or "auto" for the one in torch hub's cache, if it is there.
 
@@ -35,16 +56,21 @@ def lpips_metric(given: Path | str | None) -> Callable[[np.ndarray, np.ndarray],
         logger.info("no lpips: AlexNet's weights are not in %s; evaluation.lpips_weights=PATH names them", path.parent)
         return None
     network = _network(torch.load(path, weights_only=True))
+    return Lpips(network, {"metric": "lpips, alex, v0.1, torchmetrics", "weights": file_checksum(path)})
 
-    @torch.inference_mode()
-    def lpips(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(drawn), BATCH):
-            x, y = (_as_input(images[start : start + BATCH]) for images in (drawn, truth))
-            parts.append(network(x, y).reshape(-1).numpy())
-        return np.concatenate(parts)
 
-    return lpips
+def evaluate_lpips(
+    drawn: np.ndarray, truth: np.ndarray, controls: Mapping[str, np.ndarray], settings: EvaluationSettings
+) -> dict[str, float | str]:
+    """`lpips` with its 95 % interval and its controls, flat; nothing without weights."""
+    metric = lpips_metric(settings.lpips_weights)
+    if metric is None:
+        return {}
+    values = metric(drawn, truth)
+    low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+    found: dict[str, float | str] = {"lpips": float(values.mean()), "lpips_low": low, "lpips_high": high}
+    found |= {f"lpips_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
+    return {**found, "lpips_protocol_hash": protocol_hash(metric.protocol)}
 
 
 def _network(weights: dict[str, torch.Tensor]) -> nn.Module:

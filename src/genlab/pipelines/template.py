@@ -92,7 +92,8 @@ def create_pipeline(model: str) -> Pipeline:
         step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
         step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
         step(nodes.evaluate, [*trained, drawings, "features_place", "parameters", *examples], "metrics", "evaluate"),
-        step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
+        step(nodes.report, [*trained, drawings, "history", "features_place", "parameters", *examples],
+             ["figures", "curves"], "report"),
         *(step(function, [*trained, "parameters", *examples], outputs, "study") for function, outputs in studies),
     ])  # fmt: skip
 

@@ -3,8 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from genlab.data.labelled import LabelledImages
+from genlab.evaluation.cache import Cache
+from genlab.evaluation.classifier import can_classify, classifier_of
+from genlab.evaluation.features import Lite0
+from genlab.evaluation.samples import spread_evenly
+from genlab.evaluation.settings import EvaluationSettings
 from genlab.report.plots import new_axes, render
 from genlab.sampling.grids import draw_tiles
 from genlab.sampling.settings import SampleSettings
@@ -31,22 +37,43 @@ def nearest_images(drawn: np.ndarray, examples: LabelledImages) -> np.ndarray:
     return examples.store.take(nearest)
 
 
-def draw_neighbours(
-    examples: LabelledImages, drawings: Mapping[str, np.ndarray], settings: SampleSettings
-) -> dict[str, np.ndarray]:
-    """`nearest_train`: new images over the training images nearest to them, (H, W, 3) uint8. Where both are the same
-    picture again and again, the model repeats what it has seen.
+def alike_images(drawn: np.ndarray, examples: LabelledImages, settings: EvaluationSettings, cache: Cache) -> np.ndarray:
+    """The image among the examples whose features are nearest to those of each drawing, (M, H, W, C)."""
+    extract = Lite0(settings.feature_size)
+    rows = spread_evenly(np.unique(examples.table["row"].to_numpy()), settings.reference_images)
+    known = cache.features(extract, examples.store.take(rows))
+    return examples.store.take(rows[cdist(extract(drawn), known).argmin(axis=1)])
+
+
+def draw_sample_figures(
+    examples: LabelledImages, drawings: Mapping[str, np.ndarray], settings: EvaluationSettings,
+    sample: SampleSettings, cache: Cache,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Pictures (H, W, 3) uint8 by name; none where no drawings are new images.
+
+    `nearest_train`: new images over the training images nearest to them, by pixels, then by features; where they are
+    the same picture again and again, the model repeats what it has seen. `classes`: the histogram of what a classifier
+    sees in the new images, beside as many real ones.
 
     Args:
-        examples: all of them, with a training split.
-        drawings: those of `genlab.sampling.draw`; where none are new images, there is no figure.
+        examples: all of them, with a training and a test split.
+        drawings: those of `genlab.sampling.draw`.
     """
     new = list(group(drawings, "samples").values())
     if not new:
         return {}
-    count = min(SHOWN, settings.pictures, len(new))
-    drawn = np.stack([new[row] for row in np.linspace(0, len(new) - 1, count).round().astype(int)])
-    return {"nearest_train": draw_tiles([drawn, nearest_images(drawn, examples.split("train"))])}
+    count = min(SHOWN, sample.pictures, len(new))
+    shown = np.stack([new[row] for row in np.linspace(0, len(new) - 1, count).round().astype(int)])
+    train, test = examples.split("train"), examples.split("test")
+    strips = [shown, nearest_images(shown, train)]
+    if settings.features:
+        strips.append(alike_images(shown, train, settings, cache))
+    figures = {"nearest_train": draw_tiles(strips)}
+    if settings.classifier and can_classify(examples):
+        classifier = classifier_of(examples, settings, cache)
+        said, real = classifier(np.stack(new)), classifier(test.spread(len(new)).pixels)
+        figures["classes"] = draw_class_histogram(said, real, examples.classes)
+    return figures
 
 
 def draw_class_histogram(drawn: np.ndarray, real: np.ndarray, classes: Sequence[str]) -> np.ndarray:

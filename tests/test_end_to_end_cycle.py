@@ -48,8 +48,7 @@ def test_class_against_class_is_one_line(kedro: Kedro, data_root: Path) -> None:
 
 def test_emoji_in_two_styles(kedro: Kedro, data_root: Path) -> None:
     shutil.copytree(PROJECT / "data/01_raw/emoji_pairs", data_root / "01_raw/emoji_pairs")
-    small = {"training.steps": 2, "training.batch_size": 2, "training.picture_every": 2, "unit.model.generator_width": 4,
-             "unit.model.discriminator_width": 4}  # fmt: skip
+    small = {"training.steps": 2, "training.batch_size": 2, "unit.model.generator_width": 4}
     result = kedro("--pipelines=unit", "--env=emoji", **small)
     assert result.exit_code == 0, result.output
     metrics = json.loads(newest(data_root / "08_reporting/unit/metrics.json").read_text())

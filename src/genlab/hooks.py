@@ -19,7 +19,7 @@ from genlab.data.sources import require_source
 from genlab.errors import GenlabError
 from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
-from genlab.pipelines.parameters import check_model_fits, compare_settings, resolve, resolve_data
+from genlab.pipelines.parameters import check_model_fits, compare_settings, require_said, resolve, resolve_data
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,7 @@ class GenlabHooks:
         for model in models:
             try:
                 resolved[model] = resolve(model, self.context.params)
+                require_said(run_params["runtime_params"] or {})
                 check_model_fits(model, resolved[model])
             except GenlabError as error:
                 self._fail_before_start(model, {**tags, "error": str(error)}, self.tracker)

@@ -137,11 +137,17 @@ def test_codes_take_the_shape_of_the_prior() -> None:
     np.testing.assert_allclose(after.numpy(), prior.numpy(), atol=0.35)
 
 
+def test_a_mixture_has_a_component_for_each_class_unless_told() -> None:
+    assert AAE(**SMALL, classes=7, prior="mixture", label_informed=True).prior.components == 7
+    assert AAE(**SMALL, classes=7, prior="mixture").prior.components == 10
+    assert AAE(**SMALL, classes=7, prior="mixture", components=4).prior.components == 4
+
+
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(GenlabError, match="these images have no labels; set aae.model.label_informed to false"):
         AAE(**SMALL, classes=0, prior="mixture", label_informed=True)
     with pytest.raises(GenlabError, match="there are 7 classes and 10 components; set aae.model.components to 7"):
-        AAE(**SMALL, classes=7, prior="mixture", label_informed=True)
+        AAE(**SMALL, classes=7, prior="mixture", components=10, label_informed=True)
     with pytest.raises(GenlabError, match="'standard_normal' has no parts; set aae.model.prior to 'mixture'"):
         AAE(**SMALL, classes=10, label_informed=True)
     with pytest.raises(GenlabError, match="this aae draws a class"):

@@ -27,4 +27,4 @@ def test_twenty_losses_are_what_they_were(name: str, examples: Examples, tmp_pat
     if os.environ.get("GENLAB_GOLDEN") == "write":
         np.savetxt(path, losses, fmt="%.9e", header=" ".join(terms))
     assert path.read_text().splitlines()[0] == f"# {' '.join(terms)}"
-    np.testing.assert_allclose(losses, np.loadtxt(path), rtol=1e-5)
+    np.testing.assert_allclose(losses, np.loadtxt(path, ndmin=2), rtol=1e-5)

@@ -39,7 +39,7 @@ def test_every_other_caption_can_be_the_wrong_one() -> None:
 def test_where_all_captions_are_equal_no_pair_is_wrong() -> None:
     model = TextGAN(**SMALL)
     same = {**batch(), "captions": CAPTIONS[:1].expand(6, 3).clone()}
-    wrong, there_is = draw_wrong(same["captions"])
+    _, there_is = draw_wrong(same["captions"])
     assert not there_is.any()
     assert torch.isfinite(next(model.turns(same, 0)).terms["d_matching"])
 
@@ -77,9 +77,21 @@ def test_the_mean_is_that_of_the_words() -> None:
     torch.testing.assert_close(encoder(torch.tensor([[2, 7, 0]]))[0], encoder.embed.weight[[2, 7]].mean(dim=0))
 
 
-def test_the_caption_matters_to_both_players() -> None:
+def test_projection_is_its_definition() -> None:
+    """D(x, t) = (V phi(t))^T h + psi(h): what is the same for every caption, and what is linear in it."""
     torch.manual_seed(0)
-    model = TextGAN(**SMALL)
+    model = TextGAN(**SMALL, discriminator="projection").double()
+    judge, code = model.discriminator, torch.randn(6, 8, dtype=torch.float64)
+    h = torch.rand(6, 8 * 2, 4, 4, dtype=torch.float64)
+    v, bias = judge.embed.weight, judge.embed.bias
+    expected = torch.einsum("be,de,bdij->b", code, v, h) + torch.einsum("d,bdij->b", bias, h)
+    torch.testing.assert_close(judge(h, code), expected + judge.score(h).flatten())
+
+
+@pytest.mark.parametrize("kind", ["concatenation", "projection"])
+def test_the_caption_matters_to_both_players(kind: str) -> None:
+    torch.manual_seed(0)
+    model = TextGAN(**SMALL, discriminator=kind)
     seen, code = model.discriminator.down(batch()["images"]), model.encoder(CAPTIONS)
     assert (model.discriminator(seen, code) != model.discriminator(seen, code.roll(3, dims=0))).any()
     start = torch.cat([torch.randn(6, 100), code.detach()], dim=1).requires_grad_()

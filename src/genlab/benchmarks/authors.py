@@ -2,9 +2,9 @@
 
     python -m genlab.benchmarks.authors --checkout PATH       # PATH: a checkout of junyanz/pytorch-CycleGAN-and-pix2pix
 
-Theirs and ours take turns, each in a process of its own, so that neither's memory or allocator touches the other's. Both
-train the paper's networks on the same noise, batch 1; nothing is loaded. Theirs has the defaults of its own options, ours
-the same recipe (for CycleGAN that includes the identity loss).
+Theirs and ours take turns, each in a process of its own, so that neither's memory or allocator touches the other's.
+Both train the paper's networks on the same noise, batch 1; nothing is loaded. Theirs has the defaults of its own
+options, ours the same recipe (for CycleGAN that includes the identity loss).
 """
 
 import argparse
@@ -61,7 +61,8 @@ def their_options(name: str, width: int, size: int, gpu: bool, folder: str) -> a
                "gan_mode": "vanilla", "lambda_L1": 100.0}  # fmt: skip
     else:
         own = {"norm": "instance", "netG": f"resnet_{9 if size >= 256 else 6}blocks", "no_dropout": True,
-               "pool_size": 50, "gan_mode": "lsgan", "lambda_A": 10.0, "lambda_B": 10.0, "lambda_identity": 0.5}  # fmt: skip
+               "pool_size": 50, "gan_mode": "lsgan", "lambda_A": 10.0, "lambda_B": 10.0,
+               "lambda_identity": 0.5}  # fmt: skip
     return argparse.Namespace(**shared, **own)
 
 

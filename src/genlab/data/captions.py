@@ -178,7 +178,7 @@ def _derive(store: ImageStore) -> pd.DataFrame:
         first = table["id"][table["label"] == ""].iloc[0]
         raise GenlabError(
             f"captions are derived from labels, but {(table['label'] == '').sum()} images have none; the first: "
-            f"{first}. Put the images into folders named after what they show, or give captions as a CSV (data.captions)"
+            f"{first}. Put them into folders named after what they show, or give captions as a CSV (data.captions)"
         )
     labels = table["label"].to_numpy(dtype=str)
     given = np.flatnonzero(table["split"] != "test")  # training and validation: the scale must not know the test split

@@ -75,3 +75,6 @@ class Cache:
         found = compute()
         write_file(path, writer(found))
         return found
+
+
+NO_CACHE = Cache(None)

@@ -1,6 +1,7 @@
 """Does a drawing show what its caption says: the class, by a classifier; the attributes, by what wrote the captions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,52 @@ import pandas as pd
 from genlab.data.attributes import Scale
 from genlab.data.captions import scale_of
 from genlab.data.labelled import LabelledImages
+from genlab.evaluation.cache import Cache
+from genlab.evaluation.classifier import can_classify, classifier_of
+from genlab.evaluation.diversity import mean_distance
+from genlab.evaluation.settings import EvaluationSettings
 from genlab.sampling.draw import spread_places
+from genlab.sampling.translate import group
+
+Classify = Callable[[np.ndarray], np.ndarray]
+"""(N, H, W, C) pixels -> the numbers of their labels, (N,)."""
+
+ALIKE = 4  # drawings of one caption, at least, whose distances are taken
+
+
+def evaluate_captions(
+    drawings: Mapping[str, np.ndarray], examples: LabelledImages, settings: EvaluationSettings, cache: Cache
+) -> dict[str, float]:
+    """`caption_metrics` and `caption_diversity` of the drawings "samples/<number>".
+
+    The classifier has seen the held-out combinations: it is the judge.
+    """
+    drawn = np.stack(list(group(drawings, "samples").values()))
+    splits = examples.table["split"].replace("held_out", "train")
+    every = examples.table.assign(split=splits).drop_duplicates("row").reset_index(drop=True)
+    judged = replace(examples, table=every, words=())
+    classify = classifier_of(judged, settings, cache) if settings.classifier and can_classify(judged) else None
+    return {**caption_metrics(drawn, examples, classify, settings.seed), **caption_diversity(drawn, examples)}
+
+
+def caption_diversity(drawn: np.ndarray, examples: LabelledImages) -> dict[str, float]:
+    """`caption_diversity`: how far drawings of one caption are from each other, as a share of real images with it.
+
+    0 where the noise does nothing: a model that draws one picture for each caption may have all others metrics perfect.
+    Nothing where no caption has four drawings.
+    """
+    test = examples.split("test")
+    asked = test.table.iloc[spread_places(test, len(drawn))].reset_index(drop=True)
+    real = test.store.take(asked["row"].to_numpy())
+    alike = [rows for rows in asked.groupby("caption").indices.values() if asked["row"].iloc[rows].nunique() >= ALIKE]
+    if not alike:
+        return {}
+    distances = [np.mean([mean_distance(images[rows]) for rows in alike]) for images in (drawn, real)]
+    return {"caption_diversity": float(distances[0] / distances[1])}
 
 
 def caption_metrics(
-    drawn: np.ndarray, examples: LabelledImages, classify: Callable[[np.ndarray], np.ndarray], seed: int
+    drawn: np.ndarray, examples: LabelledImages, classify: Classify | None, seed: int
 ) -> dict[str, float]:
     """Shares of (N, H, W, C) drawings, made after captions spread over the test split, that show what was asked for.
 
@@ -24,7 +66,7 @@ def caption_metrics(
 
     Args:
         drawn: in the order of `spread_places` of the test split.
-        classify: (N, H, W, C) pixels -> the numbers of their labels, (N,).
+        classify: None where there are no labels to learn.
         seed: of the shuffling.
     """
     test = examples.split("test")
@@ -34,13 +76,17 @@ def caption_metrics(
     real = test.store.take(asked["row"].to_numpy())
     shuffled = asked.iloc[np.random.default_rng(seed).permutation(len(asked))].reset_index(drop=True)
     names = np.array(examples.classes)
-    labels, labels_of_real = names[classify(drawn)], names[classify(real)]
+    labels, labels_of_real = (
+        np.full(len(drawn), "?") if classify is None else names[classify(images)] for images in (drawn, real)
+    )
     metrics = {"held_out_drawings": float(asked["held_out"].sum())}
     for control, claims, pixels, found in (
         ("", asked, drawn, labels), ("_real", asked, real, labels_of_real), ("_shuffled", shuffled, drawn, labels),
     ):  # fmt: skip
         held = claims["held_out"].to_numpy(dtype=bool)
         for name, (right, claimed) in kept_claims(claims, pixels, found, scale).items():
+            if name == "class" and classify is None:
+                continue
             for suffix, those in (("", ~held), ("_held_out", held)):
                 if claimed[those].any():
                     share = right[those].sum() / claimed[those].sum()

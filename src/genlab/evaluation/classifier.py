@@ -2,7 +2,7 @@
 for which classes a model covers. Its own accuracy on real test images stands beside what it says.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,7 @@ def can_classify(examples: LabelledImages) -> bool:
 
 def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache: Cache) -> Classifier:
     """The classifier of a labelled set, trained on its training split once and kept in the cache."""
+    examples = replace(examples, table=examples.table.drop_duplicates("row"), words=())  # captions do not matter
     train, test = examples.split("train"), examples.split("test")
     protocol = {
         "classifier": [SIZE, WIDTH, BATCH, RATE], "steps": settings.classifier_steps, "seed": settings.seed,
@@ -99,8 +100,9 @@ def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache:
     weights = cache.weights(
         "classifier", protocol, lambda: train_classifier(train, settings.classifier_steps, settings.seed)
     )
-    network = build_classifier(examples.store.channels, len(examples.classes))
-    network.load_state_dict(weights)
+    with torch.device("meta"):  # no first weights, and no random numbers for them
+        network = build_classifier(examples.store.channels, len(examples.classes))
+    network.load_state_dict(weights, assign=True)
     network.eval().requires_grad_(False)
     known = test.labels >= 0
     said = Classifier(network, 0.0)(test.pixels[known])

@@ -107,7 +107,10 @@ def compare_classifiers(
         watch: is told of every number of labels that is done.
     """
     assert isinstance(trained, StartsClassifier)
-    train, test = _labelled(examples.split("train")), _labelled(examples.split("test").spread(settings.test_images))
+    train, test = (
+        _labelled(examples.split(split)).spread(most)
+        for split, most in (("train", settings.most), ("test", settings.test_images))
+    )
     codes, test_codes = encode_images(trained, train.pixels), encode_images(trained, test.pixels)
     test_pixels = flatten(test.pixels)
     rows: list[tuple[str, int, int, float]] = []

@@ -18,9 +18,9 @@ def evaluate_cycle(
 ) -> dict[str, float | str]:
     """`cycle_l1`, the l1 between the test images and what came back from domain `to`, pixel range [0, 1].
 
-    With its 95 % interval, and with `cycle_l1_mean_image` as a control: the mean training image in the place of all that
-    came back. Nothing where nothing was drawn back. It says that nothing was lost, not that what lay between was right: a
-    model may hide an image in a drawing.
+    With its 95 % interval, and with `cycle_l1_mean_image` as a control: the mean training image in the place of all
+    that came back. Nothing where nothing was drawn back. It says that nothing was lost, not that what lay between
+    was right: a model may hide an image in a drawing.
     """
     back = group(drawings, f"{direction(to)}_to_{other(to)}")
     if not back:

@@ -37,7 +37,7 @@ class Gaussian:
 def frechet_distance(real: Gaussian, drawn: Gaussian) -> float:
     """|m_r - m_d|^2 + tr(S_r + S_d - 2 (S_r S_d)^(1/2)), Heusel et al. 2017, equation 6.
 
-    The eigenvalues of S_r S_d are those of the symmetric S_r^(1/2) S_d S_r^(1/2), whose roots are real and need no care.
+    The eigenvalues of S_r S_d are those of the symmetric S_r^(1/2) S_d S_r^(1/2), whose roots are real.
     """
     values = eigh(real.root @ drawn.covariance @ real.root, eigvals_only=True)
     both = np.trace(real.covariance) + np.trace(drawn.covariance) - 2 * np.sqrt(values.clip(min=0)).sum()
@@ -45,13 +45,13 @@ def frechet_distance(real: Gaussian, drawn: Gaussian) -> float:
 
 
 def too_few(real: Gaussian, drawn: Gaussian) -> str | None:
-    """What there is to say of a Frechet distance from fewer images than it has dimensions; None where there are more."""
+    """What there is to say of a Frechet distance from no more images than dimensions; None where there are more."""
     count, dimensions = min(real.count, drawn.count), len(real.mean)
     if count > dimensions:
         return None
     return (
-        f"{count} images are too few for a covariance of {dimensions} features: the distance is biased upwards; compare "
-        "it only at equal counts, or take kid_lite0, which is unbiased"
+        f"{count} images are too few for a covariance of {dimensions} features: the distance is biased upwards; "
+        "compare it only at equal counts, or take kid_lite0, which is unbiased"
     )
 
 
@@ -87,7 +87,7 @@ def _kernel_sums(x: np.ndarray, y: np.ndarray, in_x: np.ndarray, in_y: np.ndarra
 def kid(real: np.ndarray, drawn: np.ndarray, subsets: int, seed: int) -> tuple[float, float, float]:
     """The mean over subsets of half of the images, and its 95 % interval.
 
-    Subsets of half the images, drawn without replacement, scatter as the estimate from all of them does (the delete-half
+    Subsets of half the images, drawn without replacement, scatter as the estimate from all of them does (delete-half
     jackknife); where one set is larger, or where the two are alike, they scatter more, and the interval is wider than
     it need be.
     """
@@ -113,7 +113,7 @@ def _radii(x: torch.Tensor, k: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """Who lies among whose k nearest neighbours; each array of 0 and 1, or counts over k, has the metric for its mean."""
+    """Who lies among whose k nearest neighbours; the mean of each array is the metric."""
 
     precision: np.ndarray  # (M,) is a drawn image within reach of a real one? Kynkaanniemi et al. 2019
     recall: np.ndarray  # (N,) is a real image within reach of a drawn one?

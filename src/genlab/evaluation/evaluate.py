@@ -9,14 +9,18 @@ from genlab.data.domains import UnpairedImages
 from genlab.data.examples import Examples
 from genlab.data.labelled import LabelledImages
 from genlab.data.pairs import PairedImages
+from genlab.evaluation.cache import NO_CACHE, Cache
+from genlab.evaluation.captions import evaluate_captions
 from genlab.evaluation.cycles import evaluate_cycle
 from genlab.evaluation.density import evaluate_density, score_density
+from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
 from genlab.evaluation.latents import evaluate_latents
 from genlab.evaluation.parzen import evaluate_parzen
 from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.shared_space import evaluate_shared_space
 from genlab.evaluation.translation import evaluate_translations, l1_to_truth
+from genlab.evaluation.validation import ValidationDistance
 from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
@@ -31,14 +35,19 @@ def evaluate(
     drawings: Mapping[str, np.ndarray],
     settings: EvaluationSettings,
     sample: SampleSettings,
+    cache: Cache = NO_CACHE,
 ) -> Metrics:
-    """All metrics of a model on the test split, with their controls; `drawings` are those of `genlab.sampling.draw`."""
+    """All metrics of a model on the test split, with their controls; `drawings` are those of `genlab.sampling.draw`.
+
+    What is computed of real images alone is kept in `cache`, which all models share.
+    """
     metrics: Metrics = {}
     if isinstance(model, Translates):
         assert isinstance(examples, PairedImages | UnpairedImages)
         for to in model.targets:
             found = evaluate_translations(drawings, examples, to, settings, {"batch_size": sample.batch_size})
             found |= evaluate_cycle(drawings, examples, to, settings)
+            found |= evaluate_translated(drawings, examples, to, settings, sample, cache)
             metrics |= found if to == model.targets[0] else {f"{name}_{direction(to)}": v for name, v in found.items()}
         if isinstance(model, EncodesDomains):
             metrics |= evaluate_shared_space(model, examples, settings, sample)
@@ -48,17 +57,32 @@ def evaluate(
         metrics |= evaluate_reconstructions(model, drawings, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Encodes):
         metrics |= evaluate_latents(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples):
+        metrics |= evaluate_drawn(model, drawings, examples, settings, sample, cache)
+    if isinstance(examples, LabelledImages) and isinstance(model, Samples) and model.condition == "captions":
+        metrics |= evaluate_captions(drawings, examples, settings, cache)
     if isinstance(examples, LabelledImages) and isinstance(model, Samples) and settings.parzen_samples:
         metrics |= evaluate_parzen(model, examples, settings, sample)
     return metrics
 
 
-def scorer(examples: Examples, sample: SampleSettings) -> Callable[[Model], float | None]:
-    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells."""
-    return partial(_score, examples=examples, sample=sample)
+def scorer(
+    examples: Examples, sample: SampleSettings, evaluation: EvaluationSettings
+) -> Callable[[Model], float | None]:
+    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells.
+
+    The l1 to the truth of a translation, where it is known; the negative log-likelihood of a model that scores density;
+    the error of one that reconstructs; a small fd_lite0 of the new images of any other.
+    """
+    sampled = None
+    if evaluation.features and isinstance(examples, LabelledImages):
+        sampled = ValidationDistance(examples, sample, evaluation.score_images)
+    return partial(_score, examples=examples, sample=sample, sampled=sampled)
 
 
-def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | None:
+def _score(
+    model: Model, examples: Examples, sample: SampleSettings, sampled: Callable[[Model], float] | None
+) -> float | None:
     if isinstance(model, Translates):
         pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
         if isinstance(pairs, PairedImages):
@@ -67,4 +91,6 @@ def _score(model: Model, examples: Examples, sample: SampleSettings) -> float | 
         return score_density(model, examples)
     if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
         return mse_of(model, examples, sample)
+    if sampled and isinstance(model, Samples):
+        return sampled(model)
     return None

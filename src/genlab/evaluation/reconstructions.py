@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from genlab.data.labelled import LabelledImages
+from genlab.evaluation.perceptual import evaluate_lpips
 from genlab.evaluation.principal import PrincipalComponents
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.reconstruction import RECONSTRUCTION_METRICS, bootstrap_interval, mse
@@ -19,7 +20,7 @@ from genlab.sampling.settings import SampleSettings
 def evaluate_reconstructions(
     model: Model, drawings: Mapping[str, np.ndarray], examples: LabelledImages, settings: EvaluationSettings
 ) -> dict[str, float | str]:
-    """mse, psnr and ssim of the reconstructions of the test split.
+    """mse, psnr, ssim and, where there are weights, lpips of the reconstructions of the test split.
 
     Each metric `m` comes with its 95 % interval `m_low`, `m_high` and its controls: `m_mean_image` (the mean of the
     training images in place of every reconstruction) and, for a model that encodes, `m_pca` (as many principal
@@ -40,6 +41,7 @@ def evaluate_reconstructions(
         low, high = bootstrap_interval(values, settings.resamples, settings.seed)
         result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
         result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
+    result |= evaluate_lpips(drawn, truth, controls, settings)
     protocol = {"test": test.fingerprint(), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "reconstruction_protocol_hash": protocol_hash(protocol)}
 

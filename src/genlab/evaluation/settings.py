@@ -12,6 +12,7 @@ class ClassifierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labels: tuple[PositiveInt, ...] = (10, 100, 1000)  # how many labelled images there are; all of them come besides
+    most: PositiveInt = 60_000  # labelled images that are "all" at most
     seeds: Annotated[int, Field(ge=2)] = 5  # each with other labelled images and other first weights
     steps: PositiveInt = 200  # of every network, at least
     epochs: PositiveFloat = 3.0  # passes over the labelled images, at least
@@ -26,7 +27,7 @@ class DimensionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimensions: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (2, 4, 8, 16, 32, 64)
-    share: Annotated[float, Field(gt=0, le=1)] = 0.2  # of the model's training steps, for each of the dimensions
+    share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of the model's training steps, for each of the dimensions
 
 
 class EvaluationSettings(BaseModel):
@@ -41,6 +42,9 @@ class EvaluationSettings(BaseModel):
 
     features: bool = True  # all that needs EfficientNet-Lite0: fd_lite0, kid_lite0, precision ... nearest_train
     feature_size: int = Field(default=96, ge=32)  # H = W that the network sees; 96 and 2 cores: > 100 images/s
+    score_images: int = Field(
+        default=256, ge=2
+    )  # new ones behind a score on the validation split, while a model trains
     reference_images: int = Field(default=12_000, ge=4)  # at most so many real ones of a split, evenly spread
     neighbours: PositiveInt = 5  # k of precision, recall, density, coverage; the default is Naeem et al.'s
     kid_subsets: int = Field(default=50, ge=2)  # of half the images; their scatter is kid's interval

@@ -1,4 +1,4 @@
-"""Whether two domains share a space of latents: is an image's nearest neighbour in the other domain its true partner?"""
+"""Whether two domains share a space of latents: is an image's nearest neighbour in the other domain its partner?"""
 
 import numpy as np
 import torch
@@ -38,8 +38,8 @@ def evaluate_shared_space(
 ) -> dict[str, float | str]:
     """`partner_found`: of 100 held-out pairs, for which share of the images of a the nearest of b is the true partner.
 
-    With its 95 % interval, `partner_found_chance`, and `partner_found_pixels`, the same with the images themselves in the
-    place of the latents (where they have as many channels). Nothing where no partners are known.
+    With its 95 % interval, `partner_found_chance`, and `partner_found_pixels`, the same with the images themselves
+    in the place of the latents (where they have as many channels). Nothing where no partners are known.
     """
     test = examples.split("test")
     pairs = test if isinstance(test, PairedImages) else test.pairs()

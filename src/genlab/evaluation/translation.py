@@ -7,6 +7,7 @@ import numpy as np
 from genlab.data.domains import UnpairedImages
 from genlab.data.pairs import PairedImages
 from genlab.data.store import ImageStore
+from genlab.evaluation.perceptual import evaluate_lpips
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.reconstruction import METRICS, bootstrap_interval, l1
 from genlab.evaluation.settings import EvaluationSettings
@@ -38,7 +39,7 @@ def translation_metrics(
     settings: EvaluationSettings,
     protocol: dict[str, str | int],
 ) -> dict[str, float | str]:
-    """l1, psnr and ssim of (N, H, W, C) drawings against their truth, flat.
+    """l1, psnr, ssim and, where there are weights, lpips of (N, H, W, C) drawings against their truth, flat.
 
     Each metric `m` comes with its 95 % interval `m_low`, `m_high` and, for each control, `m_<control>`: the same metric
     for those images in place of the drawings. `protocol_hash` names all that two runs must share to be compared.
@@ -49,6 +50,7 @@ def translation_metrics(
         low, high = bootstrap_interval(values, settings.resamples, settings.seed)
         result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
         result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
+    result |= evaluate_lpips(drawn, truth, controls, settings)
     protocol = {**protocol, "test_images": len(truth), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "protocol_hash": protocol_hash(protocol)}
 

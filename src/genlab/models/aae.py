@@ -68,7 +68,7 @@ class AAE(Model):
         activation: Activation = "relu",
         encoder: Literal["deterministic", "gaussian"] = "deterministic",  # section 2; the paper's results
         prior: Literal["standard_normal", "mixture", "swiss_roll", "uniform_ball"] = "standard_normal",
-        components: Annotated[int, Ge(1)] = 10,  # of the mixture
+        components: Annotated[int, Ge(1)] | None = None,  # of the mixture; null: one for each class, or figure 4's 10
         label_informed: bool = False,  # figures 3 and 4
         discriminator_width: Annotated[int, Ge(1)] = 1000,
     ) -> None:
@@ -76,6 +76,7 @@ class AAE(Model):
         self.latent_dim, self.classes = latent_dim, classes
         self.gaussian, self.label_informed = encoder == "gaussian", label_informed
         self.condition: Condition | None = "labels" if label_informed else None
+        components = components or (classes if label_informed and classes else 10)
         self.prior = make_prior(prior, latent_dim, components)
         if label_informed:
             self._require_parts(prior, components)

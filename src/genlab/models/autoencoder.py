@@ -80,6 +80,13 @@ class Up(nn.Module):
         return self.conv(F.interpolate(h, scale_factor=2, mode="nearest"))
 
 
+def init_relu(module: nn.Module) -> None:
+    """Weights from N(0, 2 / inputs), biases zero, in place, so that ReLU keeps the scale; He et al. 2015."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.zeros_(module.bias)
+
+
 def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -> tuple[nn.Module, nn.Module]:
     """Encoder (B, C, H, W) -> (B, Z) and decoder (B, Z) -> (B, C, H, W)."""
     depth = halvings(image_size)
@@ -129,6 +136,9 @@ class Autoencoder(Model):
             sizes = [pixels, *(hidden if generation == "deep" else ()), latent_dim]
             self.encoder = nn.Sequential(nn.Flatten(), mlp(sizes, "relu"))
             self.decoder = nn.Sequential(mlp(sizes[::-1], "relu"), nn.Unflatten(1, (channels, image_size, image_size)))
+
+        if generation != "linear":
+            self.apply(init_relu)
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"autoencoder": list(self.parameters())}

@@ -3,8 +3,8 @@
 Zhu, Park, Isola and Efros, ICCV 2017, arXiv:1703.10593.
 
 B batch, C channels of domain a, D channels of domain b, H = W image size. The paper's X and Y are the domains a and b,
-G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. Nothing here knows which images of
-a and b belong together.
+G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. Nothing here knows which
+images of a and b belong together.
 """
 
 from collections.abc import Iterator
@@ -79,8 +79,8 @@ class CycleGAN(Model):
         if identity_weight and channels_a != channels_b:
             raise GenlabError(
                 f"cyclegan's identity loss asks each generator to leave an image of its target domain as it is, but "
-                f"domain a has {channels_a} channel(s) and b has {channels_b}; set cyclegan.model.identity_weight=0, or "
-                "data.channels=1 or 3 for both"
+                f"domain a has {channels_a} channel(s) and b has {channels_b}; set cyclegan.model.identity_weight=0, "
+                "or data.channels=1 or 3 for both"
             )
         self.cycle_weight, self.identity_weight = cycle_weight, cycle_weight * identity_weight
         self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
@@ -104,7 +104,11 @@ class CycleGAN(Model):
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         """The generators first, then the critics with what was drawn before that move: the authors' order."""
         a, b = batch["a"], batch["b"]
-        fake_b, fake_a = self.a_to_b(a), self.b_to_a(b)
+        if self.identity_weight:  # an image does not see its batch, so one pass draws both
+            fake_b, same_b = self.a_to_b(torch.cat([a, b])).chunk(2)
+            fake_a, same_a = self.b_to_a(torch.cat([b, a])).chunk(2)
+        else:
+            fake_b, fake_a = self.a_to_b(a), self.b_to_a(b)
         cycle_a = cycle_distance(a, self.b_to_a(fake_b)).mean()
         cycle_b = cycle_distance(b, self.a_to_b(fake_a)).mean()
         terms = {
@@ -114,8 +118,8 @@ class CycleGAN(Model):
             "g_cycle_b": self.cycle_weight * cycle_b,
         }
         if self.identity_weight:
-            terms["g_identity_a"] = self.identity_weight * cycle_distance(a, self.b_to_a(a)).mean()
-            terms["g_identity_b"] = self.identity_weight * cycle_distance(b, self.a_to_b(b)).mean()
+            terms["g_identity_a"] = self.identity_weight * cycle_distance(a, same_a).mean()
+            terms["g_identity_b"] = self.identity_weight * cycle_distance(b, same_b).mean()
         seen_b, seen_a = fake_b.detach(), fake_a.detach()
         del fake_b, fake_a  # and with them, once the generators have moved, their graph
         yield Turn(  # pixel range [0, 1]

@@ -96,19 +96,17 @@ class TextGenerator(nn.Module):
         return self.network(torch.cat([z, self.compress(code)], dim=1))
 
 
-class TextDiscriminator(nn.Module):
+class ConcatenationDiscriminator(nn.Module):
     """Image and caption -> score: the compressed caption joins every place of the 4 x 4 maps; section 4.1, figure 2."""
 
-    def __init__(self, code_dim: int, compressed: int, channels: int, image_size: int, width: int) -> None:
+    def __init__(self, network: DCGANDiscriminator, code_dim: int, compressed: int) -> None:
         super().__init__()
-        network = DCGANDiscriminator(channels, image_size, width, model="text_gan")
         deep = network.feature_channels
         self.down = network.down
         self.compress = compress(code_dim, compressed)
-        # "A 1 x 1 convolution followed by rectification", not normalised: right and wrong captions come in batches of
-        # their own, and statistics of these would tell them apart without a look at the single pair.
         self.judge = nn.Sequential(
-            nn.Conv2d(deep + compressed, deep, 1),
+            nn.Conv2d(deep + compressed, deep, 1, bias=False),  # "a 1 x 1 convolution followed by rectification"
+            nn.BatchNorm2d(deep),
             nn.LeakyReLU(0.2),
             nn.Conv2d(deep, 1, BASE),
         )
@@ -118,6 +116,23 @@ class TextDiscriminator(nn.Module):
         """`features` are those of `self.down`: they serve the right and the wrong caption alike."""
         text = self.compress(code)[:, :, None, None].expand(-1, -1, BASE, BASE)
         return self.judge(torch.cat([features, text], dim=1)).flatten()
+
+
+class ProjectionDiscriminator(nn.Module):
+    """What is real at all, plus how well image and caption agree: psi(h) + phi(t)^T V h, h the features' sum.
+
+    Miyato and Koyama 2018, arXiv:1802.05637, equation 3, with a code for the class.
+    """
+
+    def __init__(self, network: DCGANDiscriminator, code_dim: int) -> None:
+        super().__init__()
+        self.down, self.score = network.down, network.score
+        self.embed = nn.Linear(code_dim, network.feature_channels)
+
+    def forward(self, features: Float[Tensor, "b d 4 4"], code: Codes) -> Scores:
+        """`features` are those of `self.down`."""
+        agreement = (self.embed(code) * features.sum(dim=(2, 3))).sum(dim=1)
+        return self.score(features).flatten() + agreement
 
 
 class TextGAN(Model):
@@ -148,6 +163,7 @@ class TextGAN(Model):
         latent_dim: Annotated[int, Ge(1)] = 100,  # Z; the authors' code
         noise: Noise = "normal",  # section 4.1
         encoder: Literal["gru", "mean"] = "gru",
+        discriminator: Literal["concatenation", "projection"] = "concatenation",  # figure 2, or Miyato and Koyama
         code_dim: Annotated[int, Ge(1)] = 64,  # E; the paper's encoder, for an open vocabulary, has 1024
         compressed_dim: Annotated[int, Ge(1)] = 128,  # P; section 4.1
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of G's largest maps
@@ -163,7 +179,12 @@ class TextGAN(Model):
         self.latent_dim, self.noise = latent_dim, noise
         self.encoder = TextEncoder(words, code_dim, encoder)
         self.generator = TextGenerator(latent_dim, code_dim, compressed_dim, channels, image_size, generator_width)
-        self.discriminator = TextDiscriminator(code_dim, compressed_dim, channels, image_size, discriminator_width)
+        network = DCGANDiscriminator(channels, image_size, discriminator_width, model="text_gan")
+        self.discriminator = (
+            ConcatenationDiscriminator(network, code_dim, compressed_dim)
+            if discriminator == "concatenation"
+            else ProjectionDiscriminator(network, code_dim)
+        )
         self.average = RunningAverage(self.generator, ema) if ema else None
 
     def players(self) -> dict[str, list[nn.Parameter]]:
@@ -179,9 +200,11 @@ class TextGAN(Model):
         drawn = self.generator(torch.cat([z, code.detach()], dim=1))
         wrong, there_is = draw_wrong(t)
         seen = self.discriminator.down(x)
-        on_right = self.discriminator(seen, code)
-        on_wrong = self.discriminator(seen, code[wrong]).where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
-        on_fake = self.discriminator(self.discriminator.down(drawn.detach()), code)
+        # All pairs are judged as one batch: the statistics of right and of wrong ones apart would tell them apart, and
+        # nobody would have to look at the single pair.
+        maps = torch.cat([seen, seen, self.discriminator.down(drawn.detach())])
+        on_right, on_wrong, on_fake = self.discriminator(maps, torch.cat([code, code[wrong], code])).chunk(3)
+        on_wrong = on_wrong.where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
         yield Turn(
             "discriminator",
             {"d_matching": discriminator_loss(on_right, on_wrong, on_fake).mean()},

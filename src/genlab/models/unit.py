@@ -28,7 +28,7 @@ Latents = Float[Tensor, "b k i j"]
 
 
 def reconstruction_nll(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
-    """-log p(x|z) up to a constant, per pixel and channel: p is a Laplacian, so this is an l1 distance; section 3, VAE."""
+    """-log p(x|z) up to a constant, per pixel and channel: p is a Laplacian, so this is an l1 distance; section 3."""
     return (x - x_hat).abs().mean(dim=(1, 2, 3))
 
 

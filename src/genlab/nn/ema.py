@@ -1,7 +1,5 @@
 """The running average of a network's weights."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -23,7 +21,7 @@ class RunningAverage(nn.Module):
 
     def averaged(self) -> dict[str, Tensor]:
         """The averages by the names of the network's `state_dict`."""
-        return {name.replace("__", "."): cast(Tensor, value) for name, value in self.named_buffers()}
+        return {name.replace("__", "."): value for name, value in self.named_buffers()}
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:

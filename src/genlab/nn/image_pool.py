@@ -9,8 +9,8 @@ class ImagePool(nn.Module):
     """The last so many drawings, in buffers: a snapshot holds them. B batch, C channels, H = W image size.
 
     Until the pool is full, it keeps every drawing and gives it back. Then it gives back, for each new drawing, with
-    probability 1/2 a random one of the pool, whose place the new one takes, else the new one: as the authors of CycleGAN
-    do it, image by image. Chance comes from the device's global generator, and nothing waits for the device.
+    probability 1/2 a random one of the pool, whose place the new one takes, else the new one: as the authors of
+    CycleGAN do it, image by image. Chance comes from the device's global generator, and nothing waits for the device.
     """
 
     images: Tensor  # (size, C, H, W)

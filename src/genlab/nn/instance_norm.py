@@ -1,4 +1,4 @@
-"""Instance normalisation: every channel of every image by its own mean and variance. Ulyanov et al. 2016, arXiv:1607.08022."""
+"""Instance normalisation: each channel of each image by its own mean and variance. Ulyanov et al., arXiv:1607.08022."""
 
 import torch.nn.functional as F
 from jaxtyping import Float

@@ -3,6 +3,7 @@
 B batch, C channels in, D channels out, H = W image size, width the channels of the first layer.
 """
 
+import itertools
 from typing import Literal
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.nn.instance_norm import InstanceNorm
+from genlab.nn.winograd import Convolution3x3
 
 Upsampling = Literal["transposed", "resize"]
 HALVINGS = 2
@@ -36,15 +38,15 @@ def normalised(convolution: nn.Module) -> list[nn.Module]:
 
 
 class ResidualBlock(nn.Module):
-    """Rk: x + two 3 x 3 convolutions with reflection padding, each normalised; ReLU between them; (B, K, h, w) stays."""
+    """Rk: x + two 3 x 3 convolutions with reflection padding, each normalised; ReLU between them; (B, K, h, w)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
-            *normalised(nn.Conv2d(channels, channels, 3)),
+            *normalised(Convolution3x3(channels, channels)),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            Convolution3x3(channels, channels),
             InstanceNorm(),
         )
 
@@ -66,8 +68,8 @@ def doubling(in_channels: int, out_channels: int, upsampling: Upsampling) -> lis
 class ResNetGenerator(nn.Module):
     """c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-D, tanh: (B, C, H, W) -> (B, D, H, W) in [-1, 1].
 
-    Zhu et al. 2017 (CycleGAN), appendix 7.2. All but the last convolution are normalised and have a bias all the same, as
-    in the authors' code, whose weights so map one to one.
+    Zhu et al. 2017 (CycleGAN), appendix 7.2. All but the last convolution are normalised and have a bias all the
+    same, as in the authors' code, whose weights so map one to one.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class ResNetGenerator(nn.Module):
         self.encoder = nn.Sequential(
             nn.ReflectionPad2d(3),
             *normalised(nn.Conv2d(in_channels, width, 7)),
-            *(layer for c, d in zip(widths, widths[1:], strict=False)
+            *(layer for c, d in itertools.pairwise(widths)
               for layer in normalised(nn.Conv2d(c, d, 3, stride=2, padding=1))),
         )  # fmt: skip
         self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(blocks)))

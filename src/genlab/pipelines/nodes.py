@@ -123,7 +123,8 @@ def train(
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
-        snapshots=snapshots, draw=FixedSamples(watched, settings.sample), score=scorer(watched, settings.sample),
+        snapshots=snapshots, draw=FixedSamples(watched, settings.sample),
+        score=scorer(watched, settings.sample, settings.evaluation),
         diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
     run = run_of(model)
@@ -174,29 +175,40 @@ def draw(
 
 
 def evaluate(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], parameters: Parameters,
-    *inputs: Any,
+    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray],
+    features: Path, parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
+    from genlab.data.labelled import LabelledImages
+    from genlab.evaluation.cache import Cache
     from genlab.evaluation.evaluate import evaluate
+    from genlab.evaluation.untrained import evaluate_untrained
 
-    settings = resolve(model, parameters)
+    settings, examples, cache = resolve(model, parameters), _arranged(model, inputs), Cache(features)
     chosen = _chosen(model, checkpoint, best, parameters)
-    quality = evaluate(chosen.build(), _arranged(model, inputs), drawings, settings.evaluation, settings.sample)
+    quality = evaluate(chosen.build(), examples, drawings, settings.evaluation, settings.sample, cache)
+    if isinstance(examples, LabelledImages):
+        first = chosen.build_untrained()
+        quality |= evaluate_untrained(first, examples, settings.evaluation, settings.sample, cache)
     return {**quality, **chosen.costs()}
 
 
 def report(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
-    parameters: Parameters, *inputs: Any,
+    features: Path, parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
+    from genlab.data.labelled import LabelledImages
+    from genlab.evaluation.cache import Cache
     from genlab.report.curves import draw_curves
     from genlab.report.figures import draw_figures
+    from genlab.report.gan_figures import draw_sample_figures
 
-    test = _arranged(model, inputs).split("test")
+    examples, settings = _arranged(model, inputs), resolve(model, parameters)
     chosen = _chosen(model, checkpoint, best, parameters)
-    figures = draw_figures(chosen.build(), test, drawings, resolve(model, parameters).sample)
+    figures = draw_figures(chosen.build(), examples.split("test"), drawings, settings.sample)
+    if isinstance(examples, LabelledImages):
+        figures |= draw_sample_figures(examples, drawings, settings.evaluation, settings.sample, Cache(features))
     return figures, draw_curves(history, f"{model}: losses while training")
 
 

@@ -203,6 +203,19 @@ def require_known(known: Iterable[str], given: Mapping[str, Any], where: str) ->
             raise GenlabError(_unknown(key, where, known) + ". Set parameters in conf/ or with --params=KEY=VALUE")
 
 
+def require_said(given: Mapping[str, Any]) -> None:
+    """Refuse `--params=sample.text=` with nothing behind it, which the command line reads as null: no request.
+
+    Raises:
+        GenlabError: says what to write.
+    """
+    for section in (given, *(given.get(model) for model in MODELS)):
+        sample = (section or {}).get("sample")
+        for key, example in (("text", '"a light sandal"'), ("label", "sneaker")):
+            if isinstance(sample, Mapping) and key in sample and sample[key] is None:
+                raise GenlabError(f"sample.{key} is empty; say what to draw: --params=sample.{key}={example}")
+
+
 def check_model_fits(model: str, settings: RunSettings) -> None:
     """Build the model without memory for the images that the data settings promise.
 

@@ -14,6 +14,7 @@ from genlab.models import MODELS
 from genlab.pipelines import nodes
 
 IMAGES = ["images", "derived"]
+SHARED = ("raw", "features_place", "parameters")  # one entry of the catalog for all models
 
 STUDIES: dict[str, tuple[Any, list[str]]] = {
     "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
@@ -49,7 +50,7 @@ def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[
         """Catalog names in the namespace, but for what all share."""
         if isinstance(names, list):
             return [inside(name) for name in names]
-        return names if names in ("raw", "parameters") else f"{namespace}.{names}"
+        return names if names in SHARED else f"{namespace}.{names}"
 
     bound = bind(function, namespace)
     return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
@@ -90,8 +91,9 @@ def create_pipeline(model: str) -> Pipeline:
         *_data_steps(model, trains_on, captions),
         step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
         step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
-        step(nodes.evaluate, [*trained, drawings, "parameters", *examples], "metrics", "evaluate"),
-        step(nodes.report, [*trained, drawings, "history", "parameters", *examples], ["figures", "curves"], "report"),
+        step(nodes.evaluate, [*trained, drawings, "features_place", "parameters", *examples], "metrics", "evaluate"),
+        step(nodes.report, [*trained, drawings, "history", "features_place", "parameters", *examples],
+             ["figures", "curves"], "report"),
         *(step(function, [*trained, "parameters", *examples], outputs, "study") for function, outputs in studies),
     ])  # fmt: skip
 

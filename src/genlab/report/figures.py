@@ -41,6 +41,6 @@ def draw_figures(
         if again:
             shown_images = examples.spread(settings.pictures)
             pair = [shown_images.pixels, np.stack([again[name] for name in shown_images.table["id"]])]
-            figures["reconstructions"] = draw_tiles(pair, strip_names=("original", "again"))
+            figures["reconstructions"] = draw_tiles(pair, strip_names=("original", "reconstruction"))
         figures |= draw_latent_figures(model, examples, settings)
     return figures

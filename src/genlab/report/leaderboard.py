@@ -31,7 +31,15 @@ HIGHER = ("psnr", "ssim", "precision", "recall", "density", "coverage", "label_a
 LOWER = ("l1", "mse", "lpips", "fid", "kid", "fd_lite0", "kid_lite0", "cycle_l1", "nll_nats", "bits_per_dim",
          "train_seconds")  # fmt: skip
 TRAINING_ONLY = ("learning_rate",)  # recorded while a model trains, without the slash of a curve
-COUNTS = ("step", "images_seen", "test_images", "images_per_second")  # beside the metrics, not among them
+COUNTS = (
+    "step",
+    "images_seen",
+    "test_images",
+    "drawn_images",
+    "reference_images",
+    "train_images",
+    "images_per_second",
+)  # beside the metrics, not among them
 LAST = ("parameters", "train_seconds")  # what it cost
 DIRECTIONS = ("_a_to_b", "_b_to_a")
 KIND_OF = {"bits_per_dim": "nll_nats"}  # one is the other by a constant factor, and so as exact

@@ -18,10 +18,11 @@ SIDES: tuple[Side, Side] = ("a", "b")
 def draw_shared_latents(
     model: Model, examples: PairedImages | UnpairedImages, settings: SampleSettings
 ) -> np.ndarray:  # (H, W, 3) uint8
-    """From the z of one image to the z of the next in a few steps, each z drawn in both domains: as a above, as b below.
+    """From the z of one image to the z of the next in a few steps, each z drawn in both domains: as a above, as b
+    below.
 
-    The first two rows walk between images of a, the last two between images of b. Where the domains share their latents,
-    what stands above and below is the same thing at every step.
+    The first two rows walk between images of a, the last two between images of b. Where the domains share their
+    latents, what stands above and below is the same thing at every step.
     """
     assert isinstance(model, EncodesDomains)
     assert isinstance(model, DecodesDomains)

@@ -34,8 +34,8 @@ def side_by_side(
         mine = group(drawings, direction(to))
         if missing := [name for name in shown.table["id"] if name not in mine]:
             raise GenlabError(
-                f"{model} has no drawing {direction(to)}/{missing[0]} ({len(missing)} of {len(shown)} are missing): its "
-                f"run was on other data; run kedro run --pipelines={model} with the same parameters as the others"
+                f"{model} has no drawing {direction(to)}/{missing[0]} ({len(missing)} of {len(shown)} are missing): "
+                f"its run was on other data; run kedro run --pipelines={model} with the same parameters as the others"
             )
         columns[model] = np.stack([mine[name] for name in shown.table["id"]])
         if columns[model].shape[1:3] != truth.shape[1:3]:

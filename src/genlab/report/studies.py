@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from genlab.evaluation.classifiers import METHODS, summarise
 from genlab.report.plots import new_axes, render
@@ -44,6 +45,8 @@ def draw_dimensions(study: pd.DataFrame, title: str = "") -> np.ndarray:
         axes.plot(own["latent_dim"], own["mse"], label=f"{method}{steps}", **look)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
     dimensions = sorted(study["latent_dim"].unique())
     axes.set_xticks(dimensions, [str(dimension) for dimension in dimensions])
     axes.minorticks_off()

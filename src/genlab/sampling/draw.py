@@ -126,5 +126,5 @@ def draw_overview(model: Model, examples: Examples, settings: SampleSettings) ->
     if isinstance(model, Reconstructs):
         shown = examples.spread(settings.pictures)
         pair = [shown.pixels, reconstruct_images(model, shown.pixels, settings)]
-        return draw_tiles(pair, strip_names=("original", "again"))
+        return draw_tiles(pair, strip_names=("original", "reconstruction"))
     raise GenlabError(f"{type(model).__name__} neither translates, nor samples, nor reconstructs: nothing can be drawn")

@@ -99,6 +99,12 @@ class Checkpoint:
             ) from error
         return model.eval()
 
+    def build_untrained(self) -> Model:
+        """The model as it was before its first step, ready to draw, on the CPU."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return build_model(self.model, self.spec, self.arguments).eval()
+
     def require(self, spec: ImageSpec) -> None:
         """Refuse images of another shape than the model was trained on.
 

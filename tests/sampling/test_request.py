@@ -1,0 +1,54 @@
+"""What a person asks to be drawn, and what is refused before any work."""
+
+import numpy as np
+import pytest
+
+from genlab.data.spec import ImageSpec
+from genlab.errors import GenlabError
+from genlab.sampling.request import label_number, requested, require_drawable
+from genlab.sampling.settings import SampleSettings
+
+SPEC = ImageSpec(32, {"images": 1}, ("bag", "sneaker"), ("", "a", "light", "sandal"))
+
+
+def test_labels_by_name_and_by_number() -> None:
+    assert (
+        label_number("sneaker", SPEC.classes) == label_number(1, SPEC.classes) == label_number("1", SPEC.classes) == 1
+    )
+    assert label_number(7, ("3", "7")) == 1, "a digit is a name first"
+    assert label_number(0, ("3", "7")) == 0
+
+
+@pytest.mark.parametrize("label", [2, -1, "2", "sneakers", "", "nothing"])
+def test_labels_that_are_not_there(label: str | int) -> None:
+    with pytest.raises(GenlabError, match=r"none of the 2 labels; .*Use a name or a number: 0 bag, 1 sneaker"):
+        label_number(label, SPEC.classes)
+
+
+def test_conditions_that_are_asked_for() -> None:
+    assert requested("labels", SPEC, SampleSettings(label="sneaker")).tolist() == [1]  # type: ignore[union-attr]
+    text = requested("captions", SPEC, SampleSettings(text="A light sandal"))
+    np.testing.assert_array_equal(text, [[1, 2, 3]])
+    assert requested("labels", SPEC, SampleSettings()) is None
+    assert requested(None, SPEC, SampleSettings()) is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "asked", "message"),
+    [
+        (None, {"label": "bag"}, r"sample\.label='bag' is given, but dcgan is told nothing"),
+        ("captions", {"label": "bag"}, r"is told a text: use sample\.text"),
+        ("labels", {"text": "a bag"}, r"is told a label: use sample\.label"),
+        ("labels", {"label": 2}, "none of the 2 labels"),
+        ("captions", {"text": "  "}, "which has no words"),
+        ("captions", {"text": "a dark sandal"}, "no training caption has: 'dark'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(condition: str | None, asked: dict, message: str) -> None:
+    with pytest.raises(GenlabError, match=message):
+        require_drawable("dcgan", condition, SampleSettings(**asked), SPEC.classes, SPEC.words)  # type: ignore[arg-type]
+
+
+def test_what_only_the_files_can_tell_is_not_refused_early() -> None:
+    require_drawable("cgan", "labels", SampleSettings(label="whatever"), None, None)
+    require_drawable("text_gan", "captions", SampleSettings(text="some words"), None, None)

@@ -130,7 +130,10 @@ def test_the_interval_of_kid_covers_the_truth_about_as_often_as_it_says() -> Non
     assert found[:, 2].mean() - found[:, 1].mean() < 6 * found[:, 0].std()  # and is no wider than it must be
 
 
-def test_copies_are_at_distance_zero_wherever_they_are(real: np.ndarray, drawn: np.ndarray) -> None:
+def test_copies_are_at_distance_zero_wherever_they_are(
+    real: np.ndarray, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distances, "CHUNK", 70)
     found = nearest_distances(np.concatenate([drawn[:5], real[200:210]]), real)
     assert (found[5:] == 0).all()
     reference = np.linalg.norm(drawn[:5, None] - real[None], axis=2).min(axis=1)

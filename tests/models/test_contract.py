@@ -43,7 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "pix2pix": {"generator_width": 4, "discriminator_width": 4},
     "gan": {"width": 8, "latent_dim": 8},
-    "dcgan": {"generator_width": 4, "discriminator_width": 4, "latent_dim": 8, "ema": 0.9},
+    "dcgan": {"generator_width": 8, "discriminator_width": 4, "latent_dim": 64, "noise": "normal", "ema": 0.9},
     "cgan": {"generator_width": 4, "discriminator_width": 4, "discriminator": "projection", "ema": 0.9},
     "text_gan": {
         "generator_width": 8,

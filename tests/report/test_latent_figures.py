@@ -6,7 +6,12 @@ from genlab.data.labelled import LabelledImages
 from genlab.models.vae import VAE
 from genlab.nn.priors import make_prior
 from genlab.report.latent_figures import (
-    STEPS, draw_latent_figures, draw_manifold, interpolate, manifold_latents, most_used,
+    STEPS,
+    draw_latent_figures,
+    draw_manifold,
+    interpolate,
+    manifold_latents,
+    most_used,
 )  # fmt: skip
 from genlab.sampling.settings import SampleSettings
 

@@ -40,7 +40,7 @@ def main() -> None:
             cache.features(extract, images)
             seconds, processor = time.perf_counter() - start, time.process_time() - busy
             logger.info(
-                "%s time: %d images of %d pixels, seen at %d, %d threads: %.1f s, %.0f images/s, %.1f processor seconds",
+                "%s time: %d images of %d pixels, seen at %d, %d threads: %.1f s, %.0f images/s, %.1f CPU seconds",
                 time_of, arguments.images, arguments.size, arguments.feature_size, torch.get_num_threads(), seconds,
                 arguments.images / seconds, processor,
             )  # fmt: skip

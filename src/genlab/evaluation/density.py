@@ -38,8 +38,8 @@ def score_images(
 def independent_pixels(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
     """-log p of (N, H, W, C) images in nats, (N,), where every number is drawn by itself: the control.
 
-    Each number has the histogram of the training images, with a count of one beside what was found. With two levels, a
-    grey value counts as that share of a white one.
+    Each number has the histogram of the training images, with a count of one beside what was found. With two levels,
+    a grey value counts as that share of a white one.
     """
     top = np.iinfo(images.dtype).max
     if levels == 2:
@@ -71,8 +71,8 @@ def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
 def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
     """Negative log-likelihoods of the whole test split.
 
-    `nll_nats` (per image, with its 95 % interval) and `bits_per_dim` (per number of the image) say in `..._kind` whether
-    they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent vectors are
+    `nll_nats` (per image, with its 95 % interval) and `bits_per_dim` (per number of the image) say in `..._kind`
+    whether they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent vectors are
     drawn, `nll_samples` is how many for each image, and `negative_elbo_nats` the bound by one. The control
     `nll_nats_independent_pixels` is `independent_pixels`.
     """

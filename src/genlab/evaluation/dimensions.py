@@ -26,8 +26,8 @@ def compare_dimensions(
 ) -> pd.DataFrame:  # fmt: skip
     """The mse on the test split by latent dimension, in rows of three methods.
 
-    "trained to the end" is `trained` itself, a model with an argument `latent_dim`; "trained briefly" is the same model
-    with another one, trained for a share of its steps, on one device; "PCA" is as many components of the training split.
+    "trained to the end" is `trained`, a model with an argument `latent_dim`; "trained briefly" is the same model
+    with another one, trained for a share of its steps, on one device; "PCA" as many components of the training split.
     Dimensions that are not smaller than an image are left out.
     """
     train, test = examples.split("train"), examples.split("test").pixels

@@ -18,7 +18,6 @@ from genlab.sampling.latents import draw_codes, draw_latents, encode_images
 
 ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
 PROBE_LABELS = (100, 1000)  # besides all of them
-PROBE_IMAGES = 5000  # labelled training images, at most
 TWO_SAMPLE = 1000  # latent vectors on each side of the two-sample test
 PERMUTATIONS = 500
 
@@ -88,10 +87,11 @@ def choose_labelled(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float]:
     """`probe_accuracy` of the model's codes and, as its control, of pixels (`..._pixels`); also with few labels.
 
-    Nothing where the images have fewer than two classes. Pixels are of every second row and column where that leaves 14.
+    Nothing where the images have fewer than two classes. Pixels are of every second row and column
+    where that leaves 14.
     """
     train, test = examples.split("train"), examples.split("test")
-    chosen = choose_labelled(train.labels, PROBE_IMAGES, settings.seed)
+    chosen = choose_labelled(train.labels, settings.probe_images, settings.seed)
     labels, known = train.labels[chosen], test.labels >= 0
     if len(np.unique(labels)) < 2 or not known.any():
         return {}

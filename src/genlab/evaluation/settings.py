@@ -38,6 +38,7 @@ class EvaluationSettings(BaseModel):
     resamples: PositiveInt = 1000  # bootstrap samples behind each 95 % interval
     seed: NonNegativeInt = 0  # of the bootstrap, the subsets, and the random controls
     importance_samples: PositiveInt = 50  # latent vectors for each image, behind a bound of its log-likelihood
+    probe_images: PositiveInt = 5000  # labelled training images, at most, behind probe_accuracy
     parzen_samples: NonNegativeInt = 0  # drawings behind the historic Parzen-window log-likelihood; 0: not computed
 
     features: bool = True  # all that needs EfficientNet-Lite0: fd_lite0, kid_lite0, precision ... nearest_train

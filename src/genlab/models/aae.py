@@ -39,8 +39,8 @@ def cross_entropy(logits: PerLatent, real: bool) -> PerLatent:
 class AAE(Model):
     """An autoencoder whose codes an adversary shapes until they have the distribution of the prior.
 
-    Label-informed (section 2.3), D sees the label beside the code: so each class moves to its own part of the prior, and
-    a code drawn from that part shows the class. An image without a label has one more class, the whole prior.
+    Label-informed (section 2.3), D sees the label beside the code: so each class moves to its own part of the prior,
+    and a code drawn from that part shows the class. An image without a label has one more class, the whole prior.
 
     Raises:
         GenlabError: an image size that the networks cannot take; a prior that is not one of so many dimensions; labels
@@ -99,8 +99,8 @@ class AAE(Model):
             )
         if prior == "mixture" and components != self.classes:
             raise GenlabError(
-                f"label_informed=true ties every class to a component of the mixture, but there are {self.classes} classes "
-                f"and {components} components; set aae.model.components to {self.classes}"
+                "label_informed=true ties every class to a component of the mixture, but there are "
+                f"{self.classes} classes and {components} components; set aae.model.components to {self.classes}"
             )
 
     def players(self) -> dict[str, list[nn.Parameter]]:

@@ -84,7 +84,8 @@ def init_relu(module: nn.Module) -> None:
     """Weights from N(0, 2 / inputs), biases zero, in place, so that ReLU keeps the scale; He et al. 2015."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -> tuple[nn.Module, nn.Module]:

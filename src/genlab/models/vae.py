@@ -2,9 +2,9 @@
 
 Kingma and Welling, ICLR 2014, arXiv:1312.6114. With beta: Higgins et al., ICLR 2017.
 
-B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K samples of the posterior. x is an image in
-[-1, 1], z its latent vector, q(z|x) the encoder's Gaussian, p(x|z) the decoder's distribution of pixels, p(z) the prior.
-Log-probabilities are in nats, one for each image.
+B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K samples of the posterior. x is an image
+in [-1, 1], z its latent vector, q(z|x) the encoder's Gaussian, p(x|z) the decoder's distribution of pixels, p(z) the
+prior. Log-probabilities are in nats, one for each image.
 """
 
 import math
@@ -72,8 +72,8 @@ class Bernoulli(Pixels):
 
 
 class Gaussian(Pixels):
-    """N(given, s^2); appendix C.2. One learned s: with one for each pixel, as in the paper, a pixel that is always black
-    has a density without bound."""
+    """N(given, s^2); appendix C.2. One learned s: with one for each pixel, as in the paper, a pixel that is always
+    black has a density without bound."""
 
     def __init__(self) -> None:
         super().__init__()

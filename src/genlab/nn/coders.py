@@ -3,6 +3,7 @@
 linear: one affine map · mlp: fully connected with hidden layers · conv: strided convolutions and their transposes.
 """
 
+from itertools import pairwise
 from typing import Literal
 
 from jaxtyping import Float
@@ -20,7 +21,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 def mlp(sizes: list[int], activation: Activation) -> nn.Sequential:
     """Affine maps from each size to the next, the activation between them."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
 
@@ -59,7 +60,7 @@ class Encoder(nn.Sequential):
             count, side = halvings(image_size)
             widths = [channels, *(width * 2**level for level in range(count))]
             body: list[nn.Module] = []
-            for inputs, out in zip(widths, widths[1:], strict=False):
+            for inputs, out in pairwise(widths):
                 body += [nn.Conv2d(inputs, out, 4, 2, 1), ACTIVATIONS[activation]()]
             last = widths[-1] * side**2
             super().__init__(*body, nn.Flatten(), mlp([last, *[16 * width] * layers, outputs], activation))
@@ -87,7 +88,7 @@ class Decoder(nn.Sequential):
             count, side = halvings(image_size)
             widths = [channels, *(width * 2**level for level in range(count))][::-1]
             body: list[nn.Module] = []
-            for c, d in zip(widths, widths[1:], strict=False):
+            for c, d in pairwise(widths):
                 # Kernel 4 at stride 2: every pixel is reached equally often, so no checkerboard.
                 body += [ACTIVATIONS[activation](), nn.ConvTranspose2d(c, d, 4, 2, 1)]
             first = mlp([inputs, *[16 * width] * layers, widths[0] * side**2], activation)

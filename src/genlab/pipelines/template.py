@@ -1,6 +1,7 @@
 """The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace,
-and its studies; the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides which
-of the first it needs."""
+and its studies; the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides
+which of the first it needs.
+"""
 
 import inspect
 import warnings

@@ -1,4 +1,4 @@
-"""What a latent space looks like: the manifold, one latent at a time, the way from image to image, codes over the prior.
+"""What a latent space looks like: the manifold, one latent at a time, ways from image to image, codes over the prior.
 
 N images, Z latent dimensions.
 """

@@ -68,7 +68,7 @@ def test_mse_is_in_the_pixel_range_0_to_1() -> None:
 def test_validation_prefers_the_better_reconstruction(some: LabelledImages) -> None:
     torch.manual_seed(0)
     model = Autoencoder(width=2, latent_dim=6)
-    score = scorer(some.split("val"), SampleSettings())
+    score = scorer(some.split("val"), SampleSettings(), EvaluationSettings())
     before = score(model)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     x = torch.from_numpy(some.split("val").pixels).permute(0, 3, 1, 2) / 127.5 - 1

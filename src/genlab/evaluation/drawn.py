@@ -26,7 +26,7 @@ def evaluate_drawn(
     """Of new images: how they are spread, and whether they show what the model was told, or how many classes."""
     assert isinstance(model, Samples)
     drawn, test = np.stack(list(group(drawings, "samples").values())), examples.split("test")
-    protocol = {"batch_size": sample.batch_size, "sample_seed": sample.seed, "condition": model.condition}
+    protocol = {"batch_size": sample.batch_size, "sample_seed": sample.seed}
     metrics: dict[str, float | str] = {}
     if settings.features:
         train = examples.split("train").table["row"].to_numpy()

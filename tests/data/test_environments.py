@@ -6,6 +6,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from genlab.data.public import SETS
+from genlab.data.settings import DataSettings
 from genlab.models.pix2pix import Pix2Pix
 from genlab.pipelines.parameters import argument_schema, merge
 from genlab.settings import CONFIG_LOADER_ARGS
@@ -46,7 +47,7 @@ def test_the_environment_names_its_set_at_its_size(environment):
     assert data["source"] == ENVIRONMENTS[environment]
     assert data["classes"] is None
     if environment in SETS:
-        assert data["image_size"] == max(SETS[environment].size, 32)  # 28 pixels get a border
+        assert DataSettings(**data).image_size == max(SETS[environment].size, 32)  # 28 pixels get a border
     TrainingSettings.of(Pix2Pix.recipe, section(load(environment), "training"))
     argument_schema(Pix2Pix)(**load(environment)["pix2pix"]["model"])
 

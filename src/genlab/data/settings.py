@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
 """How a folder of images is arranged; `genlab.data.layouts` describes each."""
@@ -12,6 +12,11 @@ Fit = Literal["fit", "crop", "pad", "stretch"]
 centred on black · stretch: resized, whatever happens to the proportions."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def split_domains(domains: object) -> object:
+    """ "sneaker/ankle_boot" -> its two labels: a command line cannot hold a list."""
+    return domains.split("/") if isinstance(domains, str) else domains
 
 
 class EdgeSettings(BaseModel):
@@ -88,7 +93,8 @@ class DataSettings(BaseModel):
     split: SplitSettings = SplitSettings()
     edges: EdgeSettings = EdgeSettings()
     pairs: PairSettings = PairSettings()
-    domains: tuple[str, str] | None = None  # two labels, [a, b], for class against class; null: the source's domains
+    domains: Annotated[tuple[str, str] | None, BeforeValidator(split_domains)] = None  # two labels, [a, b] or a/b, for
+    # class against class; null: the source's domains
     unpair: UnpairSettings = UnpairSettings()
     captions: str | None = None  # for models of text: "derived", or a CSV file with columns id (or file) and caption
     held_out: HeldOutSettings = HeldOutSettings()

@@ -72,8 +72,8 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
     """Negative log-likelihoods of the whole test split.
 
     `nll_nats` (per image, with its 95 % interval) and `bits_per_dim` (per number of the image) say in `..._kind`
-    whether they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent vectors
-    are drawn, `nll_samples` is how many for each image, and `negative_elbo_nats` the bound by one. The control
+    whether they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent
+    vectors are drawn, `nll_samples` is how many for each image, and `negative_elbo_nats` the bound by one. The control
     `nll_nats_independent_pixels` is `independent_pixels`.
     """
     assert isinstance(model, ScoresDensity)

@@ -32,8 +32,9 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: 
 .kind { font-size: .75em; padding: 0 .4em; border-radius: .6em; background: #ddf4ff; color: #0550ae; font-weight: 400 }
 .kind.bound { background: #fff8c5; color: #7d4e00 } .kind.estimate { background: #fbefff; color: #6639ba }
 .detail { display: none } .all .detail { display: table-cell }
-img { max-height: 90px; max-width: 220px; cursor: zoom-in; vertical-align: top; margin: 0 4px 4px 0 }
-img.large { max-height: none; max-width: 640px; cursor: zoom-out; image-rendering: pixelated }
+.strip { display: flex; width: 420px; overflow-x: auto; gap: 4px }
+img { height: 84px; flex: none; cursor: zoom-in }
+img.large { height: auto; max-width: 640px; cursor: zoom-out; image-rendering: pixelated }
 .id { font-family: ui-monospace, monospace; font-size: .85em }
 """
 
@@ -131,7 +132,7 @@ def _runs(table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]]) -> s
     head += "".join(_heading(name) for name in ("started", "run"))
     body = []
     for index, row in table.iterrows():
-        cells = [f"<td>{_images(pictures.get(row['run_id'], {}))}</td>"]
+        cells = [f'<td><div class="strip">{_images(pictures.get(row["run_id"], {}))}</div></td>']
         cells += [_text(row[name]) for name in ("model", "variant", "environment", "seed")]
         for name, detail in columns:
             low, high = row.get(f"{name}_low"), row.get(f"{name}_high")

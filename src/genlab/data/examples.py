@@ -81,3 +81,9 @@ def require_split(rows: pd.DataFrame, all_rows: pd.DataFrame, name: str, unit: s
             f"the {unit} have no {name} split; they have {sorted(all_rows['split'].unique())}. Put images into a "
             f"folder {name}, or raise data.split.{name if name != 'train' else 'val'} or the number of images"
         )
+
+
+def spread_rows(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most `count` rows, evenly spread over a table in the order of its labels and ids."""
+    rows = np.linspace(0, len(table) - 1, min(count, len(table))).round().astype(int)
+    return table.sort_values(["label", "id"], kind="stable").iloc[rows].reset_index(drop=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from genlab.data.captions import number_captions, vocabulary
-from genlab.data.examples import Stream, name_images, require_split
+from genlab.data.examples import Stream, name_images, require_split, spread_rows
 from genlab.data.layouts import SINGLE
 from genlab.data.spec import ImageSpec
 from genlab.data.store import ImageSet, ImageStore
@@ -100,9 +100,7 @@ class LabelledImages:
 
     def spread(self, count: int) -> "LabelledImages":
         """At most `count` of the images, evenly spread over labels: the same for the same images."""
-        rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
-        by_label = self.table.sort_values(["label", "id"], kind="stable")
-        return replace(self, table=by_label.iloc[rows].reset_index(drop=True))
+        return replace(self, table=spread_rows(self.table, count))
 
     def streams(self) -> list[Stream]:
         values = {"labels": self.labels, **({"captions": self.captions} if self.words else {})}

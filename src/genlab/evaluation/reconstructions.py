@@ -8,7 +8,7 @@ from genlab.data.labelled import LabelledImages
 from genlab.evaluation.perceptual import evaluate_lpips
 from genlab.evaluation.principal import PrincipalComponents
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.reconstruction import RECONSTRUCTION_METRICS, bootstrap_interval, mse
+from genlab.evaluation.reconstruction import RECONSTRUCTION_METRICS, measure, mse
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.translation import mean_image
 from genlab.models.base import Encodes, Model
@@ -36,11 +36,7 @@ def evaluate_reconstructions(
         components = PrincipalComponents.of(train, latent_dim, settings.seed)
         controls["pca"] = components.reconstruct(truth, latent_dim)
         result["pca_images"] = float(components.fitted_on)
-    for name, metric in RECONSTRUCTION_METRICS.items():
-        values = metric(drawn, truth)
-        low, high = bootstrap_interval(values, settings.resamples, settings.seed)
-        result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
-        result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
+    result |= measure(RECONSTRUCTION_METRICS, drawn, truth, controls, settings)
     result |= evaluate_lpips(drawn, truth, controls, settings)
     protocol = {"test": test.fingerprint(), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "reconstruction_protocol_hash": protocol_hash(protocol)}

@@ -9,7 +9,7 @@ from genlab.data.pairs import PairedImages
 from genlab.data.store import ImageStore
 from genlab.evaluation.perceptual import evaluate_lpips
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.reconstruction import METRICS, bootstrap_interval, l1
+from genlab.evaluation.reconstruction import METRICS, l1, measure
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Model, Side, Translates
 from genlab.sampling.settings import SampleSettings
@@ -44,12 +44,7 @@ def translation_metrics(
     Each metric `m` comes with its 95 % interval `m_low`, `m_high` and, for each control, `m_<control>`: the same metric
     for those images in place of the drawings. `protocol_hash` names all that two runs must share to be compared.
     """
-    result: dict[str, float | str] = {}
-    for name, metric in METRICS.items():
-        values = metric(drawn, truth)
-        low, high = bootstrap_interval(values, settings.resamples, settings.seed)
-        result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
-        result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
+    result: dict[str, float | str] = {**measure(METRICS, drawn, truth, controls, settings)}
     result |= evaluate_lpips(drawn, truth, controls, settings)
     protocol = {**protocol, "test_images": len(truth), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "protocol_hash": protocol_hash(protocol)}

@@ -161,30 +161,27 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
-    """The `data` section that holds for no model in particular.
+def _general(schema: type[Settings], name: str, parameters: Mapping[str, Any]) -> Settings:
+    """A section that holds for no model in particular.
 
     Raises:
         GenlabError: a key is unknown, or a value is not allowed.
     """
     require_known(TOP_LEVEL, parameters, "")
-    given = parameters.get("data") or {}
+    given = parameters.get(name) or {}
     if not isinstance(given, Mapping):
-        raise GenlabError(f"parameter data is {given!r}: it should be a section with keys of its own")
-    return check(DataSettings, {}, given, "data", "data")
+        raise GenlabError(f"parameter {name} is {given!r}: it should be a section with keys of its own")
+    return check(schema, {}, given, name, name)
+
+
+def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
+    """The `data` section that holds for no model in particular; raises as `resolve` does."""
+    return _general(DataSettings, "data", parameters)
 
 
 def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
-    """The `compare` section.
-
-    Raises:
-        GenlabError: a key is unknown, or a value is not allowed.
-    """
-    require_known(TOP_LEVEL, parameters, "")
-    given = parameters.get("compare") or {}
-    if not isinstance(given, Mapping):
-        raise GenlabError(f"parameter compare is {given!r}: it should be a section with keys of its own")
-    return check(CompareSettings, {}, given, "compare", "compare")
+    """The `compare` section; raises as `resolve` does."""
+    return _general(CompareSettings, "compare", parameters)
 
 
 def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:

@@ -10,6 +10,7 @@ import torch
 
 from genlab.data.batches import to_model_range, to_pixels
 from genlab.data.domains import UnpairedImages
+from genlab.data.examples import spread_rows
 from genlab.data.pairs import PairedImages
 from genlab.models.base import Model, Side, Translates
 from genlab.sampling.grids import draw_grid
@@ -99,12 +100,6 @@ def group(drawings: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray
 def spread(examples: PairedImages, count: int) -> PairedImages:
     """At most `count` of the pairs, evenly spread over the table: the same for the same pairs, of every class."""
     return PairedImages(spread_rows(examples.table, count), examples.a, examples.b)
-
-
-def spread_rows(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """At most `count` rows, evenly spread over a table in the order of its labels and ids."""
-    rows = np.linspace(0, len(table) - 1, min(count, len(table))).round().astype(int)
-    return table.sort_values(["label", "id"], kind="stable").iloc[rows].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from genlab.evaluation.latents import (
     energy_distances,
     probe_accuracy,
 )
+from genlab.models.aae import AAE
 from genlab.models.vae import VAE
 
 
@@ -44,14 +47,32 @@ def test_a_model_whose_codes_are_its_prior_passes_and_one_whose_are_not_fails(fe
     head = model.encoder[1][-1]
     torch.nn.init.zeros_(head.weight)  # q(z|x) = N(0, I) whatever x: the prior
     torch.nn.init.zeros_(head.bias)
-    images = np.repeat(few_images.pixels, 10, axis=0)
-    good = compare_with_prior(model, images, seed=0)
+    images, labels = np.repeat(few_images.pixels, 10, axis=0), np.repeat(few_images.labels, 10)
+    good = compare_with_prior(model, images, labels, seed=0)
     assert good["latent_match_p_value"] > 0.01
     assert good["latent_energy_distance"] < 5 * good["latent_energy_distance_prior"]
     torch.nn.init.constant_(head.bias, 1.0)
-    bad = compare_with_prior(model, images, seed=0)
+    bad = compare_with_prior(model, images, labels, seed=0)
     assert bad["latent_match_p_value"] < 0.01
     assert bad["latent_energy_distance"] > 20 * good["latent_energy_distance"]
+
+
+def test_classes_tied_to_parts_of_a_prior_need_not_be_equally_frequent() -> None:
+    """Codes that are exactly what an informed model wants pass although 9 of 10 images are of one class."""
+    import torch
+
+    model = AAE(image_size=32, classes=2, latent_dim=2, prior="mixture", label_informed=True, width=4)
+    labels = np.arange(2000) % 10 // 9  # one in ten is of class 1
+    images = np.zeros((2000, 32, 32, 1), np.uint8)
+    images[:, 0, 0, 0] = labels * 255
+
+    def codes_of(part: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        model.draw_codes = lambda x, rng=None: model.draw_prior(part((x[:, 0, 0, 0] > 0).long()), rng)
+
+    codes_of(lambda label: label)
+    assert compare_with_prior(model, images, labels, seed=0)["latent_match_p_value"] > 0.01
+    codes_of(lambda label: torch.full_like(label, -1))  # all of the prior: half of the codes where one in ten belongs
+    assert compare_with_prior(model, images, labels, seed=0)["latent_match_p_value"] < 0.01
 
 
 def test_a_probe_finds_what_is_there_and_chance_where_nothing_is(rng: np.random.Generator) -> None:

@@ -13,12 +13,12 @@ from sklearn.preprocessing import StandardScaler
 
 from genlab.data.labelled import LabelledImages
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Decodes, Encodes, MatchesPrior, Model
-from genlab.sampling.latents import draw_codes, draw_latents, encode_images
+from genlab.models.base import Encodes, MatchesPrior, Model
+from genlab.sampling.latents import draw_codes, draw_prior, encode_images
 
 ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
 PROBE_LABELS = (100, 1000)  # besides all of them
-TWO_SAMPLE = 1000  # latent vectors on each side of the two-sample test
+TWO_SAMPLE = 2000  # latent vectors on each side of the two-sample test
 PERMUTATIONS = 500
 
 
@@ -43,18 +43,19 @@ def energy_distances(x: np.ndarray, y: np.ndarray, permutations: int, seed: int)
     return float(found[0]), found[1:]
 
 
-def compare_with_prior(model: Model, images: np.ndarray, seed: int) -> dict[str, float]:
-    """A two-sample test of the codes of (N, H, W, C) pixels against the prior.
+def compare_with_prior(model: Model, images: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
+    """A two-sample test of the codes of (N, H, W, C) pixels, together, against the prior.
 
     `latent_energy_distance` stands beside that of as many draws of the prior in place of the codes (`..._prior`), and
-    `latent_match_p_value` is the share of random divisions of codes and draws that lie as far apart.
+    `latent_match_p_value` is the share of random divisions of codes and draws that lie as far apart. A model that ties
+    each class to a part of its prior is held to the prior with the parts as frequent as the classes: the draws' labels
+    are drawn, with replacement, from the images' own.
     """
-    assert isinstance(model, Decodes)
-    some = images[np.linspace(0, len(images) - 1, min(len(images), TWO_SAMPLE)).round().astype(int)]
-    codes = draw_codes(model, some, seed)
-    prior = draw_latents(model, 2 * len(some), seed)
-    found, shuffled = energy_distances(codes, prior[: len(some)], PERMUTATIONS, seed)
-    control, _ = energy_distances(prior[len(some) :], prior[: len(some)], 1, seed)
+    rows = np.linspace(0, len(images) - 1, min(len(images), TWO_SAMPLE)).round().astype(int)
+    codes = draw_codes(model, images[rows], seed)
+    prior = draw_prior(model, np.random.default_rng(seed).choice(labels[rows], 2 * len(rows)), seed)
+    found, shuffled = energy_distances(codes, prior[: len(rows)], PERMUTATIONS, seed)
+    control, _ = energy_distances(prior[len(rows) :], prior[: len(rows)], 1, seed)
     return {
         "latent_energy_distance": found,
         "latent_energy_distance_prior": control,
@@ -117,12 +118,13 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 def evaluate_latents(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
     """All that can be said of the model's codes."""
-    images = examples.split("test").pixels
+    test = examples.split("test")
+    images = test.pixels
     metrics: dict[str, float | str] = {}
     if isinstance(model, MatchesPrior):
         codes = encode_images(model, images)
         metrics |= {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
-        metrics |= compare_with_prior(model, images, settings.seed)
+        metrics |= compare_with_prior(model, images, test.labels, settings.seed)
     elif isinstance(model, Encodes):
         codes = encode_images(model, images)
         spread = np.sqrt(codes.var(axis=0).mean()) or 1.0  # no prior sets the scale of the codes: they do

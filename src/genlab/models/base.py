@@ -158,6 +158,11 @@ class MatchesPrior(Protocol):
         """A code drawn from the model's distribution over the codes of each image."""
         ...
 
+    def draw_prior(self, labels: Int[Tensor, " n"], rng: torch.Generator | None = None) -> Float[Tensor, "n z"]:
+        """As the codes of images with these labels shall be distributed, -1: unknown; where the model ties no class to
+        a part of its prior, a draw from all of it, whatever the label."""
+        ...
+
 
 @runtime_checkable
 class EncodesDomains(Protocol):

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
@@ -223,6 +223,10 @@ class VAE(Model):
         if condition is not None:
             raise GenlabError("this vae draws without being told what: leave the condition out")
         return self.pixels.mean(self.decoder(z))
+
+    def draw_prior(self, labels: Int[Tensor, " n"], rng: Rng = None) -> Latents:
+        """A draw from the prior for each label, which says nothing here."""
+        return self.prior.sample(len(labels), rng)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Latents:
         return self.prior.sample(n, rng)

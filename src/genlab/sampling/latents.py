@@ -37,6 +37,15 @@ def draw_codes(model: Model, images: np.ndarray, seed: int) -> np.ndarray:
 
 
 @torch.no_grad()
+def draw_prior(model: Model, labels: np.ndarray, seed: int) -> np.ndarray:
+    """As the codes of images with these (N,) labels shall be distributed, (N, Z)."""
+    assert isinstance(model, MatchesPrior)
+    with in_evaluation(model) as (device, _):
+        drawn = model.draw_prior(torch.from_numpy(labels).to(device), torch.Generator(device).manual_seed(seed))
+        return drawn.float().cpu().numpy()
+
+
+@torch.no_grad()
 def draw_latents(model: Model, count: int, seed: int) -> np.ndarray:
     """Latent vectors from the prior, (count, Z)."""
     assert isinstance(model, Decodes)

@@ -124,3 +124,12 @@ def test_optimisers_are_what_the_settings_say(machine: Machine, few_shoes: Paire
         assert type(training.optimizers["up"]) is cls
     adam = Training(Duel(), Nothing(), settings(betas=(0.25, 0.5)), 0, 10, machine).optimizers["up"]
     assert adam.param_groups[0]["betas"] == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("name", ["adam", "adagrad", "sgd"])
+def test_weight_decay_draws_weights_to_zero(name: str, machine: Machine) -> None:
+    model = Duel()
+    training = Training(model, Nothing(), settings(optimizer=name, weight_decay=0.5), 0, 10, machine)
+    model.up.grad = torch.tensor(0.0)
+    training.optimizers["up"].step()
+    assert 0 < model.up < 1

@@ -56,6 +56,7 @@ class Recipe:
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)  # Adam only
     initial_accumulator: float = 0.0  # Adagrad only: what the squares of its gradients are added to
+    weight_decay: float = 0.0  # this much of each weight is added to its gradient; 0 = off
     batch_size: int = 64
     epochs: float = 100.0
     decay_from: float = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never

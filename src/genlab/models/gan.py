@@ -11,11 +11,12 @@ from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Gt, Lt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.nn.ema import RunningAverage
 from genlab.nn.noise import Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -36,6 +37,7 @@ class GAN(Model):
         optimizer="adagrad",
         learning_rate=0.1,
         initial_accumulator=0.1,  # TensorFlow's; from PyTorch's 0, the first step moves every weight by 0.1
+        weight_decay=1e-4,
         batch_size=16,  # real images; as many are drawn for the discriminator, and again for the generator
         epochs=20.0,
     )
@@ -50,6 +52,8 @@ class GAN(Model):
         noise: Noise = "normal",  # the lecture leaves it open; the paper's code has both
         width: Annotated[int, Ge(1)] = 128,  # of the hidden layer of either network
         leak: Annotated[float, Ge(0)] = 0.01,  # slope of LeakyReLU below zero
+        pixel_weights: Annotated[float, Gt(0)] = 0.01,  # first weights next to pixels, as a share of PyTorch's
+        ema: Annotated[float, Ge(0), Lt(1)] = 0.9995,  # decay of the running average of G that draws; 0 = off
     ) -> None:
         super().__init__()
         self.latent_dim, self.noise = latent_dim, noise
@@ -60,7 +64,11 @@ class GAN(Model):
         )  # fmt: skip
         self.discriminator = nn.Sequential(
             nn.Flatten(), nn.Linear(pixels, width), nn.LeakyReLU(leak), nn.Linear(width, 2)
-        )  # first weights: the lecture leaves them open; they are PyTorch's
+        )
+        with torch.no_grad():  # the lecture leaves first weights open; what one network does not see, the other keeps
+            for weights in (self.generator[2].weight, self.generator[2].bias, self.discriminator[1].weight):
+                weights.mul_(pixel_weights)
+        self.average = RunningAverage(self.generator, ema) if ema else None
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {
@@ -82,12 +90,14 @@ class GAN(Model):
         )
         drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
         yield Turn("generator", {"g_adversarial": cross_entropy(self.discriminator(drawn), REAL).mean()})
+        if self.average is not None:
+            self.average.update(self.generator, step)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
-        return self.generator(z)
+        return self.generator(z) if self.average is None else self.average.apply_to(self.generator, z)
 
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None

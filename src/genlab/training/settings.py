@@ -23,6 +23,7 @@ class TrainingSettings(BaseModel):
     learning_rate: PositiveFloat
     betas: tuple[Momentum, Momentum]
     initial_accumulator: Annotated[float, Field(ge=0)]  # of Adagrad
+    weight_decay: Annotated[float, Field(ge=0)]  # this much of each weight is added to its gradient
     batch_size: PositiveInt  # over all devices together
     decay_from: Annotated[float, Field(ge=0, le=1)]  # share of steps after which the rate falls linearly to zero
     jitter: Annotated[float, Field(ge=1, le=2)]  # enlarge by this, crop back at random; 1 = off

@@ -25,14 +25,14 @@ class Batches(Protocol):
 
 def make_optimizer(parameters: list[nn.Parameter], settings: TrainingSettings, fused: bool) -> Optimizer:
     """The optimiser of one player."""
+    common: dict = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": fused}
     match settings.optimizer:
         case "adam":
-            return Adam(parameters, settings.learning_rate, betas=settings.betas, fused=fused)
+            return Adam(parameters, betas=settings.betas, **common)
         case "adagrad":
-            start = settings.initial_accumulator
-            return Adagrad(parameters, settings.learning_rate, initial_accumulator_value=start, fused=fused)
+            return Adagrad(parameters, initial_accumulator_value=settings.initial_accumulator, **common)
         case "sgd":
-            return SGD(parameters, settings.learning_rate, fused=fused)
+            return SGD(parameters, **common)
 
 
 def learning_rate(settings: TrainingSettings, step: int, total: int) -> float:

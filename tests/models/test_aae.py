@@ -88,6 +88,11 @@ def test_a_gaussian_encoder_draws_and_a_deterministic_one_does_not() -> None:
     assert not torch.equal(noisy.draw_codes(x, rng(1)), noisy.draw_codes(x, rng(2)))
     many = torch.stack([noisy.draw_codes(x, rng(seed)) for seed in range(400)])
     torch.testing.assert_close(many.mean(dim=0), noisy.encode(x), atol=0.2, rtol=0.0)
+    with torch.no_grad():
+        noisy.encoder[-1][-1].bias[noisy.latent_dim :] = 4.0  # the second half are logarithms of variances
+        log_var = noisy.encoder(x).chunk(2, dim=1)[1]
+        many = torch.stack([noisy.draw_codes(x, rng(seed)) for seed in range(1000)])
+    torch.testing.assert_close(many.var(dim=0).log(), log_var, atol=0.25, rtol=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,11 @@ def test_the_last_layers_of_the_encoders_and_the_first_of_the_generators_are_the
         assert mine == {id(p) for p in ours}, "nothing else is shared"
     owned = [id(p) for p in model.players()["autoencoders"]]
     assert len(owned) == len(set(owned)), "what is shared moves once a turn"
+    critics = {id(p) for p in (*model.critic_a.parameters(), *model.critic_b.parameters())}
+    assert {id(p) for p in model.players()["critics"]} == critics
+    assert not critics & set(owned)
+    encoder, generator = (set(map(id, n.shared.parameters())) for n in (model.encoder_a, model.generator_a))
+    assert not encoder & generator, "an encoder and a generator share nothing"
 
 
 def test_they_stay_the_same_tensors_where_they_are_moved_converted_and_loaded() -> None:
@@ -122,7 +127,9 @@ def test_the_critics_move_first_and_judge_what_was_translated(noiseless: None) -
         (logits,) = model.critic_b(image)
         expected = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
         torch.testing.assert_close(turn.terms[name], 10 * expected)
-    assert not any(value.grad_fn is None for value in turn.terms.values())
+    torch.stack(list(turn.terms.values())).sum().backward()
+    assert all(p.grad is not None for p in model.players()["critics"])
+    assert all(p.grad is None for p in model.players()["autoencoders"]), "the drawings stay as they are"
 
 
 def test_the_turns_draw_noise_and_translating_does_not() -> None:

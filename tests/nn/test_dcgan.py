@@ -63,15 +63,16 @@ def test_spectral_norm_makes_every_layers_largest_singular_value_one() -> None:
         assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(1, abs=0.05)
 
 
-def test_the_running_average_is_the_sum_of_past_weights() -> None:
+@pytest.mark.parametrize("forget", [10.0, 5.0])
+def test_the_running_average_is_the_sum_of_past_weights(forget: float) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = RunningAverage(network, decay=0.9)
+    average = RunningAverage(network, decay=0.9, forget=forget)
     expected = network[0].weight.detach().clone()
     for step in range(300):
         nn.init.normal_(network[0].weight)
         average.update(network, step)
-        decay = min(0.9, (1 + step) / (10 + step))
+        decay = min(0.9, (1 + step) / (forget + step))
         expected = decay * expected + (1 - decay) * network[0].weight.detach()
     torch.testing.assert_close(average.averaged()["0.weight"], expected)
     assert not list(average.parameters())

@@ -53,7 +53,7 @@ class GAN(Model):
         width: Annotated[int, Ge(1)] = 128,  # of the hidden layer of either network
         leak: Annotated[float, Ge(0)] = 0.01,  # slope of LeakyReLU below zero
         pixel_weights: Annotated[float, Gt(0)] = 0.01,  # first weights next to pixels, as a share of PyTorch's
-        ema: Annotated[float, Ge(0), Lt(1)] = 0.9995,  # decay of the running average of G that draws; 0 = off
+        ema: Annotated[float, Ge(0), Lt(1)] = 0.9998,  # decay of the running average of G that draws; 0 = off
     ) -> None:
         super().__init__()
         self.latent_dim, self.noise = latent_dim, noise
@@ -68,7 +68,7 @@ class GAN(Model):
         with torch.no_grad():  # the lecture leaves first weights open; what one network does not see, the other keeps
             for weights in (self.generator[2].weight, self.generator[2].bias, self.discriminator[1].weight):
                 weights.mul_(pixel_weights)
-        self.average = RunningAverage(self.generator, ema) if ema else None
+        self.average = RunningAverage(self.generator, ema, forget=5.0) if ema else None  # a fifth of all steps
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

@@ -9,12 +9,13 @@ class RunningAverage(nn.Module):
     """theta' <- decay theta' + (1 - decay) theta, as buffers: it is in every snapshot and nobody trains it.
 
     Averages the network's floating-point buffers, such as means of batch normalisation, as well as its parameters.
-    Early on the decay is smaller, (1 + step) / (10 + step), so that the first weights are soon forgotten.
+    Early on the decay is smaller, (1 + step) / (forget + step), so that the average is of about the last 1 / forget of
+    all steps and the first weights are soon forgotten.
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float, forget: float = 10.0) -> None:
         super().__init__()
-        self.decay = decay
+        self.decay, self.forget = decay, forget
         for name, value in network.state_dict().items():
             if value.is_floating_point():
                 self.register_buffer(name.replace(".", "__"), value.detach().clone())
@@ -27,7 +28,7 @@ class RunningAverage(nn.Module):
     def update(self, network: nn.Module, step: int) -> None:
         """Take in the network's present weights, after training step `step`, counted from 0."""
         current, averaged = network.state_dict(), self.averaged()
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        share = 1 - min(self.decay, (1 + step) / (self.forget + step))
         torch._foreach_lerp_(list(averaged.values()), [current[name] for name in averaged], share)
 
     def apply_to(self, network: nn.Module, x: Tensor) -> Tensor:

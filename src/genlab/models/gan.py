@@ -58,15 +58,14 @@ class GAN(Model):
         super().__init__()
         self.latent_dim, self.noise = latent_dim, noise
         pixels = channels * image_size**2
+        from_noise, to_pixels = nn.Linear(latent_dim, width), nn.Linear(width, pixels)
         self.generator = nn.Sequential(
-            nn.Linear(latent_dim, width), nn.LeakyReLU(leak), nn.Linear(width, pixels), nn.Tanh(),
-            nn.Unflatten(1, (channels, image_size, image_size)),
-        )  # fmt: skip
-        self.discriminator = nn.Sequential(
-            nn.Flatten(), nn.Linear(pixels, width), nn.LeakyReLU(leak), nn.Linear(width, 2)
+            from_noise, nn.LeakyReLU(leak), to_pixels, nn.Tanh(), nn.Unflatten(1, (channels, image_size, image_size))
         )
-        with torch.no_grad():  # the lecture leaves first weights open; what one network does not see, the other keeps
-            for weights in (self.generator[2].weight, self.generator[2].bias, self.discriminator[1].weight):
+        from_pixels, to_classes = nn.Linear(pixels, width), nn.Linear(width, 2)
+        self.discriminator = nn.Sequential(nn.Flatten(), from_pixels, nn.LeakyReLU(leak), to_classes)
+        with torch.no_grad():  # the lecture leaves first weights open; what D's do not see in G's, nobody corrects
+            for weights in (to_pixels.weight, to_pixels.bias, from_pixels.weight):
                 weights.mul_(pixel_weights)
         self.average = RunningAverage(self.generator, ema, forget=5.0) if ema else None  # a fifth of all steps
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
@@ -279,6 +280,7 @@ def test_what_differs_is_said(capsys: pytest.CaptureFixture[str], mlflow_uri: st
 
 def test_runs_that_cannot_be_made_again_are_refused(mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)  # as the command line does
     partial = json.dumps({"env": "test", "runtime_params": {}, "parts": {"from_nodes": ["pix2pix.draw"]}})
     for run_id, message in (
         (made_by_hand(mlflow_uri, l1=0.1), "does not say how it was run"),

@@ -119,6 +119,26 @@ def test_real_images_with_wrong_captions_are_what_teaches_matching() -> None:
     torch.testing.assert_close(change, (F.softplus(torch.tensor(-9.0)) - F.softplus(torch.tensor(0.0))).expand(4) / 2)
 
 
+def test_the_second_third_of_a_discriminators_batch_has_wrong_captions() -> None:
+    torch.manual_seed(0)
+    model, seen = TextGAN(**SMALL), []
+    model.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1].detach()))
+    next(model.turns(batch(), 0))
+    right, wrong, fake = seen[0].chunk(3)
+    assert torch.equal(right, fake)
+    assert (right != wrong).any(dim=1).all()
+
+
+def test_an_image_without_a_wrong_caption_is_not_counted_as_a_wrong_pair() -> None:
+    torch.manual_seed(0)
+    model = TextGAN(**SMALL)
+    scores: list[torch.Tensor] = []
+    model.discriminator.register_forward_hook(lambda *given: scores.append(given[2].detach()))
+    term = next(model.turns({**batch(), "captions": CAPTIONS[:1].expand(6, -1)}, 0)).terms["d_matching"]
+    right, _, fake = scores[0].chunk(3)
+    torch.testing.assert_close(term, (F.softplus(-right) + F.softplus(fake) / 2).mean())
+
+
 def test_drawings_follow_the_caption_and_the_noise() -> None:
     torch.manual_seed(0)
     model = TextGAN(**{**SMALL, "generator_width": 16}).eval()

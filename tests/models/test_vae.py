@@ -33,6 +33,25 @@ def test_the_kl_is_torchs() -> None:
     torch.testing.assert_close(kl_to_standard_normal(mean, log_var), theirs)
 
 
+def test_an_estimated_kl_comes_to_the_exact_one() -> None:
+    """A learned mixture whose components are all N(0, I) is the standard normal."""
+    estimating, exact = VAE(**SMALL, prior="learned_mixture", components=2), VAE(**SMALL)
+    torch.nn.init.zeros_(estimating.prior.means)
+    mean, log_var = torch.tensor([[1.0, -0.5, 0.2]]), torch.tensor([[-1.0, 0.3, 0.0]])
+    many, spread = mean.expand(20_000, -1), log_var.expand(20_000, -1)
+    z = many + torch.exp(0.5 * spread) * torch.randn(many.shape, generator=rng())
+    estimate = estimating.kl(many, spread, z).mean()
+    torch.testing.assert_close(estimate, exact.kl(mean, log_var, mean)[0], atol=0.03, rtol=0.0)
+
+
+def test_codes_are_means_and_images_are_means() -> None:
+    model, x = VAE(**SMALL), torch.rand(5, 1, 4, 4, generator=rng()) * 2 - 1
+    draws = torch.stack([model.draw_codes(x, rng(seed)) for seed in range(2000)])
+    torch.testing.assert_close(draws.mean(dim=0), model.encode(x), atol=0.15, rtol=0.0)
+    white = torch.distributions.Bernoulli(logits=model.decoder(model.encode(x))).mean
+    torch.testing.assert_close(model.decode(model.encode(x)), 2 * white - 1)
+
+
 def test_bernoulli_pixels_are_torchs() -> None:
     logits, x = 3 * torch.randn(6, 2, 3, 3), (torch.rand(6, 2, 3, 3) > 0.5).float()
     theirs = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum(dim=(1, 2, 3))

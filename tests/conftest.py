@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 # jaxtyping's shapes are promises that nobody keeps unless they are checked: here they are.
-SHAPED = ["data.augment", "data.batches", "models", "nn", "sampling", "training"]
+SHAPED = ["data.batches", "media.pictures.augment", "media.pictures.levels", "models", "nn", "sampling", "training"]
 install_import_hook([f"genlab.{package}" for package in SHAPED], "beartype.beartype")
 
 import numpy as np
@@ -29,15 +29,15 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from genlab.data.attributes import Scale, caption
-from genlab.data.derive import derive, pair_sides, sides
-from genlab.data.domains import UnpairedImages
+from genlab.data.arrange.derive import derive, pair_sides, sides
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.unpair import DOMAIN_COLUMNS
 from genlab.data.ingest import ingest
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
 from genlab.data.settings import DataSettings
-from genlab.data.sources import list_source
-from genlab.data.unpair import DOMAIN_COLUMNS
+from genlab.data.sources.listing import list_source
+from genlab.media.pictures.attributes import Scale, caption
 
 PROJECT = Path(__file__).parents[1]
 torch.set_num_threads(1)
@@ -150,7 +150,7 @@ def kedro(data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
         return CliRunner().invoke(cli, arguments)
 
     yield run
-    from genlab.io.tracking import set_tracker
+    from genlab.tracking.tracker import set_tracker
 
     set_tracker(None)
 

@@ -13,7 +13,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params, env_option, split_string
 
 from genlab.errors import find_genlab_error
-from genlab.io.tracking import end_open_runs, send_kept
+from genlab.tracking.tracker import end_open_runs, send_kept
 
 
 def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,7 +54,7 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
 
     kedro sweep --pipeline=pix2pix --seeds=0,1,2 --vary pix2pix.model.objective=l1,gan,cgan,l1+gan,l1+cgan
     """
-    from genlab.sweep import read_lists, run_sweep
+    from genlab.experiments.sweep import read_lists, run_sweep
 
     run_sweep(pipelines, read_lists(seeds, vary), env, params)
 
@@ -67,8 +67,8 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
 @in_one_line
 def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
     """Make a finished run again, from its id or name in MLflow, and say what differs."""
-    from genlab.reproduce import reproduce as reproduce_run
-    from genlab.sweep import open_context, open_tracker
+    from genlab.experiments.reproduce import reproduce as reproduce_run
+    from genlab.experiments.sweep import open_context, open_tracker
 
     context = open_context(env, params)
     reproduce_run(open_tracker(context), run, context.catalog["raw"].load(), folder)
@@ -83,7 +83,7 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 @in_one_line
 def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow what runs could not send while they ran."""
-    from genlab.sweep import open_context, open_tracker
+    from genlab.experiments.sweep import open_context, open_tracker
 
     tracker = open_tracker(open_context(env, params))
     if folder is not None:

@@ -15,11 +15,11 @@ from kedro.io import CatalogProtocol
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
-from genlab.data.sources import require_source
+from genlab.data.sources.listing import require_source
 from genlab.errors import GenlabError
-from genlab.io.tracking import Tracker, TrackingSettings, end_open_runs, set_tracker
 from genlab.models import MODELS
 from genlab.pipelines.parameters import check_model_fits, compare_settings, require_said, resolve, resolve_data
+from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.data.batches import ExampleBatches
-from genlab.data.domains import UnpairedImages
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
 from genlab.errors import GenlabError
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.public import SETS
 from genlab.data.settings import DataSettings
+from genlab.data.sources.public import SETS
 from genlab.models.pix2pix import Pix2Pix
 from genlab.pipelines.parameters import argument_schema, merge
 from genlab.settings import CONFIG_LOADER_ARGS

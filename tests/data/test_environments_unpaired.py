@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from genlab.data.public import SETS
+from genlab.data.sources.public import SETS
 from genlab.models import model_class
 from genlab.pipelines.parameters import resolve
 from genlab.training.settings import TrainingSettings

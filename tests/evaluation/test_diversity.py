@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.diversity import mean_distance, measure_diversity
 from genlab.models.dcgan import DCGAN
 from genlab.sampling.settings import SampleSettings

@@ -11,7 +11,7 @@ from PIL import Image
 
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings
-from genlab.data.sources import list_source
+from genlab.data.sources.listing import list_source
 from genlab.errors import GenlabError
 from genlab.files import write_folder
 from genlab.io.checkpoint import CheckpointDataset

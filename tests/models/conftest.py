@@ -2,10 +2,10 @@
 
 import pytest
 
-from genlab.data.domains import UnpairedImages
-from genlab.data.examples import Examples
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.examples import Examples
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.models import MODELS
 
 

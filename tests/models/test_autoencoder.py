@@ -8,9 +8,9 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from genlab.data.batches import to_model_range
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.errors import GenlabError
+from genlab.media.pictures.levels import to_model_range
 from genlab.models.autoencoder import Autoencoder, Up, halvings, squared_error
 from genlab.models.base import Decodes, Encodes, Reconstructs, Samples, StartsClassifier
 

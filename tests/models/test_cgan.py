@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 from genlab.models.cgan import CGAN, ConcatenationDiscriminator, ProjectionDiscriminator, beside, one_hot

@@ -11,13 +11,14 @@ import torch
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.batches import ExampleBatches, to_model_range
-from genlab.data.domains import UnpairedImages
-from genlab.data.examples import Examples
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.examples import Examples
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
+from genlab.data.batches import ExampleBatches
 from genlab.data.spec import ImageSpec
 from genlab.errors import GenlabError
+from genlab.media.pictures.levels import to_model_range
 from genlab.models import MODELS, model_class
 from genlab.models.base import Decodes, Encodes, Model, Reconstructs, Samples, Translates
 from genlab.pipelines.parameters import check_model_fits, resolve

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from genlab.data.domains import UnpairedImages
+from genlab.data.arrange.domains import UnpairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import EncodesDomains, Translates
 from genlab.models.cyclegan import CycleGAN

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genlab.data.examples import Examples
+from genlab.data.arrange.examples import Examples
 from genlab.models import MODELS
 from tests.models.test_contract import start
 

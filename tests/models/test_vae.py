@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from sklearn.decomposition import PCA
 
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.errors import GenlabError
 from genlab.models.base import BoundsDensity, Decodes, Encodes, MatchesPrior, Reconstructs, Samples
 from genlab.models.vae import VAE, Bernoulli, DiscretisedLogistic, Gaussian, kl_to_standard_normal

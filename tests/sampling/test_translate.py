@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.data.batches import to_model_range, to_pixels
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages
+from genlab.media.pictures.levels import to_model_range, to_pixels
+from genlab.media.pictures.tiles import GAP, HEADING, draw_grid
 from genlab.models.pix2pix import Pix2Pix
-from genlab.sampling.grids import GAP, HEADING, draw_grid
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import draw_translations, spread, translate_images
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.diversity import measure_diversity
 from genlab.models.gan import GAN
 from genlab.sampling.settings import SampleSettings

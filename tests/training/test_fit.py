@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import Model
 from genlab.models.pix2pix import Pix2Pix

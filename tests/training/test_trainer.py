@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import Model, Recipe, Turn
 from genlab.training.machine import Machine, open_machine

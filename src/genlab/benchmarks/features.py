@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from genlab.evaluation.cache import Cache
-from genlab.evaluation.features import Lite0
+from genlab.evaluation.features.cache import Cache
+from genlab.evaluation.features.lite0 import Lite0
 
 logger = logging.getLogger("genlab.benchmarks.features")
 

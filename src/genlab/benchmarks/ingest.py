@@ -18,13 +18,13 @@ import torch
 from PIL import Image
 
 from genlab.benchmarks.speed import peak_memory
+from genlab.data.arrange.derive import derive, pair_sides, sides
+from genlab.data.arrange.pairs import PairedImages
 from genlab.data.batches import ExampleBatches
-from genlab.data.derive import derive, pair_sides, sides
 from genlab.data.ingest import ingest
-from genlab.data.layouts import find_images
-from genlab.data.pairs import PairedImages
 from genlab.data.settings import DataSettings, PairSettings
-from genlab.data.sources import list_source
+from genlab.data.sources.layouts import find_images
+from genlab.data.sources.listing import list_source
 from genlab.models.pix2pix import Pix2Pix
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings

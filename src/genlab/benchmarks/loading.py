@@ -19,12 +19,12 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from genlab.data.augment import jitter_and_mirror
+from genlab.data.arrange.pairs import PairedImages, pair_by_id
 from genlab.data.batches import ExampleBatches
 from genlab.data.ingest import ingest
-from genlab.data.pairs import PairedImages, pair_by_id
 from genlab.data.settings import DataSettings
-from genlab.data.sources import list_source
+from genlab.data.sources.listing import list_source
+from genlab.media.pictures.augment import jitter_and_mirror
 from genlab.training.machine import keep_freed_memory
 
 logger = logging.getLogger("genlab.benchmarks.loading")

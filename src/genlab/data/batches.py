@@ -5,27 +5,15 @@ Everything random is a function of (seed, step): a run that resumes at a step se
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
-from genlab.data.examples import Examples
+from genlab.data.arrange.examples import Examples
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
+from genlab.media.pictures.levels import to_model_range
 
 RESIDENT_SHARE = 0.25  # of the device's free memory that images may take before they stream from the store
-
-
-def to_model_range(pixels: Shaped[Tensor, "b h w c"]) -> Float[Tensor, "b c h w"]:
-    """uint8 or uint16 pixels as float32 in [-1, 1], channels first (in memory still last)."""
-    half = torch.iinfo(pixels.dtype).max / 2
-    return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(half).sub_(1.0)
-
-
-def to_pixels(x: Float[Tensor, "b c h w"], dtype: np.dtype | type = np.uint8) -> Shaped[np.ndarray, "b h w c"]:
-    """Images in [-1, 1] as unsigned integers, rounded, values outside clipped."""
-    top = np.iinfo(dtype).max
-    scaled = (x.float().clamp(-1, 1) + 1) * (top / 2)
-    return scaled.round().permute(0, 2, 3, 1).cpu().numpy().astype(dtype)
 
 
 def _free_memory(device: torch.device) -> float:

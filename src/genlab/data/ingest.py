@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from genlab.data.binarise import binarise
-from genlab.data.decode import DECODER, Decoded, UnreadableImageError, decode, fit_image, to_channels
-from genlab.data.layouts import Entry, Listing, Part, Rejected
+from genlab.data.arrange.splits import assign_splits
 from genlab.data.settings import DataSettings
-from genlab.data.splits import assign_splits
+from genlab.data.sources.layouts import Entry, Listing, Part, Rejected
 from genlab.data.store import ImageSet, SetWriter, checksum, digest, open_set
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
+from genlab.media.pictures.binarise import binarise
+from genlab.media.pictures.decode import DECODER, Decoded, UnreadableImageError, decode, fit_image, to_channels
 
 CHUNK = 8  # files that a thread takes at a time
 AHEAD = 3  # chunks for each thread that may wait to be written

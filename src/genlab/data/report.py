@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from genlab.data.derive import pair_kind
-from genlab.data.pairs import without_partner
+from genlab.data.arrange.derive import pair_kind
+from genlab.data.arrange.pairs import without_partner
+from genlab.data.arrange.splits import single_scene_labels
 from genlab.data.settings import DataSettings
-from genlab.data.splits import single_scene_labels
 from genlab.data.store import ImageSet
 from genlab.errors import GenlabError
 

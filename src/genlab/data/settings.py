@@ -4,12 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
-"""How a folder of images is arranged; `genlab.data.layouts` describes each."""
+from genlab.media.pictures.settings import EdgeSettings, Fit
 
-Fit = Literal["fit", "crop", "pad", "stretch"]
-"""fit: scaled until it just fits, black bars · crop: scaled until it covers, the middle is kept · pad: not scaled,
-centred on black · stretch: resized, whatever happens to the proportions."""
+Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
+"""How a folder of images is arranged; `genlab.data.sources.layouts` describes each."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -17,16 +15,6 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 def split_domains(domains: object) -> object:
     """ "sneaker/ankle_boot" -> its two labels: a command line cannot hold a list."""
     return domains.split("/") if isinstance(domains, str) else domains
-
-
-class EdgeSettings(BaseModel):
-    """Canny's edge detector, as scikit-image has it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sigma: Annotated[float, Field(ge=0)] = 1.0  # pixels: standard deviation of the Gaussian that smooths first
-    low: Annotated[float, Field(ge=0, le=1)] = 0.1  # share of the largest possible gradient: a weak edge
-    high: Annotated[float, Field(ge=0, le=1)] = 0.2  # likewise: a strong edge
 
 
 class PairSettings(BaseModel):

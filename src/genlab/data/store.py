@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from genlab.data.decode import to_channels
 from genlab.errors import GenlabError
 from genlab.files import replace_folder
+from genlab.media.pictures.decode import to_channels
 
 TABLE_COLUMNS = [
     "id", "domain", "split", "label", "source", "height", "width", "mode", "bits", "content", "checksum",

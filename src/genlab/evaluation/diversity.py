@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genlab.data.examples import Examples
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.examples import Examples
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.models.base import Decodes, Model, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
 from genlab.sampling.settings import SampleSettings

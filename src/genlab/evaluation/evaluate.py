@@ -5,21 +5,21 @@ from functools import partial
 
 import numpy as np
 
-from genlab.data.domains import UnpairedImages
-from genlab.data.examples import Examples
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
-from genlab.evaluation.cache import NO_CACHE, Cache
-from genlab.evaluation.captions import evaluate_captions
-from genlab.evaluation.cycles import evaluate_cycle
-from genlab.evaluation.density import evaluate_density, score_density
-from genlab.evaluation.drawn import evaluate_drawn, evaluate_translated
-from genlab.evaluation.latents import evaluate_latents
-from genlab.evaluation.parzen import evaluate_parzen
-from genlab.evaluation.reconstructions import evaluate_reconstructions, mse_of
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.examples import Examples
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
+from genlab.evaluation.features.cache import NO_CACHE, Cache
+from genlab.evaluation.measures.codes import evaluate_latents
+from genlab.evaluation.measures.cycle import evaluate_cycle
+from genlab.evaluation.measures.drawn import evaluate_drawn, evaluate_translated
+from genlab.evaluation.measures.likelihood import evaluate_density, score_density
+from genlab.evaluation.measures.partners import evaluate_shared_space
+from genlab.evaluation.measures.parzen import evaluate_parzen
+from genlab.evaluation.measures.prompts import evaluate_captions
+from genlab.evaluation.measures.reconstruction import evaluate_reconstructions, mse_of
+from genlab.evaluation.measures.translation import evaluate_translations, l1_to_truth
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.evaluation.shared_space import evaluate_shared_space
-from genlab.evaluation.translation import evaluate_translations, l1_to_truth
 from genlab.evaluation.validation import ValidationDistance
 from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
 from genlab.sampling.settings import SampleSettings

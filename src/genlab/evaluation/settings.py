@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 
 
 class ClassifierSettings(BaseModel):
-    """Classifiers that start from an encoder, against those that do not: `genlab.evaluation.classifiers`."""
+    """Classifiers that start from an encoder, against those that do not: `genlab.evaluation.studies.encoder_start`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +22,7 @@ class ClassifierSettings(BaseModel):
 
 
 class DimensionSettings(BaseModel):
-    """Reconstruction error against latent dimension: `genlab.evaluation.dimensions`."""
+    """Reconstruction error against latent dimension: `genlab.evaluation.studies.latent_dimension`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from genlab.data.labelled import LabelledImages
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.distances import Gaussian, frechet_distance
-from genlab.evaluation.features import Lite0
+from genlab.evaluation.features.lite0 import Lite0
 from genlab.models.base import Model, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
 from genlab.sampling.settings import SampleSettings

@@ -12,7 +12,7 @@ from genlab.io.local import local_path
 
 
 class CheckedTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
-    """A table in a Parquet file, of the schema that `genlab.data.schemas` has under that name."""
+    """A table in a Parquet file, of the schema that `genlab.data.arrange.schemas` has under that name."""
 
     def __init__(self, *, filepath: str, table: str, metadata: dict[str, Any] | None = None) -> None:
         self._path = local_path(filepath)
@@ -20,7 +20,7 @@ class CheckedTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        from genlab.data.schemas import check_table
+        from genlab.data.arrange.schemas import check_table
 
         try:
             table = pd.read_parquet(self._path)
@@ -31,7 +31,7 @@ class CheckedTableDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         return check_table(self._table, table, str(self._path))
 
     def save(self, data: pd.DataFrame) -> None:
-        from genlab.data.schemas import check_table
+        from genlab.data.arrange.schemas import check_table
 
         checked = check_table(self._table, data, f"memory, on its way to {self._path}")
         write_file(self._path, lambda file: checked.to_parquet(file, index=False))

@@ -13,7 +13,7 @@ from annotated_types import Ge, Lt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from genlab.data.augment import differentiable_augment
+from genlab.media.pictures.augment import differentiable_augment
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
 from genlab.nn.ema import RunningAverage

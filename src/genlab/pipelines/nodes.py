@@ -14,7 +14,7 @@ from genlab.pipelines.parameters import compare_settings, data_settings, resolve
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from genlab.data.examples import Examples
+    from genlab.data.arrange.examples import Examples
     from genlab.data.store import ImageSet
     from genlab.training.checkpoint import Checkpoint
 
@@ -33,7 +33,7 @@ def ingest(
     """
     from genlab.data.ingest import ingest
     from genlab.data.report import describe_set, report_table, require_few_rejected, warnings
-    from genlab.data.sources import list_source
+    from genlab.data.sources.listing import list_source
     from genlab.report.contact import draw_contact_sheet
 
     settings = data_settings(name, parameters)
@@ -47,14 +47,14 @@ def ingest(
 
 def derive(name: str, images: "ImageSet", place: Path, parameters: Parameters) -> "ImageSet":
     """Images -> what domain a is made of where pairs are derived, e.g. their edge drawings."""
-    from genlab.data.derive import derive
+    from genlab.data.arrange.derive import derive
 
     return derive(images, data_settings(name, parameters), place)
 
 
 def pair(name: str, images: "ImageSet", derived: "ImageSet", parameters: Parameters) -> pd.DataFrame:
     """Two domains -> the table of pairs."""
-    from genlab.data.derive import pair_sides
+    from genlab.data.arrange.derive import pair_sides
 
     return pair_sides(images, derived, data_settings(name, parameters))
 
@@ -63,14 +63,14 @@ def unpair(
     name: str, images: "ImageSet", derived: "ImageSet", pairs: pd.DataFrame, parameters: Parameters
 ) -> pd.DataFrame:
     """Two domains -> the table of images to be trained on without pairs."""
-    from genlab.data.unpair import unpair
+    from genlab.data.arrange.unpair import unpair
 
     return unpair(images, derived, pairs, data_settings(name, parameters))
 
 
 def caption(name: str, images: "ImageSet", parameters: Parameters) -> pd.DataFrame:
     """Images -> the table of their captions, and which of them are held out."""
-    from genlab.data.captions import caption_images
+    from genlab.data.arrange.captions import caption_images
 
     captions = caption_images(images, data_settings(name, parameters))
     train = captions[captions["split"] == "train"]
@@ -80,8 +80,8 @@ def caption(name: str, images: "ImageSet", parameters: Parameters) -> pd.DataFra
 
 def _arranged(model: str, inputs: tuple[Any, ...]) -> "Examples":
     """What the model learns from, out of the catalog's image sets and tables."""
-    from genlab.data.arrange import arrange
-    from genlab.data.labelled import LabelledImages
+    from genlab.data.arrange.arrange import arrange
+    from genlab.data.arrange.labelled import LabelledImages
     from genlab.models import MODELS
 
     if MODELS[model].captions:
@@ -103,13 +103,13 @@ def train(
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
     """
-    from genlab.data.labelled import LabelledImages
+    from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.diversity import measure_diversity
     from genlab.evaluation.evaluate import scorer
-    from genlab.io.tracking import run_of
     from genlab.models import model_class
     from genlab.sampling.draw import FixedSamples
     from genlab.sampling.request import requested
+    from genlab.tracking.tracker import run_of
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
@@ -179,10 +179,10 @@ def evaluate(
     features: Path, parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
-    from genlab.data.labelled import LabelledImages
-    from genlab.evaluation.cache import Cache
+    from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.evaluate import evaluate
-    from genlab.evaluation.untrained import evaluate_untrained
+    from genlab.evaluation.features.cache import Cache
+    from genlab.evaluation.measures.untrained import evaluate_untrained
 
     settings, examples, cache = resolve(model, parameters), _arranged(model, inputs), Cache(features)
     chosen = _chosen(model, checkpoint, best, parameters)
@@ -198,11 +198,11 @@ def report(
     features: Path, parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
-    from genlab.data.labelled import LabelledImages
-    from genlab.evaluation.cache import Cache
+    from genlab.data.arrange.labelled import LabelledImages
+    from genlab.evaluation.features.cache import Cache
     from genlab.report.curves import draw_curves
-    from genlab.report.figures import draw_figures
-    from genlab.report.gan_figures import draw_sample_figures
+    from genlab.report.figures.draw import draw_figures
+    from genlab.report.figures.memorisation import draw_sample_figures
 
     examples, settings = _arranged(model, inputs), resolve(model, parameters)
     chosen = _chosen(model, checkpoint, best, parameters)
@@ -219,9 +219,9 @@ def classify(
 
     Where the images have no labels, the second says so and the others are empty: the rest of the run is good.
     """
-    from genlab.data.labelled import LabelledImages
-    from genlab.evaluation import classifiers
-    from genlab.report.studies import draw_accuracies
+    from genlab.data.arrange.labelled import LabelledImages
+    from genlab.evaluation.studies import encoder_start as classifiers
+    from genlab.report.figures.studies import draw_accuracies
     from genlab.training.checkpoint import build_model
 
     settings, examples = resolve(model, parameters), _arranged(model, inputs)
@@ -242,9 +242,9 @@ def sweep_dimensions(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Short trainings at several latent dimensions -> their reconstruction errors beside PCA's, and a plot."""
-    from genlab.data.labelled import LabelledImages
-    from genlab.evaluation.dimensions import compare_dimensions
-    from genlab.report.studies import draw_dimensions
+    from genlab.data.arrange.labelled import LabelledImages
+    from genlab.evaluation.studies.latent_dimension import compare_dimensions
+    from genlab.report.figures.studies import draw_dimensions
 
     settings, examples = resolve(model, parameters), _arranged(model, inputs)
     assert isinstance(examples, LabelledImages)
@@ -259,10 +259,10 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     `finished` are what the models of this `kedro run` saved, so that Kedro compares last; what they hold is with the
     runs already.
     """
-    from genlab.io.runs import all_runs, read_pictures
-    from genlab.io.tracking import current_tracker
-    from genlab.report.leaderboard import build_leaderboard, to_markdown
-    from genlab.report.leaderboard_page import draw_page
+    from genlab.experiments.leaderboard import build_leaderboard, to_markdown
+    from genlab.experiments.page import draw_page
+    from genlab.experiments.runs import all_runs, read_pictures
+    from genlab.tracking.tracker import current_tracker
 
     tracker = current_tracker()
     if tracker is None:

@@ -17,8 +17,8 @@ from genlab.data.settings import DataSettings
 from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.experiments.settings import CompareSettings
 from genlab.models import MODELS
-from genlab.report.settings import CompareSettings
 from genlab.sampling.settings import SampleSettings
 
 if TYPE_CHECKING:
@@ -224,10 +224,10 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     """
     import torch
 
-    from genlab.data.captions import known_words
-    from genlab.data.derive import derived_channels
-    from genlab.data.layouts import SINGLE
-    from genlab.data.sources import known_channels, known_classes, require_source
+    from genlab.data.arrange.captions import known_words
+    from genlab.data.arrange.derive import derived_channels
+    from genlab.data.sources.layouts import SINGLE
+    from genlab.data.sources.listing import known_channels, known_classes, require_source
     from genlab.data.spec import ImageSpec
     from genlab.models import model_class
     from genlab.sampling.request import require_drawable

@@ -12,9 +12,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
 
-from genlab.data.arrange import arrange
-from genlab.data.pairs import PairedImages
-from genlab.report.side_by_side import side_by_side
+from genlab.data.arrange.arrange import arrange
+from genlab.data.arrange.pairs import PairedImages
+from genlab.report.figures.side_by_side import side_by_side
 
 MODELS = ("pix2pix", "cyclegan", "unit")
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from genlab.data.store import ImageSet, ImageStore
-from genlab.sampling.grids import to_rgb8
+from genlab.media.pictures.tiles import to_rgb8
 
 ACROSS = 12  # images in a strip
 CELL = 80  # pixels

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from genlab.data.batches import to_model_range, to_pixels
-from genlab.data.domains import UnpairedImages
-from genlab.data.examples import Examples
-from genlab.data.labelled import LabelledImages
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.examples import Examples
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
+from genlab.media.pictures.levels import to_model_range, to_pixels
+from genlab.media.pictures.tiles import draw_tiles, stack_pictures
 from genlab.models.base import Model, Reconstructs, Samples, Translates
-from genlab.sampling.grids import draw_tiles, stack_pictures
 from genlab.sampling.request import requested
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import draw_shown, draw_translations, in_evaluation

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.batches import to_model_range, to_pixels
+from genlab.media.pictures.levels import to_model_range, to_pixels
 from genlab.models.base import Decodes, Encodes, MatchesPrior, Model
 from genlab.sampling.translate import in_evaluation
 

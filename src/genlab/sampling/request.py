@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from genlab.data.captions import number_captions, require_words
+from genlab.data.arrange.captions import number_captions, require_words
 from genlab.data.spec import ImageSpec
 from genlab.errors import GenlabError
 from genlab.models.base import Condition

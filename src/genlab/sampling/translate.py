@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from genlab.data.batches import to_model_range, to_pixels
-from genlab.data.domains import UnpairedImages
-from genlab.data.examples import spread_rows
-from genlab.data.pairs import PairedImages
+from genlab.data.arrange.domains import UnpairedImages
+from genlab.data.arrange.examples import spread_rows
+from genlab.data.arrange.pairs import PairedImages
+from genlab.media.pictures.levels import to_model_range, to_pixels
+from genlab.media.pictures.tiles import draw_grid
 from genlab.models.base import Model, Side, Translates
-from genlab.sampling.grids import draw_grid
 from genlab.sampling.settings import SampleSettings
 
 

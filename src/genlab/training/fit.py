@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from genlab.data.augment import augment
+from genlab.data.arrange.examples import Examples
 from genlab.data.batches import ExampleBatches
-from genlab.data.examples import Examples
 from genlab.errors import GenlabError
+from genlab.media.pictures.augment import augment
 from genlab.models.base import Batch, Model
 from genlab.training.alarms import Alarm, Alarms
 from genlab.training.checkpoint import Checkpoint, build_model

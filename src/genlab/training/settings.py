@@ -69,7 +69,7 @@ class TrainingSettings(BaseModel):
         return max(1, examples // self.batch_size) if self.score_every == "epoch" else self.score_every
 
     def augmentation(self) -> dict[str, Any]:
-        """The arguments of `genlab.data.augment.augment`."""
+        """The arguments of `genlab.media.pictures.augment.augment`."""
         return self.model_dump(include=set(AUGMENTATIONS))
 
     def what_matters(self) -> dict[str, Any]:

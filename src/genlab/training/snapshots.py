@@ -23,8 +23,8 @@ def fingerprint(data: str, parameters: Mapping[str, Any]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps([data, parameters, torch.__version__], sort_keys=True, default=str).encode())
     root = Path(genlab.__file__).parent
-    for package in ("data", "nn", "models", "training"):
-        for path in sorted((root / package).glob("*.py")):
+    for package in ("media", "data", "nn", "models", "training"):
+        for path in sorted((root / package).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,0 +1,1 @@
+"""How images are arranged for a model: splits, pairs, domains, labels, captions."""

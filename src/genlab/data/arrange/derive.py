@@ -1,0 +1,117 @@
+"""Derived pairs: domain a is made from the images of domain b, so that any set of images is a set of pairs.
+
+edges -> image, grey -> colour, low -> high resolution, masked -> whole, noisy -> clean. Chance comes from the image's
+own checksum: the same image always gets the same noise.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genlab.data.arrange.pairs import pair_by_id
+from genlab.data.ingest import in_parallel
+from genlab.data.settings import DataSettings
+from genlab.data.sources.layouts import SINGLE
+from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, open_set
+from genlab.errors import GenlabError
+from genlab.files import stage_folder
+from genlab.media.pictures.derive import add_noise, cut_hole, draw_edges, lower_resolution, take_colour
+
+Derivation = Callable[[np.ndarray, DataSettings, np.random.Generator], np.ndarray]
+
+
+DERIVATIONS: dict[str, Derivation] = {
+    "edges": lambda image, settings, rng: draw_edges(image, settings.edges),
+    "grey": lambda image, settings, rng: take_colour(image),
+    "low_resolution": lambda image, settings, rng: lower_resolution(image, settings.pairs.factor),
+    "masked": lambda image, settings, rng: cut_hole(image, settings.pairs.hole, rng),
+    "noisy": lambda image, settings, rng: add_noise(image, settings.pairs.noise, rng),
+}
+
+
+def pair_kind(domains: set[str], settings: DataSettings) -> str:
+    """What `data.pairs.kind` means for a source with these domains: names, none, or a key of DERIVATIONS.
+
+    Raises:
+        GenlabError: file names shall be matched, but there is one domain only.
+    """
+    if settings.pairs.kind == "auto":
+        return "names" if domains == {"a", "b"} else "edges"
+    if settings.pairs.kind == "names" and domains != {"a", "b"}:
+        raise GenlabError(
+            f"data.pairs.kind=names matches domains a and b, but the source has {', '.join(sorted(domains))}; use a "
+            f"source with two domains, or derive pairs: data.pairs.kind={'|'.join(DERIVATIONS)}"
+        )
+    return settings.pairs.kind
+
+
+def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
+    """Domain a, made from domain b (or the only one), under the same ids; empty where pairs are not derived.
+
+    Written as a stream beside `folder`, or what lies there already if it was made from the same images.
+
+    Raises:
+        GenlabError: the disk is full, or the kind of pairs does not go with the source.
+    """
+    kind = pair_kind(set(images.stores), settings)
+    key = digest(f"{images.about['key']}{kind}{settings.edges}{settings.pairs}".encode())
+    try:
+        before = open_set(folder)
+        if before.about.get("key") == key:
+            return before
+    except GenlabError:
+        pass  # there is none yet, or it is damaged: it is made anew
+    with stage_folder(folder) as stage:
+        writer = SetWriter(stage)
+        if kind in DERIVATIONS:
+            store = images["b" if "b" in images else SINGLE]
+            rows = store.table.to_dict(orient="records")
+
+            def work(row: int) -> np.ndarray:
+                rng = np.random.default_rng(int(rows[row]["checksum"], 16))
+                return DERIVATIONS[kind](store.take(np.array([row]))[0], settings, rng)
+
+            for row, pixels in zip(rows, in_parallel(work, range(len(store)), settings.workers), strict=True):
+                name = digest(f"{row['checksum']}{key}".encode())
+                about = {str(name): value for name, value in row.items()}
+                about |= {"domain": "a", "source": f"{kind} of {row['id']}", "checksum": name}
+                writer.append(about, pixels)
+        return writer.finish(writer.table(), {"key": key, "widened": []})
+
+
+def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:
+    """The stores of domains a and b.
+
+    Raises:
+        GenlabError: the source has one domain, and nothing was derived from it.
+    """
+    b = images["b" if "b" in images else SINGLE]
+    if "a" in derived:
+        return derived["a"], b
+    if "a" in images:
+        return images["a"], b
+    raise GenlabError(
+        "the source has one domain and data.pairs.kind=none derives no other; set data.pairs.kind to one of "
+        f"{', '.join(DERIVATIONS)}"
+    )
+
+
+def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> pd.DataFrame:
+    """The table of pairs, PAIR_COLUMNS; without rows where there are none, or none are wanted."""
+    if pair_kind(set(images.stores), settings) == "none":
+        return pd.DataFrame({"id": [], "split": [], "label": [], "a": [], "b": []}).astype(
+            {"id": str, "split": str, "label": str, "a": int, "b": int}
+        )
+    a, b = sides(images, derived)
+    return pair_by_id(a.table, b.table)
+
+
+def derived_channels(channels: dict[str, int], settings: DataSettings) -> dict[str, int]:
+    """Channels of domains a and b, out of those of the source's domains."""
+    b = channels.get("b", channels.get(SINGLE, 1))
+    kind = pair_kind(set(channels), settings)
+    if kind in ("edges", "grey"):
+        return {"a": 1, "b": b}
+    return {"a": channels.get("a", b), "b": b}

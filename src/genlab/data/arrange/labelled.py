@@ -1,0 +1,112 @@
+"""Images of one domain with their labels: what every model learns from that translates nothing."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from genlab.data.arrange.captions import number_captions, vocabulary
+from genlab.data.arrange.examples import Stream, name_images, require_split, spread_rows
+from genlab.data.sources.layouts import SINGLE
+from genlab.data.spec import ImageSpec
+from genlab.data.store import ImageSet, ImageStore
+from genlab.errors import GenlabError
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one domain, with a label where the source has them."""
+
+    table: pd.DataFrame  # id, split, label, and row: its place in the store; and those of its caption, if it has one
+    store: ImageStore
+    classes: tuple[str, ...]  # the labels by their number; none where no image has one
+    words: tuple[str, ...] = ()  # of the captions, by their number
+    unit: str = "images"
+
+    @classmethod
+    def of(cls, images: ImageSet, domain: str = SINGLE) -> "LabelledImages":
+        """All images of a set's only domain.
+
+        Raises:
+            GenlabError: the set has two domains.
+        """
+        if domain not in images:
+            raise GenlabError(
+                "this model learns from one set of images, but the source has domains "
+                f"{' and '.join(sorted(images.stores))}; name one folder: --params=data.source=FOLDER"
+            )
+        store = images[domain]
+        table = store.table[["id", "split", "label"]].assign(row=np.arange(len(store)))
+        return cls(table, store, tuple(sorted(set(table["label"]) - {""})))
+
+    def with_captions(self, captions: pd.DataFrame) -> "LabelledImages":
+        """The same images with the captions of `caption_images`, one row for each caption.
+
+        What is held out of training and validation is in a split of its own, "held_out"; in test it stays.
+        """
+        rows = self.table.merge(captions[["id", "caption", "bright", "shape", "held_out"]], on="id")
+        rows.loc[rows["held_out"] & (rows["split"] != "test"), "split"] = "held_out"
+        words = vocabulary(rows["caption"][rows["split"] == "train"])
+        return replace(self, table=rows, words=words)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def spec(self) -> ImageSpec:
+        return ImageSpec(self.store.size, {"images": self.store.channels}, self.classes, self.words)
+
+    def split(self, name: str) -> "LabelledImages":
+        rows = self.table[self.table["split"] == name].reset_index(drop=True)
+        require_split(rows, self.table, name, "images")
+        return replace(self, table=rows)
+
+    def has_split(self, name: str) -> bool:
+        return bool((self.table["split"] == name).any())
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The images in the table's order: (N, H, W, C)."""
+        return self.store.take(self.table["row"].to_numpy())
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each image's label, (N,) int64; -1 where it has none."""
+        number = {name: place for place, name in enumerate(self.classes)}
+        return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
+
+    def require_labels(self, model: str) -> None:
+        """Refuse images of which some have no label.
+
+        Raises:
+            GenlabError: says how many, and names the first.
+        """
+        without = self.table["id"][self.table["label"] == ""]
+        if len(without):
+            raise GenlabError(
+                f"{model} must know the label of every image, but {len(without)} of {len(self)} have none; the first: "
+                f"{without.iloc[0]}. Put them into folders named after what they show"
+            )
+
+    @cached_property
+    def captions(self) -> np.ndarray:
+        """The numbers of the words of each image's caption, (N, L) int64, padded with 0."""
+        return number_captions(self.table["caption"].tolist(), self.words)
+
+    def values(self, name: str) -> np.ndarray:
+        """What a condition of that name is for each image: "labels" or "captions"."""
+        return self.captions if name == "captions" else self.labels
+
+    def spread(self, count: int) -> "LabelledImages":
+        """At most `count` of the images, evenly spread over labels: the same for the same images."""
+        return replace(self, table=spread_rows(self.table, count))
+
+    def streams(self) -> list[Stream]:
+        values = {"labels": self.labels, **({"captions": self.captions} if self.words else {})}
+        return [Stream({"images": (self.store, self.table["row"].to_numpy())}, values)]
+
+    def fingerprint(self) -> str:
+        arrangement = "".join(self.table["id"] + self.table["split"] + self.table["label"])
+        arrangement += "".join(self.table["caption"]) if self.words else ""
+        return name_images([(self.store, self.table["row"].to_numpy())], arrangement)

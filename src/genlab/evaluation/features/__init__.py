@@ -1,0 +1,1 @@
+"""What describes images for a metric: extractors, the classifier, their cache."""

@@ -1,0 +1,134 @@
+"""What codes are worth: are they used, do they have the prior's distribution, do they tell the classes apart?
+
+N images, Z latent dimensions.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import Encodes, MatchesPrior, Model
+from genlab.sampling.latents import draw_codes, draw_prior, encode_images
+
+ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
+PROBE_LABELS = (100, 1000)  # besides all of them
+TWO_SAMPLE = 2000  # latent vectors on each side of the two-sample test
+PERMUTATIONS = 500
+
+
+def active_units(codes: np.ndarray) -> int:
+    """How many of (N, Z) codes' latents vary over images; the others have collapsed onto the prior."""
+    return int((codes.var(axis=0) > ACTIVE).sum())
+
+
+def energy_distances(x: np.ndarray, y: np.ndarray, permutations: int, seed: int) -> tuple[float, np.ndarray]:
+    """The energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| of two samples (N, Z) and (M, Z), and those of the same
+    vectors shared out anew at random, (permutations,): what two samples of one distribution give.
+
+    Szekely and Rizzo 2013; the mean includes pairs of a vector with itself, so that it is never negative.
+    """
+    both = np.concatenate([x, y]).astype(np.float64)
+    squares = np.square(both).sum(axis=1)
+    distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * both @ both.T, 0.0))
+    sides = np.where(np.arange(len(both)) < len(x), 1 / len(x), -1 / len(y))  # signed shares: the distance is -a D a
+    rng = np.random.default_rng(seed)
+    columns = np.stack([sides, *(rng.permutation(sides) for _ in range(permutations))], axis=1)
+    found = -(columns * (distances @ columns)).sum(axis=0)
+    return float(found[0]), found[1:]
+
+
+def compare_with_prior(model: Model, images: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
+    """A two-sample test of the codes of (N, H, W, C) pixels, together, against the prior.
+
+    `latent_energy_distance` stands beside that of as many draws of the prior in place of the codes (`..._prior`), and
+    `latent_match_p_value` is the share of random divisions of codes and draws that lie as far apart. A model that ties
+    each class to a part of its prior is held to the prior with the parts as frequent as the classes: the draws' labels
+    are drawn, with replacement, from the images' own.
+    """
+    rows = np.linspace(0, len(images) - 1, min(len(images), TWO_SAMPLE)).round().astype(int)
+    codes = draw_codes(model, images[rows], seed)
+    prior = draw_prior(model, np.random.default_rng(seed).choice(labels[rows], 2 * len(rows)), seed)
+    found, shuffled = energy_distances(codes, prior[: len(rows)], PERMUTATIONS, seed)
+    control, _ = energy_distances(prior[len(rows) :], prior[: len(rows)], 1, seed)
+    return {
+        "latent_energy_distance": found,
+        "latent_energy_distance_prior": control,
+        "latent_match_p_value": float((1 + (shuffled >= found).sum()) / (1 + len(shuffled))),
+    }
+
+
+def probe_accuracy(
+    train_codes: np.ndarray, train_labels: np.ndarray, test_codes: np.ndarray, test_labels: np.ndarray
+) -> float:
+    """The share of test images whose class a logistic regression on standardised codes, (N, Z), finds."""
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # on pixels it stops early, a little below its best
+        probe.fit(train_codes, train_labels)
+    return float(probe.score(test_codes, test_labels))
+
+
+def choose_labelled(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Rows of `count` labelled images, as many of each class as can be, at random; fewer where there are fewer."""
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(np.flatnonzero(labels >= 0))
+    place = np.zeros(len(rows), dtype=np.int64)  # the how-manieth of its class
+    for label in np.unique(labels[rows]):
+        mine = labels[rows] == label
+        place[mine] = np.arange(mine.sum())
+    return rows[np.argsort(place, kind="stable")][:count]
+
+
+def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float]:
+    """`probe_accuracy` of the model's codes and, as its control, of pixels (`..._pixels`); also with few labels.
+
+    Nothing where the images have fewer than two classes. Pixels are of every second row and column
+    where that leaves 14.
+    """
+    train, test = examples.split("train"), examples.split("test")
+    chosen = choose_labelled(train.labels, settings.probe_images, settings.seed)
+    labels, known = train.labels[chosen], test.labels >= 0
+    if len(np.unique(labels)) < 2 or not known.any():
+        return {}
+    images, test_images, test_labels = train.pixels[chosen], test.pixels[known], test.labels[known]
+    step = 2 if images.shape[1] >= 28 else 1
+    features = {
+        "": (encode_images(model, images), encode_images(model, test_images)),
+        "_pixels": (_flat(images[:, ::step, ::step]), _flat(test_images[:, ::step, ::step])),
+    }
+    found = {"probe_labels": float(len(labels))}
+    for suffix, (mine, theirs) in features.items():
+        for count in (*(few for few in PROBE_LABELS if few < len(labels)), len(labels)):
+            if len(np.unique(labels[:count])) < 2:
+                continue
+            name = "probe_accuracy" if count == len(labels) else f"probe_accuracy_{count}"
+            found[name + suffix] = probe_accuracy(mine[:count], labels[:count], theirs, test_labels)
+    return found
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1) / np.iinfo(images.dtype).max
+
+
+def evaluate_latents(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+    """All that can be said of the model's codes."""
+    test = examples.split("test")
+    images = test.pixels
+    metrics: dict[str, float | str] = {}
+    if isinstance(model, MatchesPrior):
+        codes = encode_images(model, images)
+        metrics |= {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
+        metrics |= compare_with_prior(model, images, test.labels, settings.seed)
+    elif isinstance(model, Encodes):
+        codes = encode_images(model, images)
+        spread = np.sqrt(codes.var(axis=0).mean()) or 1.0  # no prior sets the scale of the codes: they do
+        metrics |= {"active_units": float(active_units(codes / spread)), "latent_dim": float(codes.shape[1])}
+    if isinstance(model, Encodes):
+        metrics |= probe(model, examples, settings)
+    return metrics

@@ -1,0 +1,113 @@
+"""How probable a model finds images, in nats and in bits, with what a model of single pixels finds.
+
+N images, H = W pixels, C channels, D = H W C numbers.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.pixel_errors import bootstrap_interval
+from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.levels import to_model_range
+from genlab.models.base import BoundsDensity, Model, ScoresDensity
+from genlab.sampling.translate import in_evaluation
+
+BATCH = 100  # images at a time
+
+
+@torch.no_grad()
+def score_images(
+    model: Model, images: np.ndarray, score: Callable[[Tensor, torch.Generator], Tensor], seed: int
+) -> np.ndarray:
+    """`score(x, rng)` of (N, H, W, C) pixels, in batches, (N,) float64."""
+    parts = []
+    with in_evaluation(model) as (device, dtype):
+        rng = torch.Generator(device).manual_seed(seed)
+        for start in range(0, len(images), BATCH):
+            x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(device))
+            parts.append(score(x.to(dtype), rng).double().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def independent_pixels(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
+    """-log p of (N, H, W, C) images in nats, (N,), where every number is drawn by itself: the control.
+
+    Each number has the histogram of the training images, with a count of one beside what was found. With two levels,
+    a grey value counts as that share of a white one.
+    """
+    top = np.iinfo(images.dtype).max
+    if levels == 2:
+        total, count = np.zeros(images.shape[1:]), len(train)
+        for part in _chunks(train):
+            total += (part / top).sum(axis=0)
+        white = (total + 1) / (count + 2)
+        x = images / top
+        return -(x * np.log(white) + (1 - x) * np.log1p(-white)).reshape(len(images), -1).sum(axis=1)
+    counts = np.ones((levels, images[0].size))
+    place = np.arange(images[0].size)
+    for part in _chunks(train):
+        for image in _levels(part, levels):
+            counts[image, place] += 1
+    log_share = np.log(counts) - np.log(counts.sum(axis=0))
+    return -np.stack([log_share[image, place] for image in _levels(images, levels)]).sum(axis=1)
+
+
+def _levels(images: np.ndarray, levels: int) -> np.ndarray:
+    """(N, H, W, C) unsigned integers -> (N, D) numbers of levels."""
+    return (images.reshape(len(images), -1).astype(np.int64) * levels) // (int(np.iinfo(images.dtype).max) + 1)
+
+
+def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
+    rows = train.table["row"].to_numpy()
+    return [train.store.take(rows[start : start + size]) for start in range(0, len(rows), size)]
+
+
+def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+    """Negative log-likelihoods of the whole test split.
+
+    `nll_nats` (per image, with its 95 % interval) and `bits_per_dim` (per number of the image) say in `..._kind`
+    whether they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent
+    vectors are drawn, `nll_samples` is how many for each image, and `negative_elbo_nats` the bound by one. The control
+    `nll_nats_independent_pixels` is `independent_pixels`.
+    """
+    assert isinstance(model, ScoresDensity)
+    test = examples.split("test")
+    images = test.pixels
+    result: dict[str, float | str] = {}
+    samples = 1
+    if isinstance(model, BoundsDensity):
+        samples = settings.importance_samples
+        result["nll_samples"] = float(samples)
+        result["negative_elbo_nats"] = float(-score_images(model, images, model.elbo, settings.seed).mean())
+
+        def score(x: Tensor, rng: torch.Generator) -> Tensor:
+            return model.importance_bound(x, rng, samples)
+
+        nll = -score_images(model, images, score, settings.seed)
+    else:
+        nll = -score_images(model, images, model.log_prob, settings.seed)
+    low, high = bootstrap_interval(nll, settings.resamples, settings.seed)
+    per_dim = 1 / (math.log(2) * images[0].size)
+    control = independent_pixels(examples.split("train"), images, model.levels)
+    protocol = {"test": test.fingerprint(), "levels": model.levels, "kind": model.density, "samples": samples}
+    return {
+        **result, "nll_nats": float(nll.mean()), "nll_nats_low": low, "nll_nats_high": high,
+        "nll_nats_kind": model.density, "bits_per_dim": float(nll.mean()) * per_dim,
+        "bits_per_dim_kind": model.density, "nll_levels": float(model.levels),
+        "nll_nats_independent_pixels": float(control.mean()),
+        "bits_per_dim_independent_pixels": float(control.mean()) * per_dim,
+        "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
+    }  # fmt: skip
+
+
+def score_density(model: Model, examples: LabelledImages, count: int = 1000) -> float:
+    """The mean negative log-likelihood, or its bound, of at most `count` of the images; lower is better."""
+    assert isinstance(model, ScoresDensity)
+    score = model.elbo if isinstance(model, BoundsDensity) else model.log_prob
+    return float(-score_images(model, examples.spread(count).pixels, score, seed=0).mean())

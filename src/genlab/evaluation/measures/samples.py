@@ -1,0 +1,151 @@
+"""How well a model's drawings are spread over what real images are like: distances between two sets, with controls.
+
+"drawn" are the model's, "test" the real ones of the test split that they are held against, "train" those that the model
+has seen. Each metric `m` stands beside `m_real`, the same for as many training images (the floor: what a perfect model
+would have), and `m_noise`, for images whose every pixel is drawn on its own from a Gaussian with the mean and the
+deviation of that pixel in the training images (the ceiling: the simplest model there is).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genlab.data.store import ImageStore
+from genlab.evaluation.distances import (
+    Gaussian,
+    compare_neighbourhoods,
+    frechet_distance,
+    kid,
+    nearest_distances,
+    too_few,
+)
+from genlab.evaluation.features.cache import Cache, content
+from genlab.evaluation.features.lite0 import Extractor, Lite0
+from genlab.evaluation.pixel_errors import bootstrap_interval
+from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.settings import EvaluationSettings
+
+COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
+
+
+@dataclass(frozen=True)
+class Reals:
+    """The real images of one domain, (N, H, W, C) each, every image once."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+    @classmethod
+    def of(cls, store: ImageStore, train: np.ndarray, test: np.ndarray, most: int) -> "Reals":
+        """The images in these rows of a store; of each at most so many, evenly spread."""
+        return cls(*(store.take(spread_evenly(np.unique(rows), most)) for rows in (train, test)))
+
+
+def spread_evenly(values: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the values (rows), at even distances; in their order."""
+    return values[np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int)]
+
+
+def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """`count` images whose pixels are independent Gaussians with each pixel's mean and deviation in `train`."""
+    some = spread_evenly(train, 2000).astype(np.float32)
+    noise = np.random.default_rng(seed).standard_normal((count, *train.shape[1:]), dtype=np.float32)
+    drawn = some.mean(axis=0) + some.std(axis=0) * noise
+    return drawn.round().clip(0, np.iinfo(train.dtype).max).astype(train.dtype)
+
+
+def set_metrics(test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: EvaluationSettings) -> dict[str, Any]:
+    """The distances of two sets of features, (N, D) and (M, D), and 95 % intervals where resampling is sound.
+
+    `real` is the Gaussian of `test`.
+
+    kid's is from subsets. Those of precision and density are over drawings, of recall and coverage over test images;
+    the other set is held fixed. The Frechet distance has none: a bootstrap repeats images, and so is biased upwards.
+    """
+    ours = Gaussian.of(drawn)
+    found: dict[str, Any] = {"fd_lite0": frechet_distance(real, ours)}
+    note = too_few(real, ours)
+    found |= {"fd_lite0_note": note} if note else {}
+    names = ("kid_lite0", "kid_lite0_low", "kid_lite0_high")
+    found |= dict(zip(names, kid(test, drawn, settings.kid_subsets, settings.seed), strict=True))
+    for name, values in vars(compare_neighbourhoods(test, drawn, settings.neighbours)).items():
+        low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+        found |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -> dict[str, float]:
+    """Whether a model repeats its training images; from the distance of each image to its nearest training image.
+
+    `nearest_train` is the median of the drawings' over that of new real images, the test split's: 1 where drawings are
+    as far from the training images as those are, less where they are copied, more where drawings are like no image.
+    `nearest_train_copies` is the share of drawings that are nearer than all but one percent of new real images.
+
+    Args:
+        drawn: distances of the drawings, (M,).
+        test: of the test images, (N,).
+    """
+    rng = np.random.default_rng(settings.seed)
+
+    def ratio(ours: np.ndarray, real: np.ndarray) -> float:
+        return float(np.median(ours) / max(float(np.median(real)), 1e-12))
+
+    again = [
+        ratio(drawn[rng.integers(len(drawn), size=len(drawn))], test[rng.integers(len(test), size=len(test))])
+        for _ in range(settings.resamples)
+    ]
+    low, high = np.quantile(again, [0.025, 0.975])
+    return {
+        "nearest_train": ratio(drawn, test), "nearest_train_low": float(low), "nearest_train_high": float(high),
+        "nearest_train_copies": float((drawn < np.quantile(test, COPY_QUANTILE)).mean()),
+    }  # fmt: skip
+
+
+def evaluate_samples(
+    drawn: np.ndarray, reals: Reals, settings: EvaluationSettings, cache: Cache, protocol: Mapping[str, Any],
+    extract: Extractor | None = None,
+) -> dict[str, float | str]:  # fmt: skip
+    """All that EfficientNet-Lite0's features say of (M, H, W, C) drawings, flat, with controls.
+
+    `protocol` is what else two runs must share to be compared; `samples_protocol_hash` names it with the extractor, the
+    images, the counts, and the seed. Two images fewer than neighbours, and nothing can be said: a note is left.
+    """
+    counts = {"drawn": len(drawn), "test": len(reals.test), "train": len(reals.train)}
+    least = max(settings.neighbours + 1, 4)
+    if min(counts.values()) < least:
+        said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return {"fd_lite0_note": f"not computed: {said} images; each must be {least} at least"}
+    extract = extract or Lite0(settings.feature_size)
+    measured = {
+        "test": content(reals.test), "train": content(reals.train), "seed": settings.seed, **extract.protocol,
+        "drawn": len(drawn), "neighbours": settings.neighbours, "subsets": settings.kid_subsets,
+    }  # fmt: skip
+    test, train = cache.features(extract, reals.test), cache.features(extract, reals.train)
+    real, to_train = Gaussian.of(test), nearest_distances(test, train)
+
+    def controls() -> dict[str, float]:
+        noise = extract(independent_pixels(reals.train, len(drawn), settings.seed))
+        found: dict[str, float] = {}
+        for label, features in (("real", spread_evenly(train, len(drawn))), ("noise", noise)):
+            values = set_metrics(test, real, features, settings)
+            found |= {f"{n}_{label}": v for n, v in values.items() if not n.endswith(("_low", "_high", "_note"))}
+        # Half of the new real images as if they were drawn, against the other half.
+        found |= _alone(copying(to_train[::2], to_train[1::2], settings), "real")
+        return found | _alone(copying(nearest_distances(noise, train), to_train, settings), "noise")
+
+    features = extract(drawn)
+    result: dict[str, Any] = set_metrics(test, real, features, settings)
+    result |= copying(nearest_distances(features, train), to_train, settings)
+    result |= cache.values("controls", measured, controls)
+    result |= {
+        "drawn_images": float(len(drawn)),
+        "reference_images": float(len(test)),
+        "train_images": float(len(train)),
+    }
+    return {**result, "samples_protocol_hash": protocol_hash({**measured, **protocol})}
+
+
+def _alone(values: dict[str, float], control: str) -> dict[str, float]:
+    return {f"{name}_{control}": v for name, v in values.items() if not name.endswith(("_low", "_high"))}

@@ -1,0 +1,1 @@
+"""Studies of some models: longer than a measure."""

@@ -1,0 +1,173 @@
+"""A finished run made again from what MLflow knows of it, and the difference."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from genlab.errors import GenlabError
+from genlab.experiments.leaderboard import FinishedRun, final_metrics
+from genlab.experiments.runs import read_run, read_runs
+from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, flatten, git_commit
+
+TIMES = ("seconds", "per_second")  # what no two runs share
+FOLDERS = ("data.source", "data.root", "data.source_a", "data.source_b")  # parameters that may name one
+MACHINE_ONLY = ("data.root", "data.workers")  # parameters that change no number
+
+
+def commands_parts(run: FinishedRun) -> dict[str, Any]:
+    """What the command of a run was: `env`, `runtime_params`, `parts` (nodes and versions), `threads`.
+
+    Raises:
+        GenlabError: the run does not say, or began in the middle, with files that only its own machine has.
+    """
+    if "command" not in run.tags:
+        raise GenlabError(
+            f"{run.name} does not say how it was run: it is older than `kedro reproduce`, or not Genlab's"
+        )
+    command: dict[str, Any] = json.loads(run.tags["command"])
+    began = [part for part in command["parts"] if part not in ("to_nodes", "to_outputs")]
+    if began:
+        raise GenlabError(
+            f"{run.name} ran with {', '.join(began)}: it began with what an earlier run had left. Reproduce that run"
+        )
+    return command
+
+
+def kedro_arguments(run: FinishedRun, command: Mapping[str, Any], data_root: Path, project: Path) -> list[str]:
+    """The `kedro run` that makes a run again, into a data root of its own."""
+    parameters = {key: value for key, value in command["runtime_params"].items() if key != "data_root"}
+    for key, value in flatten(parameters).items():
+        if key in FOLDERS and (project / str(value)).exists():  # the run may start in another folder
+            parameters["data"][key.partition(".")[2]] = str((project / str(value)).resolve())
+    given = ",".join(
+        f"{key}={_literal(value)}" for key, value in flatten({**parameters, "data_root": data_root}).items()
+    )
+    arguments = ["run", f"--pipelines={run.tags['model']}", f"--params={given}"]
+    if command["env"]:
+        arguments.append(f"--env={command['env']}")
+    for part in ("to_nodes", "to_outputs"):
+        nodes = [name for name in command["parts"].get(part, []) if name.startswith(f"{run.tags['model']}.")]
+        arguments += [f"--{part.replace('_', '-')}={','.join(nodes)}"] if nodes else []
+    return arguments
+
+
+def _literal(value: Any) -> str:
+    return "null" if value is None else json.dumps(value) if isinstance(value, bool | list) else str(value)
+
+
+@contextmanager
+def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
+    """The project as it was when the run was made, in a folder of its own where it has changed since.
+
+    What cannot be had is said: a commit that is not here, or changes that were never committed.
+    """
+    then, now = run.tags.get("mlflow.source.git.commit", "unknown"), git_commit(project)
+    commit = then.removesuffix("-dirty")
+    if then.endswith("-dirty"):
+        click.echo(
+            f"Note: {run.name} ran on {commit[:10]} with changes that were not committed; it may differ for that."
+        )
+    if commit == "unknown" or now in (then, commit):
+        yield project
+        return
+    known = subprocess.run(
+        ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=project, capture_output=True, check=False
+    )
+    if known.returncode:
+        click.echo(f"Note: the commit {commit[:10]} is not in this clone; the code of {now[:10]} runs in its place.")
+        yield project
+        return
+    click.echo(f"The code is that of {commit[:10]}, from git.")
+    with TemporaryDirectory(prefix="genlab-") as folder:
+        place = Path(folder) / "project"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(place), commit], cwd=project, check=True)
+        try:
+            if (project / "conf/local").is_dir():
+                shutil.copytree(project / "conf/local", place / "conf/local", dirs_exist_ok=True)
+            yield place
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(place)], cwd=project, check=False)
+
+
+def start(arguments: list[str], project: Path, environment: Mapping[str, str]) -> int:
+    """A `kedro` command in a process of its own, in the project's folder; its exit status."""
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(command, cwd=project, env=dict(environment), check=False).returncode
+
+
+def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = None) -> dict[str, float]:
+    """Run it again into a data root of its own; metric -> difference.
+
+    Args:
+        tracker: of this project; the run made again is tracked beside the first, with the tag `reproduces`.
+        run_id: the run's id, or its name.
+        raw: the folder with raw files, where the run's own data root is gone; both runs share them.
+        place: the new data root; None: a folder beside the raw files.
+
+    Raises:
+        GenlabError: the run cannot be made again, or failed when it was.
+    """
+    run = read_run(tracker.uri, run_id)
+    command = commands_parts(run)
+    own = command["runtime_params"].get("data_root")
+    if own and (tracker.project / own / raw.name).is_dir():
+        raw = tracker.project / own / raw.name
+    root = (place or raw.parent / "reproductions" / run.name).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    if not (root / raw.name).exists():
+        (root / raw.name).symlink_to(raw.resolve(), target_is_directory=True)
+    machine = describe_machine()
+    if run.tags.get("machine", machine) != machine:
+        click.echo(f"Note: it ran on {run.tags['machine']}; this is {machine}. The last digits may differ.")
+    with code_of(run, tracker.project) as project:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(project / "src"),
+            "MLFLOW_TRACKING_URI": tracker.uri,
+            RUN_TAGS: json.dumps({"reproduces": run.run_id}),
+            **({"OMP_NUM_THREADS": command["threads"]} if command["threads"] else {}),
+        }
+        arguments = kedro_arguments(run, command, root, tracker.project)
+        click.echo(f"kedro {' '.join(arguments)}")
+        status = start(arguments, project, environment)
+    if status:
+        raise GenlabError(f"the run made again failed (exit status {status}); its output is above")
+    again = [
+        one for one in read_runs(tracker.uri, tracker.settings.experiment) if one.tags.get("reproduces") == run.run_id
+    ]
+    if not again:
+        raise GenlabError("the run made again is not in MLflow; its results are in " + str(root))
+    return report_difference(run, again[-1])
+
+
+def report_difference(run: FinishedRun, again: FinishedRun) -> dict[str, float]:
+    """Say what differs between two runs of one command; metric -> absolute difference, times aside."""
+    for name, what in (("data_fingerprint", "the data differ"), ("protocol_hash", "the protocol differs")):
+        if run.tags.get(name) != again.tags.get(name):
+            click.echo(f"Note: {what}: {name} {run.tags.get(name)}, now {again.tags.get(name)}")
+    for key in sorted({*run.parameters, *again.parameters} - {*MACHINE_ONLY}):
+        if run.parameters.get(key) != again.parameters.get(key):
+            click.echo(f"Note: parameter {key} was {run.parameters.get(key)}, now {again.parameters.get(key)}")
+    first, second = final_metrics(run), final_metrics(again)
+    names = [name for name in first if not name.endswith(TIMES)]
+    differences = {name: abs(first[name] - second[name]) if name in second else float("inf") for name in names}
+    width = max(map(len, names), default=6)
+    click.echo(f"{'metric':<{width}}  {'then':>12}  {'now':>12}  difference")
+    for name, difference in differences.items():
+        click.echo(f"{name:<{width}}  {first[name]:>12.6g}  {second.get(name, float('nan')):>12.6g}  {difference:.3g}")
+    largest = max(differences.values(), default=0.0)
+    click.echo(
+        f"All {len(names)} metrics are the same, to the last bit."
+        if largest == 0
+        else f"{sum(d > 0 for d in differences.values())} of {len(names)} metrics differ, by at most {largest:.3g}."
+    )
+    return differences

@@ -1,0 +1,139 @@
+"""Several seeds or settings in one command: a child run for each, under one parent run in MLflow, then `compare`."""
+
+import itertools
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.io.core import generate_timestamp
+from kedro.runner import SequentialRunner
+from omegaconf import OmegaConf
+
+from genlab.errors import GenlabError, find_genlab_error
+from genlab.tracking.tracker import RUN_TAGS, Tracker, TrackingSettings
+
+logger = logging.getLogger(__name__)
+
+
+def combine(lists: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """Every combination of a value from each list, the last key's values next to each other."""
+    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
+
+
+def read_lists(seeds: str, vary: Sequence[str]) -> dict[str, list[str]]:
+    """`--seeds=0,1` and `--vary key=value,value` as lists by key.
+
+    Raises:
+        GenlabError: a list is empty, given twice, or has no key.
+    """
+    lists: dict[str, list[str]] = {}
+    for given in [*vary, f"seed={seeds}"]:
+        key, _, values = given.partition("=")
+        found = [value.strip() for value in values.split(",") if value.strip()]
+        if not key or not found or key in lists:
+            raise GenlabError(
+                f"the list {given!r} of a sweep is empty or given twice; write --vary KEY=VALUE,VALUE and --seeds=0,1,2"
+            )
+        lists[key] = found
+    return lists
+
+
+def variant_of(settings: Mapping[str, str]) -> str:
+    """The name of a combination, without its seed: `objective=l1`."""
+    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in settings.items() if key != "seed")
+
+
+def nest(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
+    """`--params` with a combination's settings over them, typed as Kedro types what stands behind --params."""
+    over = OmegaConf.from_dotlist([f"{key}={value}" for key, value in settings.items()])
+    merged = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(dict(base)), over))
+    assert isinstance(merged, dict)
+    return {str(key): value for key, value in merged.items()}
+
+
+@contextmanager
+def tags_for_runs(tags: Mapping[str, str]) -> Iterator[None]:
+    """Every run that opens in this block has these tags."""
+    os.environ[RUN_TAGS] = json.dumps(dict(tags))
+    try:
+        yield
+    finally:
+        del os.environ[RUN_TAGS]
+
+
+def open_context(env: str | None, parameters: Mapping[str, Any]) -> KedroContext:
+    """The project in the working directory, as a `kedro run` with these options has it."""
+    session: Any = KedroSession.create(env=env, runtime_params=dict(parameters))
+    return session.load_context()
+
+
+def open_tracker(context: KedroContext) -> Tracker:
+    """The tracker that a `kedro run` would have."""
+    return Tracker(Path(context.project_path), TrackingSettings(**context.config_loader["tracking"]))
+
+
+def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping[str, Any]) -> None:
+    """One `kedro run`, in this process."""
+    session: Any
+    with KedroSession.create(env=env, runtime_params=dict(parameters)) as session:
+        session.run(pipeline_names=list(pipelines) or None, runner=SequentialRunner())
+
+
+def run_sweep(
+    pipelines: Sequence[str], lists: Mapping[str, Sequence[str]], env: str | None, parameters: Mapping[str, Any]
+) -> str:
+    """Run every combination, one after another, then `compare`; the sweep's own table, in Markdown.
+
+    A run that fails is said, and the others go on.
+
+    Raises:
+        GenlabError: no run succeeded, or, after the comparison, some failed.
+    """
+    from genlab.experiments.leaderboard import build_leaderboard, to_markdown
+    from genlab.experiments.runs import read_runs
+    from genlab.experiments.settings import CompareSettings
+
+    combinations = combine(lists)
+    tracker = open_tracker(open_context(env, parameters))
+    version = generate_timestamp()
+    name = f"sweep-{version}"
+    about = {"kedro.save_version": version, "sweep": name, "pipelines": ", ".join(pipelines), "model": ""}
+    parent = tracker.open_run("sweep", about)
+    parent.log_parameters({key: ", ".join(values) for key, values in lists.items()})
+    tracker.wait()  # children look for their parent
+    failed = []
+    for number, settings in enumerate(combinations, start=1):
+        label = ", ".join(f"{key}={value}" for key, value in settings.items())
+        click.echo(f"\n{name}: {number} of {len(combinations)}, {label}")
+        try:
+            with tags_for_runs({"_parent": name, "sweep": name, "variant": variant_of(settings)}):
+                run_pipelines(env, pipelines, nest(parameters, settings))
+        except KeyboardInterrupt:
+            parent.end("KILLED")
+            tracker.wait()
+            raise
+        except Exception as error:  # whatever Kedro made of it
+            found = find_genlab_error(error)
+            if found is None:
+                parent.end("FAILED")
+                tracker.wait()
+                raise
+            failed.append(f"{label}: {found}")
+            click.echo(f"{name}: {label} failed: {found}")
+    parent.end("FAILED" if failed else "FINISHED")
+    tracker.wait()
+    if len(failed) == len(combinations):
+        raise GenlabError("no run of the sweep succeeded: " + "; ".join(failed))
+    run_pipelines(env, ["compare"], parameters)
+    runs = read_runs(tracker.uri, tracker.settings.experiment)
+    click.echo(to_markdown(build_leaderboard(runs, CompareSettings(sweep=name))))
+    if failed:
+        raise GenlabError(f"{len(failed)} of {len(combinations)} runs of the sweep failed: " + "; ".join(failed))
+    return name

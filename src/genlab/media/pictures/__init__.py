@@ -1,0 +1,1 @@
+"""Pictures: how they are read, written, changed and shown."""

@@ -1,0 +1,224 @@
+"""One file's bytes -> pixels, whatever the format: PNG, JPEG, WebP, TIFF, BMP, NPY and what else Pillow reads.
+
+Pixels are (H, W, C), uint8 or uint16, with as many channels as the file has. Palettes and CMYK become RGB, alpha is
+composited on a background, EXIF rotation is applied.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from genlab.errors import GenlabError
+from genlab.media.pictures.settings import Fit
+
+DECODER = 1
+"""Raise it when the same bytes shall give other pixels: stores that were made before are then made anew."""
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+EXIF_WITHIN = 65_536  # bytes: the header in which a JPEG says how it is turned
+NPY_SIGNATURE = b"\x93NUMPY"
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+LUMINANCE = np.array([299, 587, 114])
+"""Thousandths of red, green and blue in grey: ITU-R 601-2, as in Pillow."""
+
+
+class UnreadableImageError(GenlabError):
+    """Why one file cannot be used; the rest of the set can."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels, and what the file had."""
+
+    pixels: np.ndarray  # (H, W, C) uint8 or uint16
+    mode: str  # Pillow's name of the mode, or e.g. "5 channels"
+    bits: int  # per sample
+
+
+def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
+    """The image in a file's bytes; its content decides on the format, not its name.
+
+    Raises:
+        UnreadableImageError: says what is wrong with the file and what to do.
+    """
+    if not data:
+        raise UnreadableImageError("is empty (0 bytes); fetch it again or delete it")
+    try:
+        if data.startswith(NPY_SIGNATURE):
+            return _check_samples(np.load(io.BytesIO(data), allow_pickle=False), "NPY")
+        if data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] in b"\2\4\6":
+            return _decode_deep_png(data, background)
+        if data.startswith(TIFF_SIGNATURES) and _is_beyond_pillow(data):
+            return _decode_tiff(data)
+        if data.startswith(JPEG_SIGNATURE) and b"Exif" not in data[:EXIF_WITHIN]:
+            decoded = _decode_jpeg(data)
+            if decoded is not None:
+                return decoded
+        with Image.open(io.BytesIO(data)) as image:
+            return _decode_pillow(image, background)
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(
+            f"is not an image: it begins with {data[:16]!r}; give it the right ending or delete it"
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(f"is too large to be decoded safely ({error}); make it smaller") from error
+    except (OSError, EOFError, SyntaxError, RuntimeError, tifffile.TiffFileError) as error:
+        raise UnreadableImageError(f"is truncated or damaged ({error}); fetch it again or delete it") from error
+    except UnreadableImageError:
+        raise
+    except (ValueError, IndexError, KeyError) as error:
+        raise UnreadableImageError(f"cannot be decoded ({error}); save it anew, as PNG or uncompressed TIFF") from error
+
+
+def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Decoded:
+    mode = image.mode
+    if "exif" in image.info or image.format == "TIFF":
+        ImageOps.exif_transpose(image, in_place=True)
+    if mode.startswith("I;16"):
+        return Decoded(np.asarray(image).astype(np.uint16)[:, :, None], mode, 16)
+    if mode in ("I", "F"):
+        raise UnreadableImageError(f"has 32-bit samples (mode {mode}); save it with 8 or 16 bits per sample")
+    has_alpha = mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
+    if has_alpha and mode in ("LA", "La", "L"):
+        pixels = _composite(np.asarray(image.convert("LA")), background)
+    elif has_alpha:
+        pixels = _composite(np.asarray(image.convert("RGBA")), background)
+    elif mode in ("L", "RGB"):
+        pixels = np.asarray(image)
+    else:
+        pixels = np.asarray(image.convert("L" if mode == "1" else "RGB"))
+    return Decoded(pixels if pixels.ndim == 3 else pixels[:, :, None], mode, 1 if mode == "1" else 8)
+
+
+def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    """(H, W, C + 1) with alpha last -> (H, W, C) over the background, same type, rounded; C is 1 or 3."""
+    top = np.iinfo(pixels.dtype).max
+    behind = np.array(background) / 255 * top
+    if pixels.shape[2] == 2:
+        behind = behind @ LUMINANCE[:, None] / 1000
+    alpha = pixels[:, :, -1:] / top
+    return (pixels[:, :, :-1] * alpha + behind * (1 - alpha)).round().astype(pixels.dtype)
+
+
+def _decode_jpeg(data: bytes) -> Decoded | None:
+    """A JPEG that is grey or RGB and not turned; None for others, such as CMYK, and for what Pillow may yet read.
+
+    The same pixels as Pillow's, but several threads decode at once: Pillow holds Python's lock while it copies them.
+    """
+    import simplejpeg
+
+    try:
+        *_, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("Gray", "YCbCr", "RGB"):
+            return None
+        mode, name = ("L", "GRAY") if colours == "Gray" else ("RGB", "RGB")
+        return Decoded(simplejpeg.decode_jpeg(data, name), mode, 8)
+    except ValueError:  # it is strict; what is damaged indeed Pillow refuses too
+        return None
+
+
+def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:
+    """PNG of 16 bits in several channels, which Pillow would cut to 8."""
+    import torch
+    from torchvision.io import decode_png
+
+    pixels = decode_png(torch.frombuffer(bytearray(data), dtype=torch.uint8)).permute(1, 2, 0).numpy()
+    if pixels.shape[2] in (2, 4):
+        return Decoded(_composite(pixels, background), {2: "LA;16", 4: "RGBA;16"}[pixels.shape[2]], 16)
+    return Decoded(np.ascontiguousarray(pixels), "RGB;16", 16)
+
+
+def _is_beyond_pillow(data: bytes) -> bool:
+    """Whether a TIFF has more channels, bits or pages than Pillow would keep."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        return len(file.pages) > 1 or page.samplesperpixel > 4 or (page.bitspersample > 8 and page.samplesperpixel > 1)
+
+
+def _decode_tiff(data: bytes) -> Decoded:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        series = file.series[0]
+        axes, pixels = series.axes, series.asarray()
+    if pixels.ndim == 3 and axes[0] in "CSQI" and axes[1:] == "YX":
+        pixels, axes = np.moveaxis(pixels, 0, 2), "YXS"  # (C, H, W) -> (H, W, C)
+    if axes not in ("YX", "YXS", "YXC"):
+        raise UnreadableImageError(f"is a stack with the axes {axes}; save each picture in a file of its own")
+    return _check_samples(np.ascontiguousarray(pixels), "TIFF")
+
+
+def _check_samples(pixels: np.ndarray, kind: str) -> Decoded:
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise UnreadableImageError(f"holds an array of shape {pixels.shape}; an image has (H, W) or (H, W, C)")
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise UnreadableImageError(f"holds {pixels.dtype} samples; save them as uint8 or uint16")
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    return Decoded(pixels, f"{kind}, {pixels.shape[2]} channels", pixels.dtype.itemsize * 8)
+
+
+def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """(H, W, C) with C grey or RGB -> (H, W, `channels`): grey as RGB, or RGB as its luminance.
+
+    Raises:
+        UnreadableImageError: there are other numbers of channels than 1 and 3 on one of the two sides.
+    """
+    have = pixels.shape[2]
+    if have == channels:
+        return pixels
+    if (have, channels) == (1, 3):
+        return np.repeat(pixels, 3, axis=2)
+    if (have, channels) == (3, 1):
+        return ((pixels.astype(np.uint32) @ LUMINANCE + 500) // 1000).astype(pixels.dtype)[:, :, None]
+    raise UnreadableImageError(
+        f"has {have} channels where {channels} are wanted; keep such images in a folder of their own, with "
+        "data.channels=auto"
+    )
+
+
+def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
+    """(H, W, C) -> (size, size, C), by one of the rules that `Fit` describes; bicubic where it scales.
+
+    Raises:
+        UnreadableImageError: an image to be padded is larger than `size`.
+    """
+    h, w, _ = pixels.shape
+    if (h, w) == (size, size):
+        return pixels
+    if fit == "stretch":
+        return resize(pixels, size, size)
+    if fit == "crop":
+        scale = size / min(h, w)
+        h, w = max(size, round(h * scale)), max(size, round(w * scale))
+        top, left = (h - size) // 2, (w - size) // 2
+        return resize(pixels, h, w)[top : top + size, left : left + size]
+    if fit == "fit":
+        scale = size / max(h, w)
+        h, w = max(1, round(h * scale)), max(1, round(w * scale))
+        pixels = resize(pixels, h, w)
+    spare = (size - h, size - w)
+    if min(spare) < 0:
+        raise UnreadableImageError(
+            f"has {h}x{w} pixels and does not fit into data.image_size={size} by padding; set data.fit=fit or a "
+            "larger data.image_size"
+        )
+    return np.pad(pixels, [(n // 2, n - n // 2) for n in spare] + [(0, 0)])
+
+
+def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W, C) -> (height, width, C), bicubic, smoothed where it shrinks; any channels, uint8 or uint16."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3):
+        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, -1)
+    planes = [
+        Image.fromarray(plane.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        for plane in np.moveaxis(pixels, 2, 0)
+    ]
+    resized = np.stack([np.asarray(plane) for plane in planes], axis=2).round()
+    return resized.clip(0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)

@@ -1,0 +1,146 @@
+"""What a latent space looks like: the manifold, one latent at a time, ways from image to image, codes over the prior.
+
+N images, Z latent dimensions.
+"""
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.stats import norm
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.measures.codes import ACTIVE
+from genlab.media.pictures.tiles import draw_tiles, to_rgb8
+from genlab.models.base import Decodes, Encodes, MatchesPrior, Model, Samples
+from genlab.nn.priors import Prior, StandardNormal
+from genlab.report.figures.scatter import principal_plane, scatter
+from genlab.sampling.draw import spread_condition
+from genlab.sampling.latents import decode_latents, draw_codes, draw_latents, encode_images
+from genlab.sampling.settings import SampleSettings
+
+MANIFOLD = 20  # images a side; Kingma and Welling 2014, figure 4
+STEPS = 11  # images from one end of a walk to the other
+WALKS = 10  # at most
+SCATTERED = 3000  # points at most
+
+
+def manifold_latents(prior: Prior, side: int = MANIFOLD) -> np.ndarray:
+    """A grid over a 2-D prior, row by row from the top left: (side * side, 2).
+
+    For the standard normal it is even in probability, through the inverse normal distribution function (Kingma and
+    Welling 2014, figure 4); else it covers the square in which nearly all of the prior lies.
+    """
+    if isinstance(prior, StandardNormal):
+        axis = norm.ppf((np.arange(side) + 0.5) / side)
+    else:
+        axis = np.linspace(-prior.extent, prior.extent, side)
+    across, down = np.meshgrid(axis, axis[::-1])
+    return np.stack([across.ravel(), down.ravel()], axis=1).astype(np.float32)
+
+
+def draw_manifold(model: Model, prior: Prior) -> np.ndarray:
+    """The image of every latent vector of the grid in its place, side by side: (H, W, 3) uint8.
+
+    Where the prior's density is below a thousandth of its height, the images are pale.
+    """
+    z = manifold_latents(prior)
+    images = to_rgb8(decode_latents(model, z))
+    with torch.no_grad():
+        some = next(model.parameters())
+        density = prior.log_prob(torch.from_numpy(z).to(some.device, some.dtype)).float().cpu().numpy()
+    if not isinstance(prior, StandardNormal):
+        outside = density < density.max() - np.log(1000)
+        images = np.where(outside[:, None, None, None], 170 + images // 3, images).astype(np.uint8)
+    side, h, w = MANIFOLD, *images.shape[1:3]
+    sheet = images.reshape(side, side, h, w, 3).transpose(0, 2, 1, 3, 4).reshape(side * h, side * w, 3)
+    scale = max(1, round(900 / len(sheet)))
+    return np.asarray(Image.fromarray(sheet).resize((side * w * scale, side * h * scale), Image.Resampling.NEAREST))
+
+
+def most_used(codes: np.ndarray) -> np.ndarray:
+    """The latents of (N, Z) codes in order, the one that varies most over images first: a latent that says nothing
+    always has the same mean."""
+    return np.argsort(-codes.var(axis=0), kind="stable")
+
+
+def draw_traversals(model: Model, codes: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """One row per latent, the most used first: the image of `start` (Z,) with that latent moved through the range that
+    98 % of the codes (N, Z) have; with its number and its variance over images."""
+    order = most_used(codes)[:WALKS]
+    walks = np.repeat(start[None], len(order) * STEPS, axis=0).astype(np.float32)
+    for row, latent in enumerate(order):
+        low, high = np.quantile(codes[:, latent], [0.01, 0.99])
+        if (
+            codes[:, latent].var() < ACTIVE
+        ):  # a collapsed latent is walked through the prior, to show that it does nothing
+            low, high = -2.3, 2.3
+        walks[row * STEPS : (row + 1) * STEPS, latent] = np.linspace(low, high, STEPS)
+    names = [f"z{latent + 1} ({codes[:, latent].var():.2f})" for latent in order]
+    return draw_tiles([decode_latents(model, walks)], across=STEPS, names=names)
+
+
+def interpolate(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(N, Z) and (N, Z) -> (N * STEPS, Z): straight ways from each start to its end."""
+    share = np.linspace(0, 1, STEPS, dtype=np.float32)[None, :, None]
+    return (start[:, None] * (1 - share) + end[:, None] * share).reshape(-1, start.shape[1])
+
+
+def draw_interpolations(model: Model, test: LabelledImages, settings: SampleSettings) -> np.ndarray:
+    """A row for each of ten pairs: the way from one latent vector to another, as images.
+
+    They are the codes of test images where the model encodes, and stand between those images; else draws of the prior.
+    A model that must be told a label keeps one for the whole way.
+    """
+    if isinstance(model, Encodes):
+        ends = test.spread(2 * WALKS)
+        rows = np.random.default_rng(settings.seed).permutation(len(ends))
+        half = len(rows) // 2
+        originals = ends.pixels[rows]
+        codes = encode_images(model, originals)
+        ways = decode_latents(model, interpolate(codes[:half], codes[half : 2 * half]), depth=originals.dtype)
+        strips = ways.reshape(half, STEPS, *ways.shape[1:])
+        framed = np.concatenate([originals[:half, None], strips, originals[half : 2 * half, None]], axis=1)
+        return draw_tiles([framed.reshape(-1, *ways.shape[1:])], across=STEPS + 2)
+    z = draw_latents(model, 2 * WALKS, settings.seed)
+    condition = spread_condition(model, test, WALKS) if isinstance(model, Samples) else None
+    told = None if condition is None else np.repeat(condition, STEPS, axis=0)
+    return draw_tiles([decode_latents(model, interpolate(z[:WALKS], z[WALKS:]), told)], across=STEPS)
+
+
+def draw_latent_scatter(model: Model, test: LabelledImages, seed: int) -> np.ndarray:
+    """A code of each image, drawn from the model's distribution, over draws of the prior in grey; the principal plane
+    of the codes where they have more than two dimensions."""
+    some = test.spread(SCATTERED)
+    codes, prior = draw_codes(model, some.pixels, seed), draw_latents(model, SCATTERED, seed)
+    points, kept = principal_plane(np.concatenate([codes, prior]))
+    title = "Codes of test images over the prior" + (f" ({kept:.0%} of their variance)" if codes.shape[1] > 2 else "")
+    return scatter(points[: len(codes)], some.labels, some.classes, behind=points[len(codes) :], title=title)
+
+
+def draw_code_scatter(model: Model, test: LabelledImages) -> np.ndarray:
+    """The code of each image; the principal plane of the codes where they have more than two dimensions."""
+    some = test.spread(SCATTERED)
+    codes = encode_images(model, some.pixels)
+    points, kept = principal_plane(codes)
+    plane = codes.shape[1] > 2
+    title = "Codes of test images" + (f": their principal plane, {kept:.0%} of their variance" if plane else "")
+    names = ("first component", "second component") if plane else ("z1", "z2")
+    return scatter(points, some.labels, some.classes, title=title, axis_names=names)
+
+
+def draw_latent_figures(model: Model, test: LabelledImages, settings: SampleSettings) -> dict[str, np.ndarray]:
+    """Pictures (H, W, 3) uint8 by name, of what the model's latent space has to show."""
+    figures = {}
+    if isinstance(model, Decodes):
+        figures["interpolations"] = draw_interpolations(model, test, settings)
+        if isinstance(model, Encodes):
+            some = test.spread(SCATTERED)
+            codes = encode_images(model, some.pixels)
+            figures["traversals"] = draw_traversals(model, codes, codes[0])
+        if isinstance(model, MatchesPrior):
+            figures["latents_over_prior"] = draw_latent_scatter(model, test, settings.seed)
+            if model.latent_dim == 2:
+                figures["manifold"] = draw_manifold(model, model.prior)
+    elif isinstance(model, Encodes):
+        figures["latents"] = draw_code_scatter(model, test)
+    return figures

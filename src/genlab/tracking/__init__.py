@@ -1,0 +1,1 @@
+"""MLflow: runs, and what waits for it while it is down."""

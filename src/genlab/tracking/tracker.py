@@ -1,0 +1,359 @@
+"""MLflow: one run per `kedro run` and model. Nodes report through `run_of`, hooks open and close the runs.
+
+A thread of its own talks to MLflow, so that a slow server does not hold up the training. A server that cannot be
+reached never stops the work: the first failure is said, the rest is kept in files (`Outbox`), and sent when the run
+ends if the server is back by then, or later by `kedro send`.
+"""
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+
+from genlab.errors import GenlabError
+from genlab.tracking.outbox import REFUSED, Message, Outbox, create_run, deliver
+
+logger = logging.getLogger(__name__)
+
+PARAMETER_LENGTH = 6000  # characters that MLflow keeps of a parameter
+TAG_LENGTH = 5000  # likewise of a tag
+RUN_TAGS = "GENLAB_RUN_TAGS"  # JSON: tags for every run that this process or its children open; _parent names a run
+
+
+class TrackingSettings(BaseModel):
+    """conf/*/tracking.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str | None = None  # null: MLFLOW_TRACKING_URI, else a sqlite file in the project
+    experiment: str = "genlab"
+    unsent: str = "data/unsent"  # where what could not be sent is kept
+    patience: PositiveFloat = 30.0  # seconds that the end of a `kedro run` waits for a slow server
+
+
+def git_commit(project: Path) -> str:
+    """The commit of the project's HEAD, with "-dirty" behind it where files differ; "unknown" without git."""
+    try:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=project, capture_output=True, text=True, check=True, timeout=20,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return commit.stdout.strip()
+
+
+def describe_machine() -> str:
+    """What the last bits of a result depend on beside code, data and seed: processor, threads, torch."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        import platform
+
+        processor = platform.machine()
+    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    return f"{processor}, {threads} threads, torch {version('torch')}"
+
+
+def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in parameters.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def milliseconds() -> int:
+    """Now, as MLflow counts time."""
+    return int(time.time() * 1000)
+
+
+def connect(uri: str) -> Any:
+    """A client of MLflow at `uri` that gives up on a silent server after some twenty seconds."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow import MlflowClient
+
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return MlflowClient(uri)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What MLflow's client raises when it cannot reach its server or its file."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, OSError
+
+
+class TrackedRun:
+    """One run in MLflow. It remembers what it was told, for a comparison before MLflow has it all."""
+
+    def __init__(self, tracker: "Tracker", name: str, tags: Mapping[str, str], parent: str | None) -> None:
+        self.tracker, self.name, self.started = tracker, name, milliseconds()
+        self.run_id: str | None = None  # until MLflow has created it
+        self.outbox: Outbox | None = None  # where what cannot be sent is kept
+        self.measured, self.ended = False, False
+        self.tags, self.parameters, self.metrics = dict(tags), dict[str, str](), dict[str, float]()
+        self.pictures: dict[str, np.ndarray] = {}
+        self._tell(Message("create", {"tags": self.tags.copy(), "parent": parent, "time": self.started}))
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Record nested parameters, flattened."""
+        values = {key: str(value)[:PARAMETER_LENGTH] for key, value in flatten(parameters).items()}
+        self.parameters |= values
+        self._tell(Message("parameters", values))
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
+        """Record the numbers among `metrics` in one request; text becomes tags."""
+        numbers = {key: float(value) for key, value in metrics.items() if isinstance(value, int | float)}
+        self.metrics |= numbers
+        self._tell(Message("metrics", {"numbers": numbers, "step": step, "time": milliseconds()}))
+        self.set_tags({key: value for key, value in metrics.items() if isinstance(value, str)})
+
+    def log_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
+        """Record (H, W, 3) uint8 pixels under `name` at a step; MLflow shows them with a slider over the steps."""
+        self._tell(Message("picture", {"name": name, "step": step, "time": milliseconds()}, pixels))
+
+    def log_files(self, path: Path, folder: str) -> None:
+        """Record a file, or all files of a folder."""
+        self._tell(Message("files", {"folder": folder}, path))
+
+    def log_dataset(self, name: str, fingerprint: str, source: str) -> None:
+        """Record the data that the run trains on, by fingerprint."""
+        self._tell(Message("data", {"name": name, "fingerprint": fingerprint, "source": source}))
+        self.set_tags({"data_fingerprint": fingerprint})
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Record tags."""
+        values = {key: value[:TAG_LENGTH] for key, value in tags.items()}
+        self.tags |= values
+        if values:
+            self._tell(Message("tags", values))
+
+    def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
+        """Close the run."""
+        self.ended = True
+        self._tell(Message("end", {"status": status, "time": milliseconds()}))
+
+    def _tell(self, message: Message) -> None:
+        self.tracker.post(self, message)
+
+
+@dataclass
+class Tracker:
+    """The runs of one `kedro run`, by model, and the thread that talks to MLflow."""
+
+    project: Path
+    settings: TrackingSettings
+
+    def __post_init__(self) -> None:
+        self.runs: dict[str, TrackedRun] = {}
+        self.failed = False  # MLflow does not answer: everything is kept
+        self._client: Any = None
+        self._experiment_id = ""
+        self._waiting: queue.Queue[tuple[TrackedRun, Message] | threading.Event] = queue.Queue()
+        self._in_hand: tuple[TrackedRun, Message] | None = None
+        self._lock = threading.Lock()  # of _in_hand, and of the outboxes
+        self._given_up = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where MLflow's database and artifacts are, when nobody names a server."""
+        return self.project / "mlruns"
+
+    @property
+    def uri(self) -> str:
+        """The configured server, or MLFLOW_TRACKING_URI, or the project's sqlite file."""
+        return self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def unsent(self) -> Path:
+        """The folder with a folder for every run that could not be sent."""
+        return self.project / self.settings.unsent
+
+    def open_run(self, model: str, tags: Mapping[str, str]) -> TrackedRun:
+        """Start a run named after the model; an empty tag is left out."""
+        given = json.loads(os.environ.get(RUN_TAGS, "{}"))
+        parent = given.pop("_parent", None)
+        own = {name: text for name, text in {**self._common_tags(model), **tags, **given}.items() if text}
+        self.runs[model] = TrackedRun(self, f"{model}-{tags['kedro.save_version']}", own, parent)
+        return self.runs[model]
+
+    def post(self, run: TrackedRun, message: Message) -> None:
+        """Hand a message to the thread; returns at once."""
+        if self._thread is None:
+            import mlflow  # noqa: F401  here, where nothing else is importing at the same time
+
+            self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
+            self._thread.start()
+        self._waiting.put((run, message))
+
+    def wait(self) -> bool:
+        """Until all that was posted is sent or kept, for as long as `patience`; whether MLflow has it all."""
+        if self._thread is None:
+            return True
+        arrived = threading.Event()
+        self._waiting.put(arrived)
+        if not arrived.wait(self.settings.patience):
+            self._give_up()
+        return not any(run.outbox for run in self.runs.values())
+
+    def client(self) -> Any:
+        """MLflow's client; `failures` as it raises them."""
+        if self._client is None:
+            self._client = connect(self.uri)
+        return self._client
+
+    def experiment_id(self) -> str:
+        """The experiment, created where there is none."""
+        if not self._experiment_id:
+            client, name = self.client(), self.settings.experiment
+            found = client.get_experiment_by_name(name)
+            ours = self.uri == f"sqlite:///{self.home / 'mlflow.db'}"
+            place = (self.home / "artifacts").as_uri() if ours else None
+            self._experiment_id = found.experiment_id if found else client.create_experiment(name, place)
+        return self._experiment_id
+
+    def _work(self) -> None:
+        """What the thread does."""
+        while not self._given_up:
+            item = self._waiting.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            with self._lock:
+                self._in_hand = item
+            run, message = item
+            arrived = not self.failed and run.outbox is None and self._send(run, message)
+            with self._lock:
+                if not self._given_up and not arrived:
+                    self._keep(run, message)
+                self._in_hand = None
+            if message.kind == "end" and run.outbox and not self._given_up:
+                self._send_again(run)
+
+    def _send(self, run: TrackedRun, message: Message) -> bool:
+        """Whether MLflow is done with the message; a failure is said."""
+        try:
+            if message.kind == "create":
+                run.run_id = create_run(self.client(), self.experiment_id(), run.name, message)
+            else:
+                assert run.run_id is not None
+                deliver(self.client(), run.run_id, message)
+        except failures() as error:
+            if getattr(error, "error_code", None) in REFUSED:
+                logger.warning("MLflow does not take %s of %s: %s", message.kind, run.name, error)
+                return True
+            self.failed = True
+            logger.warning(
+                "MLflow at %s failed; the work goes on, and the rest is kept in %s: %s", self.uri, self.unsent, error
+            )
+            return False
+        return True
+
+    def _keep(self, run: TrackedRun, message: Message) -> None:
+        """Write a message down; a disk that refuses that too is said, and stops nothing."""
+        try:
+            run.outbox = run.outbox or Outbox.open(self.unsent / run.name, run.name, run.run_id)
+            run.outbox.append(message)
+        except (OSError, ValueError) as error:
+            logger.warning("%s of %s is lost, as it cannot be written either: %s", message.kind, run.name, error)
+
+    def _send_again(self, run: TrackedRun) -> None:
+        """At the end of a run: perhaps the server is back."""
+        assert run.outbox is not None
+        unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
+        try:
+            run.run_id, _ = run.outbox.send(self.client(), self.experiment_id())
+        except unsendable:
+            return
+        logger.warning("MLflow at %s is back; %s is sent", self.uri, run.name)
+        run.outbox, self.failed = None, False
+
+    def _give_up(self) -> None:
+        """The server is too slow: write down what waits."""
+        logger.warning("MLflow at %s is slow; what it has not taken is kept in %s", self.uri, self.unsent)
+        with self._lock:
+            self._given_up = True
+            left = [self._in_hand] if self._in_hand else []
+            while not self._waiting.empty():
+                item = self._waiting.get_nowait()
+                left += [item] if isinstance(item, tuple) else []
+            for run, message in left:
+                self._keep(run, message)
+
+    def _common_tags(self, model: str) -> dict[str, str]:
+        return {
+            "model": model,
+            "machine": describe_machine(),
+            "mlflow.user": os.environ.get("USER", "unknown"),
+            "mlflow.source.name": " ".join(["kedro", *sys.argv[1:]])[:TAG_LENGTH],
+            "mlflow.source.type": "PROJECT",
+            "mlflow.source.git.commit": git_commit(self.project),
+        }
+
+
+def send_kept(tracker: Tracker) -> list[str]:
+    """Send all that is kept in the tracker's folder; a line on each run.
+
+    Raises:
+        GenlabError: MLflow cannot be reached, or a folder is damaged; what has arrived is not sent again.
+    """
+    lines = []
+    for folder in sorted(path.parent for path in tracker.unsent.glob("*/state.json")):
+        try:
+            run_id, refused = Outbox(folder).send(tracker.client(), tracker.experiment_id())
+        except ValueError as error:
+            raise GenlabError(f"{folder} is damaged ({error}); move it away and send the others again") from error
+        except failures() as error:
+            raise GenlabError(f"MLflow at {tracker.uri} took nothing of {folder}: {error}. Try again later") from error
+        lines += [f"sent {folder.name}, in MLflow {run_id}", *(f"  MLflow did not take {what}" for what in refused)]
+    return lines
+
+
+_current: list[Tracker] = []
+
+
+def set_tracker(tracker: Tracker | None) -> None:
+    """Make `tracker` the one that nodes report to."""
+    _current[:] = [tracker] if tracker else []
+
+
+def current_tracker() -> Tracker | None:
+    """The one that nodes report to."""
+    return _current[0] if _current else None
+
+
+def end_open_runs(status: Literal["FAILED", "KILLED"], error: str) -> None:
+    """Close what is open, with the reason as a tag; then nobody tracks."""
+    for tracker in _current:
+        for run in tracker.runs.values():
+            if not run.ended:
+                run.set_tags({"error": error})
+                run.end(status)
+        tracker.wait()
+    set_tracker(None)
+
+
+def run_of(model: str) -> TrackedRun | None:
+    """The open run of a model; None when nobody tracks, as in a notebook."""
+    return _current[0].runs.get(model) if _current else None

@@ -1,0 +1,417 @@
+import gzip
+import hashlib
+import io
+import os
+import pickle
+import struct
+import tarfile
+import threading
+import zipfile
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from genlab.data.sources import archives, public
+from genlab.data.sources import download as downloads
+from genlab.data.sources.public import SETS, iterate_torchvision, layout_of, locate, public_set
+from genlab.errors import GenlabError
+
+get = requests.get
+ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("GENLAB_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch):
+    """Nothing in here may reach out; where something tries, it is as without a network."""
+    monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
+
+    asked = []
+
+    def offline(address, **arguments):
+        asked.append(address)
+        raise requests.ConnectionError("offline")
+
+    monkeypatch.setattr(downloads.requests, "get", offline)
+    return asked
+
+
+def shared(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"{SHARED / name} is not here; GENLAB_DATA names another place")
+    return SHARED
+
+
+def jpg(width=16, height=16, grey=0):
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), (grey, grey, grey)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def put(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpg())
+    return folder
+
+
+def make_zip(path, *names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, jpg())
+    return path
+
+
+def make_tar(path, contents):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def known(monkeypatch, name, path):
+    """As if the archive at `path` were the published one."""
+    digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(SETS, name, replace(SETS[name], checksum=digest))
+
+
+DOMAINS = ("trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg")
+
+
+def test_the_catalogue_has_the_lists_of_the_authors():
+    paired = {"facades", "maps", "cityscapes", "edges2shoes", "edges2handbags", "night2day"}
+    unpaired = {
+        "apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo", "ukiyoe2photo",
+        "vangogh2photo", "maps_unpaired", "cityscapes_unpaired", "facades_unpaired", "iphone2dslr_flower", "ae_photos",
+    }  # fmt: skip
+    labelled = {"mnist", "fashion_mnist_full", "kmnist", "cifar10", "svhn", "celeba"}
+    by_layout = {"side_by_side": paired, "domains": unpaired, "torchvision": labelled}
+    assert {layout: {s.name for s in SETS.values() if s.layout == layout} for layout in by_layout} == by_layout
+    for entry in SETS.values():
+        assert entry.by_hand or entry.torchvision or entry.addresses[0].endswith("/" + entry.archive)
+        assert entry.source
+        assert entry.checksum is None or len(entry.checksum) == len("sha256:") + 64
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(GenlabError, match="'hrose2zebra'; did you mean 'horse2zebra'"):
+        public_set("hrose2zebra")
+
+
+@pytest.mark.parametrize("place", ["horse2zebra", "horse2zebra/horse2zebra", ".", "horse2zebra/unpacked/horse2zebra"])
+def test_an_unpacked_copy_is_used(place, tmp_path):
+    put(tmp_path / place, *DOMAINS)
+    assert locate("horse2zebra", tmp_path) == tmp_path / place
+
+
+def test_a_set_of_another_name_is_not_taken_for_it(tmp_path):
+    put(tmp_path / "apple2orange", *DOMAINS)
+    with pytest.raises(GenlabError, match=r"horse2zebra is not under .*cannot be downloaded now"):
+        locate("horse2zebra", tmp_path)
+    with pytest.raises(GenlabError, match="cityscapes_unpaired is not under"):
+        locate("cityscapes_unpaired", tmp_path)
+
+
+def test_two_sets_of_one_name_are_kept_apart(tmp_path):
+    put(tmp_path / "maps", "train/1.jpg", "val/1.jpg")
+    assert locate("maps", tmp_path) == tmp_path / "maps"
+    with pytest.raises(GenlabError, match=r"maps\.zip"):
+        locate("maps_unpaired", tmp_path)
+    put(tmp_path / "maps_unpaired", *DOMAINS)
+    assert locate("maps_unpaired", tmp_path) == tmp_path / "maps_unpaired"
+    assert locate("maps", tmp_path) == tmp_path / "maps"
+
+
+def test_pairs_may_lie_in_two_folders_of_equal_names(tmp_path):
+    put(tmp_path / "facades", "trainA/1.jpg", "trainB/1.jpg")
+    assert locate("facades", tmp_path) == tmp_path / "facades"
+    assert layout_of(tmp_path / "facades") == "domains"
+    other = put(tmp_path / "other" / "facades", "trainA/1_A.jpg", "trainB/1_B.jpg")
+    with pytest.raises(GenlabError):
+        locate("facades", other.parent)
+    assert locate("facades_unpaired", other.parent) == other
+
+
+def test_layouts(tmp_path):
+    assert layout_of(put(tmp_path / "a", "train/1.jpg")) == "side_by_side"
+    assert layout_of(put(tmp_path / "b", *DOMAINS)) == "domains"
+    assert layout_of(put(tmp_path / "c", "testA/1.jpg")) == "domains"
+    assert layout_of(put(tmp_path / "d", "1.jpg")) is None
+    (tmp_path / "e" / "train").mkdir(parents=True)
+    assert layout_of(tmp_path / "e") is None
+
+
+@pytest.mark.parametrize("place", ["horse2zebra.zip", "horse2zebra/horse2zebra.zip"])
+def test_an_archive_on_disk_is_unpacked_without_a_network(place, tmp_path, monkeypatch):
+    archive = make_zip(tmp_path / place, *(f"horse2zebra/{name}" for name in DOMAINS))
+    known(monkeypatch, "horse2zebra", archive)
+    folder = locate("horse2zebra", tmp_path, download=False)
+    assert layout_of(folder) == "domains"
+    assert archive.exists()
+    assert locate("horse2zebra", tmp_path) == folder
+
+
+def test_what_lies_beside_the_archive_stays(tmp_path, monkeypatch):
+    (tmp_path / "horse2zebra").mkdir()
+    (tmp_path / "horse2zebra" / "notes.txt").write_text("mine")
+    known(monkeypatch, "horse2zebra", make_zip(tmp_path / "horse2zebra.zip", *DOMAINS))
+    locate("horse2zebra", tmp_path)
+    assert (tmp_path / "horse2zebra" / "notes.txt").read_text() == "mine"
+
+
+def test_what_a_killed_run_half_unpacked_is_not_trusted(tmp_path, monkeypatch):
+    put(tmp_path / "horse2zebra" / ".unpacked.x1y2" / "horse2zebra", *DOMAINS)
+    with pytest.raises(GenlabError, match="cannot be downloaded now"):
+        locate("horse2zebra", tmp_path)
+
+
+def test_a_wrong_archive_is_not_unpacked(tmp_path):
+    make_zip(tmp_path / "horse2zebra.zip", *DOMAINS)
+    with pytest.raises(GenlabError, match=r"horse2zebra\.zip has the sha256 .*published is a74d9d39"):
+        locate("horse2zebra", tmp_path)
+    assert not (tmp_path / "horse2zebra").exists()
+
+
+def test_an_unsafe_archive_leaves_nothing(tmp_path, monkeypatch):
+    known(monkeypatch, "horse2zebra", make_zip(tmp_path / "horse2zebra.zip", *DOMAINS, "../evil.jpg"))
+    with pytest.raises(GenlabError, match="outside its folder"):
+        locate("horse2zebra", tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.jpg")] == []
+
+
+def test_an_archive_without_the_images_says_so(tmp_path, monkeypatch):
+    known(monkeypatch, "horse2zebra", make_zip(tmp_path / "horse2zebra.zip", "readme/1.jpg"))
+    with pytest.raises(GenlabError, match="no images in trainA and trainB are in it"):
+        locate("horse2zebra", tmp_path)
+
+
+def test_without_a_published_checksum_the_first_one_is_kept(tmp_path):
+    make_tar(tmp_path / "facades.tar.gz", {"facades/train/1.jpg": jpg(512, 256)})
+    assert locate("facades", tmp_path) == tmp_path / "facades" / "unpacked" / "facades"
+    assert (tmp_path / "facades.tar.gz.sha256").exists()
+
+
+def test_a_set_is_downloaded_once_and_unpacked(tmp_path, monkeypatch):
+    archive = make_zip(tmp_path / "server" / "horse2zebra.zip", *(f"horse2zebra/{name}" for name in DOMAINS))
+    known(monkeypatch, "horse2zebra", archive)
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    monkeypatch.setattr(downloads.requests, "get", get)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=archive.parent)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}/horse2zebra.zip"
+        monkeypatch.setitem(SETS, "horse2zebra", replace(SETS["horse2zebra"], addresses=(address,)))
+        folder = locate("horse2zebra", tmp_path / "root")
+        assert locate("horse2zebra", tmp_path / "root") == folder
+        server.shutdown()
+        thread.join()
+    assert layout_of(folder) == "domains"
+    assert asked == ["/horse2zebra.zip"]
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_without_a_network_every_set_says_what_to_fetch_and_where_to_put_it(name, tmp_path, network):
+    for allowed in (True, False):
+        with pytest.raises(GenlabError) as error:
+            locate(name, tmp_path, download=allowed)
+        message = str(error.value)
+        assert "http" in message
+        assert str(tmp_path) in message
+        assert "by hand" in message or SETS[name].by_hand[:100] in message
+        assert bool(network) == (allowed and not SETS[name].by_hand)
+        network.clear()
+
+
+IMAGES = np.arange(5 * 28 * 28, dtype=np.uint32).reshape(5, 28, 28).astype(np.uint8)
+LABELS = np.array([3, 1, 4, 1, 5], np.uint8)
+
+
+def idx(array):
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def put_idx(folder, compress=True, labels=LABELS):
+    folder.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        for kind, array in (("images-idx3", IMAGES), ("labels-idx1", labels)):
+            path = folder / f"{part}-{kind}-ubyte{'.gz' if compress else ''}"
+            path.write_bytes(gzip.compress(idx(array)) if compress else idx(array))
+
+
+@pytest.mark.parametrize(
+    ("place", "compress"),
+    [(".", True), ("mnist", True), ("MNIST/raw", True), ("MNIST/raw", False), ("mnist/MNIST/raw", False)],
+)
+def test_mnist_is_read_from_plain_files_and_from_the_folder_of_torchvision(place, compress, tmp_path):
+    root = tmp_path / "root"
+    put_idx(root / place, compress)
+    found = list(iterate_torchvision("mnist", root, download=False))
+    assert [split for split, _, _ in found] == ["train"] * 5 + ["test"] * 5
+    assert [label for _, label, _ in found[:5]] == list("31415")
+    assert np.array_equal(np.stack([image for _, _, image in found[5:]]), IMAGES)
+    assert found[0][2].dtype == np.uint8
+
+
+def test_labels_of_another_set_are_refused(tmp_path):
+    put_idx(tmp_path / "mnist", labels=LABELS + 20)
+    with pytest.raises(GenlabError, match="are not mnist: 5 images, 5 labels up to 25"):
+        list(iterate_torchvision("mnist", tmp_path))
+    put_idx(tmp_path / "kmnist", labels=LABELS[:4])
+    with pytest.raises(GenlabError, match="5 images, 4 labels"):
+        list(iterate_torchvision("kmnist", tmp_path))
+
+
+def test_mnist_comes_from_the_mirrors_of_torchvision(tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    put_idx(tmp_path / "server")
+    asked = []
+
+    def fetch(addresses, path, checksum):
+        asked.append((addresses, checksum))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((tmp_path / "server" / path.name).read_bytes())
+        return path
+
+    monkeypatch.setattr(public, "fetch", fetch)
+    assert len(list(iterate_torchvision("fashion_mnist_full", tmp_path / "root"))) == 10
+    described = torchvision.datasets.FashionMNIST
+    assert asked == [((described.mirrors[0] + file,), f"md5:{md5}") for file, md5 in described.resources]
+
+
+def cifar10(monkeypatch):
+    """Six tiny batches as CIFAR-10 has them, and torchvision made to expect them."""
+    import torchvision.datasets
+
+    pixels = np.arange(2 * 3072, dtype=np.uint32).reshape(2, 3072).astype(np.uint8)
+    names = [f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]
+    files = {name: pickle.dumps({"data": pixels, "labels": [n % 10, 9]}) for n, name in enumerate(names)}
+    files["batches.meta"] = pickle.dumps({"label_names": list(SETS["cifar10"].labels)})
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+    described = torchvision.datasets.CIFAR10
+    monkeypatch.setattr(described, "train_list", [[name, sums[name]] for name in names[:5]])
+    monkeypatch.setattr(described, "test_list", [[name, sums[name]] for name in names[5:]])
+    monkeypatch.setattr(described, "meta", {**described.meta, "md5": sums["batches.meta"]})
+    return pixels, {f"cifar-10-batches-py/{name}": content for name, content in files.items()}
+
+
+@pytest.mark.parametrize("place", [".", "cifar10"])
+def test_cifar10_is_read_from_the_folder_of_torchvision(place, tmp_path, monkeypatch):
+    pixels, files = cifar10(monkeypatch)
+    for name, content in files.items():
+        (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / name).write_bytes(content)
+    found = list(iterate_torchvision("cifar10", tmp_path, download=False))
+    assert [(split, label) for split, label, _ in found[:2]] == [("train", "airplane"), ("train", "truck")]
+    assert [split for split, _, _ in found].count("test") == 2
+    assert np.array_equal(found[1][2], pixels[1].reshape(3, 32, 32).transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("place", [".", "cifar10"])
+def test_cifar10_is_unpacked_from_its_archive(place, tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    _, files = cifar10(monkeypatch)
+    archive = make_tar(tmp_path / place / "cifar-10-python.tar.gz", files)
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    assert len(list(iterate_torchvision("cifar10", tmp_path, download=False))) == 12
+
+
+def test_damaged_files_of_torchvision_are_named(tmp_path, monkeypatch):
+    _, files = cifar10(monkeypatch)
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"other")
+    with pytest.raises(GenlabError, match=r"not cifar10 as torchvision knows it.*cifar-10-python\.tar\.gz"):
+        list(iterate_torchvision("cifar10", tmp_path))
+
+
+def test_svhn_is_read(tmp_path, monkeypatch):
+    import torchvision.datasets
+    from scipy.io import savemat
+
+    pixels = np.arange(32 * 32 * 3 * 2, dtype=np.uint32).reshape(32, 32, 3, 2).astype(np.uint8)
+    expected = {}
+    for part in ("train", "test"):
+        path = tmp_path / "svhn" / f"{part}_32x32.mat"
+        path.parent.mkdir(exist_ok=True)
+        savemat(path, {"X": pixels, "y": np.array([[10], [7]])})  # in SVHN, 10 is the digit 0
+        expected[part] = [f"http://nowhere/{path.name}", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", expected)
+    found = list(iterate_torchvision("svhn", tmp_path, download=False))
+    assert [(split, label) for split, label, _ in found] == [
+        ("train", "0"),
+        ("train", "7"),
+        ("test", "0"),
+        ("test", "7"),
+    ]
+    assert np.array_equal(found[3][2], pixels[..., 1])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("inside", [False, True])
+def test_celeba_is_read_unpacked_and_from_its_archive(packed, inside, tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    folder, names = tmp_path / "celeba", [f"{n:06d}.jpg" for n in range(1, 7)]
+    if packed:
+        make_zip(folder / "img_align_celeba.zip", *(f"img_align_celeba/{name}" for name in names))
+    else:
+        put(folder / "img_align_celeba", *names)
+        for n, name in enumerate(names):
+            (folder / "img_align_celeba" / name).write_bytes(jpg(grey=40 * n))
+    texts = {
+        "list_eval_partition.txt": "".join(f"{name} {n // 2}\n" for n, name in enumerate(names)),
+        "identity_CelebA.txt": "".join(f"{name} 1\n" for name in names),
+        "list_bbox_celeba.txt": "3\nimage_id x y\n" + "".join(f"{name} 1 2\n" for name in names),
+        "list_landmarks_align_celeba.txt": "3\nx y\n" + "".join(f"{name} 1 2\n" for name in names),
+        "list_attr_celeba.txt": "3\nSmiling Male\n" + "".join(f"{name} 1 -1\n" for name in names),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    sums = [("", hashlib.md5(text.encode()).hexdigest(), name) for name, text in texts.items()]
+    monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", sums)
+    found = list(iterate_torchvision("celeba", folder if inside else tmp_path))
+    wanted = [split for split in ("train", "val", "test") for _ in range(2)]
+    assert [(split, label) for split, label, _ in found] == [(split, "face") for split in wanted]
+    assert found[0][2].shape == (16, 16, 3)
+    if not packed:
+        assert [round(float(image.mean()) / 40) for _, _, image in found] == list(range(6))
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["img_align_celeba"]
+
+
+def test_the_real_mnist():
+    found = list(iterate_torchvision("mnist", shared("mnist"), download=False))
+    assert [sum(split == wanted for split, _, _ in found) for wanted in ("train", "test")] == [60_000, 10_000]
+    assert [label for _, label, _ in found[:5]] == ["5", "0", "4", "1", "9"]
+    assert all(image.shape == (28, 28) and image.dtype == np.uint8 for _, _, image in found)
+
+
+def test_the_real_facades():
+    folder = locate("facades", shared("facades"), download=False)
+    assert folder == SHARED / "facades"
+    assert layout_of(folder) == "domains"
+    assert len(list((folder / "trainA").glob("*.jpg"))) == 400
+    assert locate("facades", SHARED / "facades", download=False) == folder
+
+
+def test_every_archive_of_the_catalogue_is_of_a_kind_that_is_unpacked():
+    for entry in SETS.values():
+        assert not entry.archive or entry.archive.endswith((".zip", ".tar.gz"))
+    assert archives.MAX_BYTES > 8 << 30

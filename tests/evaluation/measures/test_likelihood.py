@@ -1,0 +1,96 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.store import ImageStore
+from genlab.evaluation.measures.likelihood import evaluate_density, independent_pixels, score_density
+from genlab.evaluation.measures.parzen import parzen_log_likelihood
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.vae import VAE
+
+
+def binary(n: int, seed: int, share: float = 0.5) -> np.ndarray:
+    return (np.random.default_rng(seed).random((n, 4, 4, 1)) < share).astype(np.uint8) * 255
+
+
+def examples(images: np.ndarray) -> LabelledImages:
+    names = [f"{number}" for number in range(len(images))]
+    half = len(images) // 2
+    table = pd.DataFrame({"id": names, "split": ["train"] * half + ["test"] * (len(images) - half), "label": ""})
+    store = ImageStore(images, table.assign(checksum=names))
+    return LabelledImages(table.assign(row=np.arange(len(images))), store, ())
+
+
+def test_a_fair_coin_costs_one_bit_a_pixel() -> None:
+    """A decoder that knows nothing says 16 log 2, whatever the image; so does the control, which has seen many."""
+    model = VAE(image_size=4, channels=1, latent_dim=2, width=4)
+    torch.nn.init.zeros_(model.decoder[0][-1].weight)
+    torch.nn.init.zeros_(model.decoder[0][-1].bias)
+    torch.nn.init.zeros_(model.encoder[1][-1].weight)
+    torch.nn.init.zeros_(model.encoder[1][-1].bias)
+    metrics = evaluate_density(model, examples(binary(4000, 0)), EvaluationSettings(importance_samples=3, resamples=20))
+    assert metrics["nll_nats"] == pytest.approx(16 * math.log(2), rel=1e-5)
+    assert metrics["negative_elbo_nats"] == pytest.approx(16 * math.log(2), rel=1e-5)
+    assert metrics["bits_per_dim"] == pytest.approx(1.0, rel=1e-5)
+    assert metrics["nll_nats_independent_pixels"] == pytest.approx(16 * math.log(2), rel=0.01)
+    assert (metrics["nll_nats_kind"], metrics["bits_per_dim_kind"]) == ("bound", "bound")
+    assert (metrics["nll_samples"], metrics["nll_levels"], metrics["nll_images"]) == (3, 2, 2000)
+
+
+def test_protocols_differ_with_samples_and_levels() -> None:
+    few, data = {"image_size": 4, "channels": 1, "latent_dim": 2, "width": 4}, examples(binary(20, 0))
+
+    def name(samples: int, **arguments: str) -> object:
+        settings = EvaluationSettings(importance_samples=samples, resamples=20)
+        return evaluate_density(VAE(**few, **arguments), data, settings)["nll_protocol_hash"]
+
+    assert name(2) == name(2)
+    assert len({name(2), name(3), name(2, pixels="discretised_logistic")}) == 3
+
+
+def test_the_control_is_a_histogram_of_each_pixel() -> None:
+    train = np.array([0, 0, 0, 255], dtype=np.uint8).reshape(4, 1, 1, 1)
+    data = examples(np.concatenate([train, train])).split("train")
+    both = np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1)
+    np.testing.assert_allclose(independent_pixels(data, both, 2), [-math.log(4 / 6), -math.log(2 / 6)])
+    levels = independent_pixels(data, both, 256)
+    np.testing.assert_allclose(levels, [-math.log(4 / 260), -math.log(2 / 260)])
+    every = np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)
+    assert np.exp(-independent_pixels(data, every, 256)).sum() == pytest.approx(1.0)
+
+
+def test_a_better_bound_is_a_lower_score() -> None:
+    white = examples(binary(40, 0, share=1.0))
+    good, bad = (VAE(image_size=4, channels=1, latent_dim=2, width=4) for _ in range(2))
+    torch.nn.init.constant_(good.decoder[0][-1].bias, 5.0)
+    assert score_density(good, white) < score_density(bad, white)
+
+
+def test_a_parzen_window_is_scipys_mixture() -> None:
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    images, samples = rng.random((5, 3)), rng.random((7, 3))
+    expected = [
+        [np.log(np.mean([stats.multivariate_normal(s, h**2 * np.eye(3)).pdf(x) for s in samples])) for h in (0.1, 0.5)]
+        for x in images
+    ]
+    np.testing.assert_allclose(parzen_log_likelihood(images, samples, np.array([0.1, 0.5])), expected, rtol=1e-6)
+
+
+def test_the_window_is_chosen_on_validation_images() -> None:
+    from genlab.evaluation.measures.parzen import evaluate_parzen
+    from genlab.sampling.settings import SampleSettings
+
+    images = binary(60, 0)
+    data = examples(images)
+    drawn = VAE(image_size=4, channels=1, latent_dim=2, width=4)
+    settings = EvaluationSettings(parzen_samples=20)
+    found = evaluate_parzen(drawn, data, settings, SampleSettings())
+    assert found["parzen_nats_kind"] == "historic"
+    assert found["parzen_samples"] == 20
+    assert np.isfinite(found["parzen_nats"])

@@ -1,0 +1,88 @@
+"""The score of new images while training, and the control before it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation import evaluate
+from genlab.evaluation.features.cache import Cache
+from genlab.evaluation.measures import samples, untrained
+from genlab.evaluation.measures.untrained import evaluate_untrained
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.gan import GAN
+from genlab.sampling.draw import draw_samples
+from genlab.sampling.settings import SampleSettings
+from genlab.training.fit import Job, fit
+from genlab.training.settings import TrainingSettings
+
+
+class Means:
+    """Features that cost nothing: the means of the four quarters of an image."""
+
+    protocol = {"features": "quarters"}  # noqa: RUF012
+
+    def __init__(self, size: int = 96) -> None:
+        pass
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        quarters = [images[:, i : i + 16, j : j + 16].mean(axis=(1, 2, 3)) for i in (0, 16) for j in (0, 16)]
+        return np.stack(quarters, axis=1).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def cheap_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "Lite0", Means)
+    monkeypatch.setattr(untrained, "Lite0", Means)
+
+
+def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImages) -> None:
+    score = evaluate.scorer(few_images, SampleSettings(), EvaluationSettings(score_images=40))
+    model = GAN()
+    real = torch.from_numpy(few_images.pixels.transpose(0, 3, 1, 2)).float() / 127.5 - 1
+
+    class Perfect(GAN):
+        def sample(self, n: int, rng: torch.Generator, condition: torch.Tensor | None = None) -> torch.Tensor:
+            return real[torch.arange(n) % len(real)]
+
+    perfect, random = score(Perfect()), score(model)
+    assert perfect is not None
+    assert random is not None
+    assert abs(perfect) < 0.05 * random
+    assert score(model) == random, "the same drawings each time"
+
+
+def test_without_features_nothing_tells(few_images: LabelledImages) -> None:
+    assert evaluate.scorer(few_images, SampleSettings(), EvaluationSettings(features=False))(GAN()) is None
+
+
+def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: LabelledImages, tmp_path: Path) -> None:
+    train = fashion.split("train")
+    some = LabelledImages(train.table.iloc[::40].reset_index(drop=True), train.store, train.classes)  # 285: 17 steps
+    given = {"epochs": 12, "report_every": 10, "score_every": "epoch", "accelerator": "cpu"}
+    settings, sample, evaluation = (
+        TrainingSettings.of(GAN.recipe, given),
+        SampleSettings(count=200),
+        EvaluationSettings(),
+    )
+    job = Job("gan", {}, some, settings, 0, tmp_path, score=evaluate.scorer(fashion.split("val"), sample, evaluation))
+    fitted = fit(job, lambda sight: None)
+    steps = [row["step"] for row in fitted.history if "validation/score" in row]
+    assert steps == [20, 40, 60, 70, 90, 110, 120, 140, 160, 170, 190, 204], "at the next report after each 17 steps"
+    scores = [row["validation/score"] for row in fitted.history if "validation/score" in row]
+    assert fitted.best.step == steps[int(np.argmin(scores))]
+
+    first = fitted.checkpoint.build_untrained()
+    torch.manual_seed(0)
+    assert torch.equal(first.generator[0].weight, GAN().generator[0].weight), "the run's own first weights"
+    control = evaluate_untrained(first, fashion, evaluation, sample, Cache(None))["fd_lite0_untrained"]
+    trained = evaluate_untrained(fitted.best.build(), fashion, evaluation, sample, Cache(None))["fd_lite0_untrained"]
+    assert trained < control / 2
+    drawn = draw_samples(first, 200, sample)
+    real = Means()(fashion.split("test").pixels)
+    mean_gap = ((Means()(drawn).mean(axis=0) - real.mean(axis=0)) ** 2).sum()
+    assert control > mean_gap
+    off = EvaluationSettings(features=False)
+    assert evaluate_untrained(first, fashion, off, sample, Cache(None)) == {}

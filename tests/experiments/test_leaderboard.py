@@ -1,0 +1,204 @@
+"""Who stands on the leaderboard, beside whom, and how it is written."""
+
+import math
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from genlab.errors import GenlabError
+from genlab.experiments.leaderboard import (
+    FinishedRun,
+    best_rows,
+    build_leaderboard,
+    kind,
+    main_metrics,
+    summarise,
+    to_markdown,
+)
+from genlab.experiments.page import draw_page
+from genlab.experiments.settings import CompareSettings
+
+_count = iter(range(10**6))
+
+
+def finished(model: str = "vae", seed: int | None = 0, **given: Any) -> FinishedRun:
+    """A run as MLflow has it; `given` are metrics (numbers) and tags (text)."""
+    number = next(_count)
+    metrics = {name: float(value) for name, value in given.items() if isinstance(value, int | float)}
+    tags = {"model": model, "dataset": "set", "data_fingerprint": "f1", "protocol_hash": "p1", "kedro.env": "base"}
+    if seed is not None:
+        tags["seed"] = str(seed)
+    tags |= {name: text for name, text in given.items() if isinstance(text, str)}
+    return FinishedRun(f"id{number}", f"{model}-{number}", 1000 * number, tags, {}, metrics, given.get("score"))
+
+
+def table(*runs: FinishedRun, **settings: Any) -> pd.DataFrame:
+    return build_leaderboard(runs, CompareSettings(**settings)).table
+
+
+def test_one_row_per_model_dataset_and_seed_the_newest() -> None:
+    old, new, other_seed = finished(l1=0.1), finished(l1=0.2), finished(seed=1, l1=0.3)
+    other_model, other_set = finished("ae", l1=0.4), finished(dataset="other", l1=0.5)
+    board = table(old, other_seed, new, other_model, other_set)
+    assert set(board["run_id"]) == {run.run_id for run in (new, other_seed, other_model, other_set)}
+    assert list(board.columns[:5]) == ["group", "model", "dataset", "seed", "run_id"]
+    assert board["seed"].tolist().count(1) == 1
+
+
+def test_the_best_by_validation_where_asked_and_never_one_without_a_score() -> None:
+    good, worse, unscored = finished(l1=0.1, score=0.1), finished(l1=0.2, score=0.2), finished(l1=0.3)
+    assert table(good, worse, unscored, keep="best")["run_id"].tolist() == [good.run_id]
+    assert table(unscored, worse, keep="best")["run_id"].tolist() == [worse.run_id]
+
+
+def test_settings_of_a_sweep_and_environments_do_not_replace_each_other() -> None:
+    board = table(finished(l1=1.0), finished(l1=2.0, variant="objective=l1"), finished(l1=3.0, environment="test"))
+    assert len(board) == 3
+
+
+def test_curves_and_what_is_only_about_the_run_are_no_metrics() -> None:
+    run = finished(l1=1.0, command="{}", machine="m", **{"generator/g_l1": 3.0, "learning_rate": 0.1})
+    board = table(run)
+    assert set(board.columns[12:]) == {"l1", "protocol_hash"}
+
+
+@pytest.mark.parametrize("other", [{"protocol_hash": "p2"}, {"data_fingerprint": "f2"}, {"fid_protocol": "q2"}])
+def test_other_protocols_and_other_data_are_never_mixed(other: dict[str, str]) -> None:
+    one = finished("ae", l1=0.1, fid_protocol="q1")
+    two = finished("vae", l1=0.2, **{"fid_protocol": "q1", **other})
+    board = build_leaderboard([one, two], CompareSettings())
+    assert board.table["group"].nunique() == 2
+    assert to_markdown(board).count("\n## ") == 2
+    assert draw_page(board, {}).count("<section>") == 2
+    with pytest.raises(GenlabError, match=rf"{one.name} .*and {two.name}.* cannot be compared: {next(iter(other))} "):
+        build_leaderboard([one, two], CompareSettings(strict=True))
+
+
+def test_a_run_without_a_protocol_stands_beside_those_with_one_but_two_of_those_stay_apart() -> None:
+    """It lacks those metrics, so nothing is mixed; and it does not bring the two together."""
+    one, none = finished("ae", fid=1.0, fid_protocol="q1"), finished("vae", l1=0.2)
+    two = finished("gan", fid=2.0, fid_protocol="q2")
+    board = table(one, none, two)
+    groups = dict(zip(board["model"], board["group"], strict=True))
+    assert groups["ae"] != groups["gan"]
+    assert groups["vae"] in (groups["ae"], groups["gan"])
+
+
+def test_different_datasets_are_no_fault_even_if_strict() -> None:
+    assert table(finished(l1=1.0), finished(dataset="other", data_fingerprint="f2", l1=1.0), strict=True).shape[0] == 2
+
+
+def test_what_cannot_be_compared_is_left_out_by_name_with_its_reason() -> None:
+    empty, curves, seedless = finished(), finished(**{"vae/kl": 1.0}), finished(seed=None, l1=1.0)
+    board = build_leaderboard([empty, curves, seedless, finished(l1=1.0)], CompareSettings())
+    assert len(board.table) == 1
+    assert len(board.skipped) == 3
+    for run, reason in ((empty, "no metrics"), (curves, "no metrics"), (seedless, "seed is None")):
+        assert any(run.name in line and reason in line for line in board.skipped)
+        assert run.name in to_markdown(board)
+        assert run.name in draw_page(board, {})
+    with pytest.raises(GenlabError, match=f"train something first.*{empty.name}"):
+        build_leaderboard([empty], CompareSettings())
+
+
+def test_a_reproduction_does_not_take_the_place_of_what_it_reproduces() -> None:
+    first = finished(l1=1.0)
+    assert table(first, finished(l1=1.0, reproduces=first.run_id))["run_id"].tolist() == [first.run_id]
+
+
+def test_two_runs_of_one_name_stay_two() -> None:
+    one, two = finished(seed=0, l1=1.0), finished(seed=1, l1=2.0)
+    twin = FinishedRun("twin", one.name, two.started, two.tags, {}, two.metrics)
+    assert table(one, twin)["name"].tolist() == [one.name, one.name]
+
+
+def test_only_one_sweep_where_asked() -> None:
+    inside = finished(l1=1.0, sweep="sweep-1")
+    assert table(inside, finished(seed=4, l1=2.0), sweep="sweep-1")["run_id"].tolist() == [inside.run_id]
+    with pytest.raises(GenlabError, match="of the sweep 'sweep-2'"):
+        table(inside, sweep="sweep-2")
+
+
+def test_the_interval_over_seeds_is_students() -> None:
+    """Against scipy's own interval of a mean."""
+    values = [0.1, 0.12, 0.17]
+    summary = summarise(table(*(finished(seed=seed, l1=value) for seed, value in enumerate(values))))
+    assert summary["seeds"].tolist() == [3]
+    low, high = stats.t.interval(0.95, 2, loc=sum(values) / 3, scale=stats.sem(values))
+    assert summary["l1"][0] == pytest.approx(sum(values) / 3)
+    assert summary["l1_interval"][0] == pytest.approx((high - low) / 2)
+    assert math.isnan(summarise(table(finished(l1=0.1)))["l1_interval"][0])
+
+
+def test_seeds_that_were_trained_differently_are_not_averaged() -> None:
+    summary = summarise(table(finished(seed=0, l1=1.0, training_protocol="x"), finished(seed=1, l1=2.0)))
+    assert summary["seeds"].tolist() == [1, 1]
+
+
+def test_intervals_and_controls_stand_behind_their_metric() -> None:
+    run = finished(
+        l1=1, l1_low=0, l1_high=2, l1_mean_image=3, kid=1, kid_lite0=2, kid_lite0_floor=0, l1_b_to_a=1,
+        new_metric=5, new_metric_low=4, new_metric_high=6, new_metric_control=9, parameters=7, test_images=4,
+    )  # fmt: skip
+    assert main_metrics(table(run)) == ["l1", "l1_b_to_a", "kid", "kid_lite0", "new_metric", "parameters"]
+
+
+def test_best_knows_which_way_is_up() -> None:
+    board = table(finished("ae", psnr=10, l1=0.1, parameters=1), finished("vae", psnr=20, l1=0.2, parameters=2))
+    model = board["model"]
+    assert [model[index] for index in best_rows(board, "psnr")] == ["vae"]
+    assert [model[index] for index in best_rows(board, "l1")] == ["ae"]
+    assert best_rows(board, "parameters") == set()
+
+
+def test_exact_bound_and_estimate_are_marked_also_on_what_follows_from_them() -> None:
+    board = build_leaderboard(
+        [finished("flow", nll_nats=1.0, bits_per_dim=2.0, nll_nats_kind="exact"),
+         finished("vae", nll_nats=3.0, bits_per_dim=4.0, nll_nats_kind="bound")], CompareSettings(),
+    )  # fmt: skip
+    row = board.table[board.table["model"] == "vae"].iloc[0]
+    assert (kind(row, "nll_nats"), kind(row, "bits_per_dim"), kind(row, "l1")) == ("bound", "bound", "")
+    assert "3 (bound)" in to_markdown(board)
+    page = draw_page(board, {})
+    assert page.count('class="kind bound"') == 2
+    assert page.count('class="kind exact"') == 2
+
+
+class Page(HTMLParser):
+    """The addresses, pictures and cells of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.values: list[float] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [value for name in ("src", "href") if (value := given.get(name))]
+        if given.get("data-value"):
+            self.values.append(float(str(given["data-value"])))
+        if tag not in ("img", "meta", "input", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_else_and_holds_pictures_beside_numbers() -> None:
+    run = finished("<b>vae</b>", l1=0.125)
+    without = finished("ae", l1=0.5)
+    board = build_leaderboard([run, without], CompareSettings())
+    text = draw_page(board, {run.run_id: {"samples": b"png", "reconstructions": b"png"}, without.run_id: {}})
+    page = Page(text)
+    assert page.open == []
+    assert len(page.addresses) == 2
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert "http" not in text
+    assert page.values == [0.125, 0.5]
+    assert "&lt;b&gt;vae" in text
+    assert "no picture: its figures are not in MLflow" in text

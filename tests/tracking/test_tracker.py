@@ -1,0 +1,180 @@
+"""What goes to MLflow."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from genlab.errors import GenlabError
+from genlab.tracking.outbox import Message, Outbox
+from genlab.tracking.tracker import (
+    TrackedRun,
+    Tracker,
+    TrackingSettings,
+    flatten,
+    git_commit,
+    run_of,
+    send_kept,
+    set_tracker,
+)
+from tests.conftest import Gate
+
+
+def test_parameters_become_flat() -> None:
+    assert flatten({"a": 1, "b": {"c": 2, "d": {"e": None}}}) == {"a": 1, "b.c": 2, "b.d.e": None}
+
+
+def test_the_commit_says_when_files_differ(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) == "unknown"
+    for command in ("init -q", "add file", "-c user.name=n -c user.email=e commit -qm first"):
+        (tmp_path / "file").touch()
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    commit = git_commit(tmp_path)
+    assert len(commit) == 40
+    (tmp_path / "file").write_text("changed")
+    assert git_commit(tmp_path) == f"{commit}-dirty"
+
+
+def test_the_environment_names_the_server_and_the_settings_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert Tracker(tmp_path, TrackingSettings()).uri == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert Tracker(tmp_path, TrackingSettings()).uri == "http://127.0.0.1:1"
+    assert Tracker(tmp_path, TrackingSettings(uri="sqlite:///x.db")).uri == "sqlite:///x.db"
+
+
+def told(uri: str, name: str) -> tuple[Any, list[float], list[str]]:
+    """The one run of that name, the steps of its curve, and its pictures."""
+    client = MlflowClient(uri)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    (run,) = client.search_runs(experiments, f"attributes.run_name = '{name}'")
+    steps = [point.step for point in client.get_metric_history(run.info.run_id, "curve")]
+    return run, sorted(steps), [item.path for item in client.list_artifacts(run.info.run_id, "images")]
+
+
+def tell(run: TrackedRun, steps: range) -> None:
+    for step in steps:
+        run.log_metrics({"curve": step / 10}, step)
+
+
+def finish(run: TrackedRun, file: Path) -> None:
+    run.log_metrics({"l1": 0.25, "nll_nats_kind": "exact"})
+    run.log_picture("drawings", np.zeros((4, 4, 3), np.uint8), 3)
+    run.log_files(file, "metrics")
+    run.log_dataset("set", "f00d", "here")
+    run.end("FINISHED")
+
+
+@pytest.fixture
+def tracker(tmp_path: Path) -> Iterator[Tracker]:
+    tracker = Tracker(tmp_path, TrackingSettings(unsent="unsent"))
+    set_tracker(tracker)
+    yield tracker
+    set_tracker(None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "metrics.json"
+    path.write_text("{}")
+    return path
+
+
+def test_a_server_that_is_down_is_said_once_and_everything_is_sent_later(
+    tracker: Tracker, file: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for model in ("pix2pix", "vae"):
+        run = tracker.open_run(model, {"kedro.save_version": "now"})
+        assert run_of(model) is run
+        run.log_parameters({"seed": 3, **{f"p{number}": number for number in range(150)}})
+        tell(run, range(3))
+        finish(run, file)
+    assert not tracker.wait()
+    assert caplog.text.count("http://127.0.0.1:9 failed; the work goes on") == 1
+    with pytest.raises(GenlabError, match="Try again later"):
+        send_kept(tracker)
+    file.unlink()  # what is kept does not need it
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    later = Tracker(tracker.project, tracker.settings)
+    assert [line.split(",")[0] for line in send_kept(later)] == ["sent pix2pix-now", "sent vae-now"]
+    run, steps, pictures = told(mlflow_uri, "vae-now")
+    assert (run.info.status, steps, len(pictures) > 0) == ("FINISHED", [0, 1, 2], True)
+    assert run.data.tags["nll_nats_kind"] == "exact"
+    assert (run.data.metrics["l1"], len(run.data.params)) == (0.25, 151)
+    assert run.inputs.dataset_inputs[0].dataset.digest == "f00d"
+    assert MlflowClient(mlflow_uri).list_artifacts(run.info.run_id, "metrics")[0].path == "metrics/metrics.json"
+    assert not list(tracker.unsent.iterdir())
+    assert send_kept(later) == []
+
+
+def test_what_mlflow_never_takes_is_said_and_the_rest_goes_on(
+    tracker: Tracker, mlflow_uri: str, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tracker.open_run("vae", {"kedro.save_version": "now"})
+    run.log_metrics({"what? a name with a question mark": 1.0})
+    finish(run, file)
+    assert tracker.wait()
+    assert "MLflow does not take metrics of vae-now" in caplog.text
+    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"l1": 0.25}
+
+
+def test_a_disk_that_is_full_as_well_stops_nothing(
+    tracker: Tracker, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(self: Outbox, message: Message) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(Outbox, "append", full)
+    finish(tracker.open_run("vae", {"kedro.save_version": "now"}), file)
+    tracker.wait()
+    assert "metrics of vae-now is lost" in caplog.text
+
+
+def test_a_message_that_was_half_written_is_the_last_of_its_folder(tmp_path: Path) -> None:
+    outbox = Outbox.open(tmp_path / "run", "run", None)
+    outbox.append(Message("tags", {"a": "b"}))
+    with (tmp_path / "run/messages.jsonl").open("a") as lines:
+        lines.write('{"kind": "ta')
+    assert [message.values for message in outbox.messages()] == [{"a": "b"}]
+
+
+def test_a_server_that_breaks_off_and_is_back_at_the_end_of_the_run(
+    gate: Gate, tracker: Tracker, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tracker.open_run("vae", {"kedro.save_version": "breaks-off"})
+    tell(run, range(2))
+    assert tracker.wait()
+    gate.shut()
+    tell(run, range(2, 4))
+    assert not tracker.wait(), "two metrics are on disk"
+    gate.open = True
+    finish(run, file)
+    assert tracker.wait(), "the end of a run is when it tries again"
+    assert "is back; vae-breaks-off is sent" in caplog.text
+    run, steps, pictures = told(gate.address, "vae-breaks-off")
+    assert (run.info.status, steps) == ("FINISHED", [0, 1, 2, 3])
+    assert len([path for path in pictures if path.endswith(".png")]) == 1
+
+
+def test_a_server_that_is_stuck_holds_up_nothing(gate: Gate, tracker: Tracker, file: Path) -> None:
+    """The run goes to its end while no request is answered; then all of it can be sent, as one run."""
+    tracker.settings = tracker.settings.model_copy(update={"patience": 0.2})
+    gate.held = True
+    run = tracker.open_run("vae", {"kedro.save_version": "stuck"})
+    tell(run, range(3))
+    finish(run, file)
+    assert not tracker.wait(), "nothing has arrived"
+    gate.held = False
+    assert tracker._thread is not None
+    tracker._thread.join(30)  # the one request that was on its way arrives, too late to be counted
+    send_kept(Tracker(tracker.project, tracker.settings))
+    run, steps, _ = told(gate.address, "vae-stuck")
+    assert (run.info.status, steps, run.data.metrics["l1"]) == ("FINISHED", [0, 1, 2], 0.25)

@@ -9,7 +9,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from genlab.errors import GenlabError
 from genlab.models import unit
 from genlab.models.base import DecodesDomains, EncodesDomains, Translates
-from genlab.models.unit import UNIT, draw_latent, kl_to_standard_normal
+from genlab.models.unit import UNIT, draw_latent, kl_per_number
 
 SMALL = {"image_size": 32, "generator_width": 4, "discriminator_width": 4, "receptive_field": 16, "blocks": 2}
 
@@ -81,7 +81,7 @@ def test_the_kl_is_that_of_gaussians_of_unit_variance() -> None:
     mean = torch.randn(3, 2, 4, 4, dtype=torch.float64) * 2
     one = Independent(Normal(mean, torch.ones_like(mean)), 3)
     standard = Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 3)
-    torch.testing.assert_close(kl_to_standard_normal(mean) * 32, kl_divergence(one, standard))
+    torch.testing.assert_close(kl_per_number(mean) * 32, kl_divergence(one, standard))
 
 
 def test_a_latent_is_its_mean_and_noise_of_unit_variance() -> None:
@@ -112,7 +112,7 @@ def test_every_loss_is_a_term_of_its_own_and_is_its_equation(noiseless: None) ->
             "kl": 5 * 0.5 * z.pow(2).mean(),
             "adversarial": -3 * F.logsigmoid(critic[side](generator[side](z_across))[0]).mean(),
             "cycle": 13 * F.l1_loss(generator[side](through), x[side]),
-            "cycle_kl": 11 * 0.5 * through.pow(2).mean(),
+            "cycle_kl": 11 * 0.5 * (z.pow(2).mean() + through.pow(2).mean()),  # equation 7: of both latents
         }
         for name, value in expected.items():
             torch.testing.assert_close(turn.terms[f"{name}_{side}"], value, msg=lambda m, n=name: f"{n}: {m}")

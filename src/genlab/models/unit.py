@@ -4,7 +4,7 @@ Liu, Breuel and Kautz, NIPS 2017, arXiv:1703.00848.
 
 B batch, C channels of domain a, D channels of domain b, H = W image size; a latent z is (B, K, H/4, W/4). The paper's
 domains 1 and 2 are a and b; an image of either goes through its encoder to one z, and from z a generator draws it in
-either. The paper's weights are lambda_0 ... lambda_4 of equations 4 to 7.
+either. The paper's weights are lambda_0 ... lambda_4 of equations 3 to 8.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,10 +32,11 @@ def reconstruction_nll(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
     return (x - x_hat).abs().mean(dim=(1, 2, 3))
 
 
-def kl_to_standard_normal(mean: Latents) -> Float[Tensor, " b"]:
-    """KL(N(mean, I) || N(0, I)) in nats per number of z; the variance is one, so only the mean matters; section 3, VAE.
+def kl_per_number(mean: Latents) -> Float[Tensor, " b"]:
+    """KL(N(mean, I) || N(0, I)) in nats per number of z. The variance is one, so only the mean counts; section 3, VAE.
 
-    Both this and `reconstruction_nll` are per number, as in the authors' code: with these the paper's weights go.
+    Both this and `reconstruction_nll` are means, as in the authors' code: the paper's weights go with means. The
+    authors' code leaves out the factor 1/2.
     """
     return mean.square().mean(dim=(1, 2, 3)) / 2
 
@@ -66,7 +67,7 @@ class MultiScaleCritic(nn.Module):
         return logits
 
     def loss(self, x: Images, real: bool) -> Float[Tensor, " b"]:
-        """-log D where `real`, else -log(1 - D), mean over patches and scales; equation 6. Or least squares."""
+        """-log D where `real`, else -log(1 - D), mean over patches and scales; equation 5. Or least squares."""
         return torch.stack([self.adversarial_loss(logits, real) for logits in self(x)]).mean(dim=0)
 
 
@@ -135,10 +136,10 @@ class UNIT(Model):
         image_size: int = 256,  # H = W
         channels_a: int = 3,
         channels_b: int = 3,
-        adversarial_weight: Annotated[float, Gt(0)] = 10.0,  # lambda_0, equation 6
-        kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_1, equation 5
-        reconstruction_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_2, equation 5
-        cycle_kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_3, equation 7
+        adversarial_weight: Annotated[float, Gt(0)] = 10.0,  # lambda_0, equation 5
+        kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_1, equation 3
+        reconstruction_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_2, equation 3
+        cycle_kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_3, equation 7, of both KL terms
         cycle_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_4, equation 7
         adversarial_loss: Literal["cross_entropy", "least_squares"] = "cross_entropy",
         blocks: Annotated[int, Ge(2)] = 4,  # residual blocks of an encoder or generator; one of them is shared
@@ -205,7 +206,7 @@ class UNIT(Model):
         )  # fmt: skip
 
     def judge(self, side: Side, real: Images, drawn: Images) -> dict[str, Float[Tensor, ""]]:
-        """Equation 6: real images of a domain against images that were translated into it."""
+        """Equation 5: real images of a domain against images that were translated into it."""
         _, _, critic = self.networks(side)
         return {
             f"d_real_{side}": self.adversarial_weight * critic.loss(real, real=True).mean(),
@@ -215,7 +216,10 @@ class UNIT(Model):
     def autoencoder_terms(
         self, side: Side, x: Images, mean: Latents, again: Images, translated: Images, through: Latents, back: Images
     ) -> Mapping[str, Float[Tensor, ""]]:
-        """Equations 5, 6 and 7 for one domain: the autoencoder, the adversary, the cycle.
+        """Equations 3, 5 and 7 for one domain: the autoencoder, the adversary, the cycle (4, 6 and 8 for the other).
+
+        Equation 7 has a KL for both latents of a cycle. So the KL of the first has the weight lambda_1 + lambda_3. The
+        authors' code gives it lambda_1 alone.
 
         Args:
             side: the domain.
@@ -227,12 +231,13 @@ class UNIT(Model):
             back: drawn from that.
         """
         _, _, critic = self.networks(side)
+        kl, kl_through = kl_per_number(mean).mean(), kl_per_number(through).mean()
         return {
             f"reconstruction_{side}": self.reconstruction_weight * reconstruction_nll(x, again).mean(),
-            f"kl_{side}": self.kl_weight * kl_to_standard_normal(mean).mean(),
+            f"kl_{side}": self.kl_weight * kl,
             f"adversarial_{side}": self.adversarial_weight * critic.loss(translated, real=True).mean(),
             f"cycle_{side}": self.cycle_weight * reconstruction_nll(x, back).mean(),
-            f"cycle_kl_{side}": self.cycle_kl_weight * kl_to_standard_normal(through).mean(),
+            f"cycle_kl_{side}": self.cycle_kl_weight * (kl + kl_through),
         }
 
     def encode_domain(self, x: Images, side: Side) -> Latents:

@@ -9,7 +9,7 @@ WORKERS ?= 2
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test golden lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ send: install ## send to MLflow what could not be sent while it was down
 
 test: install ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+golden: install ## write the golden losses that are missing, such as a new model's
+	OMP_NUM_THREADS=1 GENLAB_GOLDEN=write $(BIN)/python -m pytest tests/models/test_golden.py
 
 lint: install ## check style, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -170,7 +170,7 @@ def test_a_snapshot_holds_the_pools_and_resuming_is_exact(few_domains: UnpairedI
 
     whole, first = begin(), begin()
     for pool in (whole.model.pool_a, whole.model.pool_b):
-        assert pool.size == 12, "SMALL of test_contract.py has a pool that this many steps fill"
+        assert pool.size == 12, "CycleGAN.small() has a pool that this many steps fill"
     list(whole.run())
     for progress in first.run():
         if progress.step == 6:

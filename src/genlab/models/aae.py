@@ -7,7 +7,7 @@ code, q(z|x) the encoder, p(z) the prior, D the discriminator, which tells draws
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -102,6 +102,22 @@ class AAE(Model):
                 "label_informed=true ties every class to a component of the mixture, but there are "
                 f"{self.classes} classes and {components} components; set aae.model.components to {self.classes}"
             )
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {
+            "width": 8,
+            "discriminator_width": 8,
+            "latent_dim": 2,
+            "encoder": "gaussian",
+            "prior": "mixture",
+            "label_informed": True,
+        }
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        whole = {p: {"prior": p, "label_informed": False} for p in ("standard_normal", "uniform_ball")}  # have no parts
+        return {**super().variants(), **{f"prior={prior}": arguments for prior, arguments in whole.items()}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         encoder = list(self.encoder.parameters())

@@ -10,7 +10,7 @@ z = e(x) its code, x_hat = d(z) the reconstruction. There is no prior over z: no
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -140,6 +140,10 @@ class Autoencoder(Model):
 
         if generation != "linear":
             self.apply(init_relu)
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"width": 2, "latent_dim": 3}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"autoencoder": list(self.parameters())}

@@ -6,10 +6,11 @@ paper; the trainer moves that player. Between two `yield`s of `Model.turns` the 
 After training nobody asks for a model's name, only for what it can do: `isinstance(model, Translates)`.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -83,6 +84,26 @@ class Model(nn.Module, ABC):
 
         When the generator goes on after a `yield`, the player it named has moved.
         """
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        """Arguments of the smallest honest version of the model. Tests train it in a second."""
+        return {}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        """Changes to `small()` by name. Tests train each.
+
+        The constructor says most of them: each other word or truth value of an argument is one. A model adds what a
+        number switches on, and corrects what cannot stand alone.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            kind = parameter.annotation
+            values = (False, True) if kind is bool else get_args(kind) if get_origin(kind) is Literal else ()
+            usual = cls.small().get(name, parameter.default)
+            found |= {f"{name}={v}": {name: v} for v in values if isinstance(v, str | bool) and v != usual}
+        return found
 
 
 @runtime_checkable

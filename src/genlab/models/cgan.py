@@ -8,7 +8,7 @@ x is an image, y its class, G(z|y) a drawing, D(x|y) a score.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -118,6 +118,10 @@ class CGAN(Model):
         self.generator = DCGANGenerator(latent_dim + classes, channels, image_size, generator_width, model="cgan")
         self.discriminator = kind(channels, image_size, discriminator_width, classes, spectral_norm)
         self.average = RunningAverage(self.generator, ema) if ema else None
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"generator_width": 4, "discriminator_width": 4, "discriminator": "projection"}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

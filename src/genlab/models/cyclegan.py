@@ -8,7 +8,7 @@ images of a and b belong together.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -95,6 +95,14 @@ class CycleGAN(Model):
         )
         self.pool_a, self.pool_b = (ImagePool(pool_size, channels, image_size) for channels in (channels_a, channels_b))
         self.apply(init_normal)  # section 7.1: N(0, 0.02)
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 1, "pool_size": 12}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {**super().variants(), "identity": {"identity_weight": 0.5}, "no_pool": {"pool_size": 0}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

@@ -6,7 +6,7 @@ B batch, C channels, H = W image size, Z numbers of noise. x is a real image, G(
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Lt
@@ -66,6 +66,14 @@ class DCGAN(Model):
             spectral_norm=spectral_norm,
         )  # fmt: skip
         self.average = RunningAverage(self.generator, ema) if ema else None
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"generator_width": 8, "discriminator_width": 4, "latent_dim": 64, "noise": "normal"}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {**super().variants(), "n_critic": {"n_critic": 2}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

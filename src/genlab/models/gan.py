@@ -7,7 +7,7 @@ B batch, C channels, H = W image size, Z = 100 numbers of noise. x is a real ima
 """
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -68,6 +68,10 @@ class GAN(Model):
             for weights in (to_pixels.weight, to_pixels.bias, from_pixels.weight):
                 weights.mul_(pixel_weights)
         self.average = RunningAverage(self.generator, ema, forget=5.0) if ema else None  # a fifth of all steps
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"width": 8, "latent_dim": 8}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

@@ -7,7 +7,7 @@ dropout, in training and at test time (section 2.1).
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -187,6 +187,10 @@ class Pix2Pix(Model):
             seen = channels[self.target] + (channels[self.source] if self.conditional else 0)
             self.discriminator = PatchDiscriminator(seen, image_size, receptive_field, discriminator_width, running)
         self.apply(init_normal)
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"generator_width": 4, "discriminator_width": 4}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         networks = {"discriminator": self.discriminator, "generator": self.generator}

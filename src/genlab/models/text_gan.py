@@ -9,7 +9,7 @@ D a score (a logit).
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -186,6 +186,16 @@ class TextGAN(Model):
             else ProjectionDiscriminator(network, code_dim)
         )
         self.average = RunningAverage(self.generator, ema) if ema else None
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {
+            "generator_width": 8,
+            "discriminator_width": 4,
+            "discriminator": "projection",
+            "code_dim": 8,
+            "compressed_dim": 8,
+        }
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {

@@ -8,7 +8,7 @@ either. The paper's weights are lambda_0 ... lambda_4 of equations 3 to 8.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -174,6 +174,14 @@ class UNIT(Model):
         if side == "a":
             return self.encoder_a, self.generator_a, self.critic_a
         return self.encoder_b, self.generator_b, self.critic_b
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"generator_width": 2, "discriminator_width": 2, "receptive_field": 16, "blocks": 2}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {**super().variants(), "scales": {"scales": 2}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         autoencoders = nn.ModuleList([self.encoder_a, self.encoder_b, self.generator_a, self.generator_b])

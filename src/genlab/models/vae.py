@@ -9,7 +9,7 @@ prior. Log-probabilities are in nats, one for each image.
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -160,6 +160,15 @@ class VAE(Model):
         how: dict = {"width": width, "layers": layers, "activation": activation}
         self.encoder = Encoder(network, channels, image_size, 2 * latent_dim, **how)
         self.decoder = Decoder(network, latent_dim, self.pixels.numbers * channels, image_size, **how)
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"width": 8, "latent_dim": 4, "prior": "learned_mixture", "components": 3}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        flat = {f"prior={prior}": {"prior": prior, "latent_dim": 2} for prior in ("mixture", "swiss_roll")}
+        return {**super().variants(), **flat, "warm_up": {"warm_up": 4}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"vae": list(self.parameters())}

@@ -54,6 +54,7 @@ def name(request: pytest.FixtureRequest) -> str:
 NOISY = {"pix2pix"}
 """Translators that draw noise: another seed gives another drawing."""
 
+
 def name_of(model: Model) -> str:
     return next(name for name in MODELS if type(model) is model_class(name))
 

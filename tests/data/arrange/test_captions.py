@@ -85,7 +85,7 @@ def test_numbers_are_those_of_words_and_zero_pads() -> None:
 @pytest.fixture(scope="module")
 def fashion_set(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     folder = tmp_path_factory.mktemp("fashion") / "images"
-    raw = Path(__file__).parents[2] / "data/01_raw"
+    raw = Path(__file__).parents[3] / "data/01_raw"
     return ingest(list_source(raw, DERIVED), DERIVED, folder).move_to(folder)
 
 

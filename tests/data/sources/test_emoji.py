@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-FOLDER = Path(__file__).parents[2] / "data" / "01_raw" / "emoji_pairs"
+FOLDER = Path(__file__).parents[3] / "data" / "01_raw" / "emoji_pairs"
 
 
 def rows():

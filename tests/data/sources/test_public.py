@@ -23,7 +23,7 @@ from genlab.data.sources.public import SETS, iterate_torchvision, layout_of, loc
 from genlab.errors import GenlabError
 
 get = requests.get
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("GENLAB_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -58,7 +58,11 @@ def test_an_alarm_is_said_and_recorded_and_the_run_ends_well(
 @pytest.mark.parametrize(
     ("model", "parameters", "message"),
     [
-        ("dcgan", {"data.image_size": 48}, "dcgan makes images of 32, 64, 128 pixels, not 48; set data.image_size=32"),
+        (
+            "dcgan",
+            {"data.image_size": 48},
+            "dcgan cannot halve images of 48 pixels down to 4: set data.image_size to 32 or 64",
+        ),
         ("dcgan", {"dcgan.model.loss": "hinged"}, "parameter dcgan.model.loss is 'hinged'"),
         ("gan", {"gan.model.noise": "cauchy"}, "parameter gan.model.noise is 'cauchy'"),
         ("gan", {"training.score_every": 0}, "parameter training.score_every"),

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from genlab.errors import GenlabError
-from genlab.nn.coders import Decoder, Encoder, halvings
+from genlab.nn.coders import Decoder, Encoder
 
 HOW = {"width": 4, "layers": 1, "activation": "relu"}
 
@@ -38,7 +38,7 @@ def test_every_pixel_of_a_conv_decoder_is_reached_equally_often() -> None:
     torch.testing.assert_close(inner, inner[:1, :1].expand_as(inner))
 
 
-def test_sizes_that_cannot_be_halved_are_refused() -> None:
-    assert [halvings(n) for n in (4, 7, 28, 32, 64, 96)] == [(0, 4), (0, 7), (2, 7), (3, 4), (4, 4), (4, 6)]
-    with pytest.raises(GenlabError, match="'conv' cannot halve images of 50 pixels"):
-        halvings(50)
+def test_conv_takes_images_that_need_no_halving_and_refuses_those_that_cannot_be_halved() -> None:
+    assert Encoder("conv", 1, 7, 5, **HOW)(torch.zeros(2, 1, 7, 7)).shape == (2, 5)
+    with pytest.raises(GenlabError, match="'conv' cannot halve images of 50 pixels.*to 48 or 56, or .* to 'mlp'"):
+        Encoder("conv", 1, 50, 5, **HOW)

@@ -20,38 +20,19 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model, Recipe, Turn
-from genlab.nn.coders import mlp
+from genlab.nn.coders import COARSEST, mlp
+from genlab.nn.halvings import halvings
+from genlab.nn.init import init_he
 
 Images = Float[Tensor, "b c h w"]
 Smaller = Float[Tensor, "b d h//2 w//2"]
 Larger = Float[Tensor, "b d 2*h 2*w"]
 Codes = Float[Tensor, "b z"]
 
-COARSEST = (4, 5, 6, 7)  # pixels a side that the convolutions may leave, where the fully connected layers take over
-
 
 def squared_error(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
     """||x - x_hat||_2^2 / D, of pixels in the range [0, 1]: the L2 loss."""
     return ((x - x_hat) / 2).square().mean(dim=(1, 2, 3))
-
-
-def halvings(image_size: int) -> int:
-    """How many convolutions of stride 2 lead from the image to a side of 4 to 7 pixels.
-
-    Raises:
-        GenlabError: halving `image_size` does not end there, or there is nothing to halve.
-    """
-    count, side = 0, image_size
-    while side > COARSEST[-1] and side % 2 == 0:
-        count, side = count + 1, side // 2
-    if side not in COARSEST or count == 0:
-        good = sorted(coarsest * 2**n for n in range(1, 9) for coarsest in COARSEST)
-        near = sorted(sorted(good, key=lambda size: abs(size - image_size))[:2])
-        raise GenlabError(
-            f"the convolutional autoencoder cannot halve images of {image_size} pixels down to 4, 5, 6 or 7: set "
-            f"data.image_size to {near[0]} or {near[1]}, or generation to deep or linear, which take every size"
-        )
-    return count
 
 
 class Down(nn.Module):
@@ -80,17 +61,12 @@ class Up(nn.Module):
         return self.conv(F.interpolate(h, scale_factor=2, mode="nearest"))
 
 
-def init_relu(module: nn.Module) -> None:
-    """Weights from N(0, 2 / inputs), biases zero, in place, so that ReLU keeps the scale; He et al. 2015."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
 def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -> tuple[nn.Module, nn.Module]:
     """Encoder (B, C, H, W) -> (B, Z) and decoder (B, Z) -> (B, C, H, W)."""
-    depth = halvings(image_size)
+    depth = halvings(
+        image_size, COARSEST, "the convolutional autoencoder", least=1,
+        instead=", or generation to deep or linear, which take every size",
+    )  # fmt: skip
     side = image_size // 2**depth
     widths = [channels, *(width * min(2**level, 8) for level in range(depth))]
     deepest = widths[-1] * side**2
@@ -139,7 +115,7 @@ class Autoencoder(Model):
             self.decoder = nn.Sequential(mlp(sizes[::-1], "relu"), nn.Unflatten(1, (channels, image_size, image_size)))
 
         if generation != "linear":
-            self.apply(init_relu)
+            self.apply(init_he)
 
     @classmethod
     def small(cls) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model, Recipe, Side, Turn
 from genlab.nn.adversarial import ADVERSARIAL_LOSSES
+from genlab.nn.halvings import halvings
 from genlab.nn.init import init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 
@@ -39,25 +40,6 @@ def noisy_dropout(h: Images, rate: float, rng: torch.Generator | None) -> Images
         return F.dropout(h, rate, training=True)
     keep = torch.empty_like(h).bernoulli_(1.0 - rate, generator=rng)
     return h * keep / (1.0 - rate)
-
-
-def unet_depth(image_size: int) -> int:
-    """How many halvings lead from the image to the bottleneck, as 8 do from the paper's 256 pixels to 1.
-
-    Raises:
-        GenlabError: halving `image_size` does not end at 1, 2 or 3 pixels.
-    """
-    depth, side = 0, image_size
-    while side > 1 and side % 2 == 0:
-        depth, side = depth + 1, side // 2
-    if side > 3 or depth < 3:
-        good = [size for n in range(3, 11) for size in (2**n, 3 * 2**n) if size <= 1024]
-        near = sorted(sorted(good, key=lambda size: abs(size - image_size))[:2])
-        raise GenlabError(
-            f"pix2pix cannot halve images of {image_size} pixels down to a bottleneck: the size must be 2^n or 3*2^n, "
-            f"at least 8. Set data.image_size to {near[0]} or {near[1]}"
-        )
-    return depth
 
 
 class Down(nn.Module):
@@ -99,7 +81,7 @@ class UNet(nn.Module):
         running: bool,
     ) -> None:  # fmt: skip
         super().__init__()
-        depth = unet_depth(image_size)
+        depth = halvings(image_size, (1, 3), "pix2pix", least=3)
         self.skips, self.dropout = skips, dropout
         self.noisy_layers = min(max(depth - 5, 1), 3)
         widths = [width * min(2**level, 8) for level in range(depth)]  # 64, 128, 256, 512, 512, ...

@@ -9,13 +9,15 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.errors import GenlabError
+from genlab.nn.halvings import halvings
 
 Network = Literal["linear", "mlp", "conv"]
 Activation = Literal["tanh", "relu", "leaky_relu", "elu"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU,
 }  # fmt: skip
+COARSEST = (4, 5, 6, 7)
+"""Sides that convolutions may leave, in pixels. Fully connected layers take over there."""
 
 
 def mlp(sizes: list[int], activation: Activation) -> nn.Sequential:
@@ -26,21 +28,10 @@ def mlp(sizes: list[int], activation: Activation) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def halvings(image_size: int) -> tuple[int, int]:
-    """How often a conv coder halves an image, and the side that remains: 4 to 7 pixels.
-
-    Raises:
-        GenlabError: an odd size on the way.
-    """
-    count, side = 0, image_size
-    while side > 7:
-        if side % 2:
-            raise GenlabError(
-                f"the network 'conv' cannot halve images of {image_size} pixels down to 4 to 7; set data.image_size to "
-                f"28, 32, 64, ..., or the model's network to 'mlp'"
-            )
-        count, side = count + 1, side // 2
-    return count, side
+def halved(image_size: int) -> tuple[int, int]:
+    """How often a conv coder halves an image, and the side that remains."""
+    count = halvings(image_size, COARSEST, "the network 'conv'", instead=", or the model's network to 'mlp'")
+    return count, image_size // 2**count
 
 
 class Encoder(nn.Sequential):
@@ -57,7 +48,7 @@ class Encoder(nn.Sequential):
         """`width`: units of each of the `layers` hidden layers; of conv: channels after the first halving."""
         pixels = channels * image_size**2
         if network == "conv":
-            count, side = halvings(image_size)
+            count, side = halved(image_size)
             widths = [channels, *(width * 2**level for level in range(count))]
             body: list[nn.Module] = []
             for inputs, out in pairwise(widths):
@@ -85,7 +76,7 @@ class Decoder(nn.Sequential):
     ) -> None:  # fmt: skip
         """`channels` is D; the rest as in `Encoder`."""
         if network == "conv":
-            count, side = halvings(image_size)
+            count, side = halved(image_size)
             widths = [channels, *(width * 2**level for level in range(count))][::-1]
             body: list[nn.Module] = []
             for c, d in pairwise(widths):

@@ -4,38 +4,30 @@ arXiv:1511.06434, section 3 and figure 1. B batch, C channels, H = W image size,
 of the deepest maps, which are 4 x 4.
 """
 
+from functools import partial
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as constrain
 
-from genlab.errors import GenlabError
-from genlab.nn.init import init_normal
+from genlab.nn.halvings import halvings
+from genlab.nn.init import init_he, init_normal
 
 BASE = 4
 """The side of the smallest maps, in pixels."""
-SIZES = (32, 64, 128)
 
 Images = Float[Tensor, "b c h w"]
 
 
-def doublings(image_size: int, model: str) -> int:
-    """How many doublings lead from 4 x 4 to the image: 4 for the paper's 64 pixels.
+def map_widths(image_size: int, width: int, model: str) -> list[int]:
+    """Channels of the maps from the largest to 4 x 4: at 64 pixels 1, 2, 4, 8 times `width`, and never more.
 
     Raises:
-        GenlabError: an image size that the networks cannot make.
+        GenlabError: an image size other than 32, 64 or 128.
     """
-    if image_size not in SIZES:
-        near = min(SIZES, key=lambda size: abs(size - image_size))
-        raise GenlabError(
-            f"{model} makes images of {', '.join(map(str, SIZES))} pixels, not {image_size}; set data.image_size={near}"
-        )
-    return (image_size // BASE).bit_length() - 1
-
-
-def map_widths(image_size: int, width: int, model: str) -> list[int]:
-    """Channels of the maps from the largest to 4 x 4: at 64 pixels 1, 2, 4, 8 times `width`, and never more."""
-    return [width * min(2**level, 8) for level in range(doublings(image_size, model))]
+    levels = halvings(image_size, (BASE,), model, least=3, most=5)
+    return [width * min(2**level, 8) for level in range(levels)]
 
 
 class DCGANGenerator(nn.Module):
@@ -99,7 +91,7 @@ class DCGANDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(0.2))
         self.down = nn.Sequential(*layers)
         self.score = nn.Conv2d(self.feature_channels, 1, BASE)
-        self.apply(init_normal if batch_norm else init_he)
+        self.apply(init_normal if batch_norm else partial(init_he, slope=0.2))
         if spectral_norm:
             constrain_weights(self)
 
@@ -108,14 +100,6 @@ class DCGANDiscriminator(nn.Module):
 
     def forward(self, x: Images) -> Float[Tensor, " b"]:
         return self.score(self.features(x)).flatten()
-
-
-def init_he(module: nn.Module) -> None:
-    """Weights that keep the size of signals through LeakyReLU(0.2), biases zero, in place; He et al. 2015."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        nn.init.kaiming_normal_(module.weight, a=0.2)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 def constrain_weights(network: nn.Module) -> None:

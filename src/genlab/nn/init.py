@@ -17,12 +17,13 @@ def init_normal(module: nn.Module, std: float = 0.02) -> None:
         nn.init.zeros_(module.bias)
 
 
-def init_he(module: nn.Module) -> None:
-    """Weights from N(0, 2 / inputs), biases zero, in place; use with `Module.apply`. He et al. 2015, section 2.2.
+def init_he(module: nn.Module, slope: float = 0.0) -> None:
+    """Weights from N(0, 2 / ((1 + slope^2) inputs)), biases zero, in place; use with `Module.apply`.
 
-    With these, what goes through layers that are not normalised keeps its scale, however narrow they are.
+    He et al. 2015, section 2.2. Signals keep their scale in layers without normalisation, however narrow. `slope` is
+    LeakyReLU's below zero; ReLU has 0.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.kaiming_normal_(module.weight)
+        nn.init.kaiming_normal_(module.weight, a=slope)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

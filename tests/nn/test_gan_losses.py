@@ -6,7 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genlab.nn.gan_losses import GAN_LOSSES, squared_gradient, unit_gradient_penalty, won_pairs
+from genlab.nn.gan_losses import (
+    GAN_LOSSES,
+    cross_entropy,
+    least_squares,
+    squared_gradient,
+    unit_gradient_penalty,
+    won_pairs,
+)  # fmt: skip
 
 REAL = torch.tensor([0.3, -2.0, 5.0, 40.0], dtype=torch.float64)
 FAKE = torch.tensor([-0.7, 1.0, 6.0, -40.0], dtype=torch.float64)
@@ -24,6 +31,21 @@ EXPECTED = {
     "hinge": ((1 - REAL).clamp(min=0) + (1 + FAKE).clamp(min=0), -FAKE),
     "relativistic_r1_r2": (bce(REAL - FAKE, 1), bce(REAL - FAKE, 0)),
 }
+
+
+@pytest.mark.parametrize("real", [True, False])
+@pytest.mark.parametrize("shape", [(5,), (5, 1, 3, 3)])
+def test_losses_of_one_answer_are_the_textbooks_mean_over_patches(real: bool, shape: tuple[int, ...]) -> None:
+    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for loss, per_patch in ((cross_entropy, bce(logits, float(real))), (least_squares, (logits - float(real)) ** 2)):
+        expected = torch.stack([example.mean() for example in per_patch])
+        torch.testing.assert_close(loss(logits, real), expected)
+
+
+def test_cross_entropy_stays_finite_where_the_sigmoid_is_full() -> None:
+    logits = torch.full((1, 1, 1, 1), 1000.0)
+    assert cross_entropy(logits, real=False).item() == 1000.0
+    assert cross_entropy(logits, real=True).item() == 0.0
 
 
 @pytest.mark.parametrize("name", list(GAN_LOSSES))

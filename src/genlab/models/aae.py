@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.coders import Activation, Decoder, Encoder, Network, mlp
+from genlab.nn.gan_losses import cross_entropy
 from genlab.nn.priors import GaussianMixture, Rng, make_prior, normal_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -29,11 +30,6 @@ PerLatent = Float[Tensor, " n"]
 def squared_error(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
     """|x - x_hat|^2 / 2, in the pixel range [0, 1]; appendix A."""
     return (x - x_hat).square().flatten(1).sum(dim=1) / 8
-
-
-def cross_entropy(logits: PerLatent, real: bool) -> PerLatent:
-    """-log D(z) where `real`, else -log(1 - D(z)), D = sigmoid(logits); Goodfellow et al. 2014, equation 1."""
-    return F.softplus(-logits if real else logits)
 
 
 class AAE(Model):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model, Recipe, Side, Turn
-from genlab.nn.adversarial import ADVERSARIAL_LOSSES
+from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField

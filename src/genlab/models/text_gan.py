@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge, Lt
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
 from genlab.nn.ema import RunningAverage
-from genlab.nn.gan_losses import won_pairs
+from genlab.nn.gan_losses import cross_entropy, won_pairs
 from genlab.nn.init import init_normal
 from genlab.nn.noise import Noise, draw_noise
 
@@ -46,12 +45,13 @@ def draw_wrong(captions: Captions) -> tuple[Int[Tensor, " b"], Bool[Tensor, " b"
 
 def discriminator_loss(on_right: Scores, on_wrong: Scores, on_fake: Scores) -> Scores:
     """-log s_r - (log(1 - s_w) + log(1 - s_f)) / 2; algorithm 1, line 9 (GAN-CLS), s = sigmoid(score)."""
-    return F.softplus(-on_right) + (F.softplus(on_wrong) + F.softplus(on_fake)) / 2
+    wrong_or_fake = cross_entropy(on_wrong, real=False) + cross_entropy(on_fake, real=False)
+    return cross_entropy(on_right, real=True) + wrong_or_fake / 2
 
 
 def generator_loss(on_fake: Scores) -> Scores:
     """-log s_f; algorithm 1, line 11."""
-    return F.softplus(-on_fake)
+    return cross_entropy(on_fake, real=True)
 
 
 class TextEncoder(nn.Module):

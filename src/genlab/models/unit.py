@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Model, Recipe, Side, Turn
-from genlab.nn.adversarial import ADVERSARIAL_LOSSES
+from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.init import init_he, init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 from genlab.nn.resnet import ResidualBlock, require_quarters

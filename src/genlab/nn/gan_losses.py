@@ -1,7 +1,9 @@
 """What the two players of a GAN minimise, given the discriminator's scores of real and of drawn images.
 
 B examples; one value per example. A score is a logit where D is a probability, D = sigmoid(score), else D itself.
-Every loss is a pair of functions of (on_real, on_fake), so that one that looks at pairs has the same form.
+
+`ADVERSARIAL_LOSSES` judge one answer at a time: scores, and whether they should say "real". `GAN_LOSSES` have a
+function of (on_real, on_fake) for each player, since some losses compare the two.
 """
 
 from collections.abc import Callable
@@ -17,29 +19,45 @@ Images = Float[Tensor, "b c h w"]
 LossName = Literal["saturating", "non_saturating", "least_squares", "wasserstein_gp", "hinge", "relativistic_r1_r2"]
 
 
+def cross_entropy(logits: Float[Tensor, "b *patches"], real: bool) -> Scores:
+    """-log D where `real`, else -log(1 - D), D = sigmoid(logits), mean over patches; Goodfellow et al. 2014, eq. 1."""
+    return F.softplus(-logits if real else logits).reshape(len(logits), -1).mean(dim=1)
+
+
+def least_squares(scores: Float[Tensor, "b *patches"], real: bool) -> Scores:
+    """(D - 1)^2 where `real`, else D^2, mean over patches; Mao et al. 2017, arXiv:1611.04076, eq. 2 without its 1/2.
+
+    a = 0 and b = c = 1. pix2pix and CycleGAN halve the objective of D and not that of G, for either loss.
+    """
+    return (scores - float(real)).square().reshape(len(scores), -1).mean(dim=1)
+
+
+ADVERSARIAL_LOSSES = {"cross_entropy": cross_entropy, "least_squares": least_squares}
+
+
 def cross_entropy_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
     """-log D(x) - log(1 - D(G(z))); Goodfellow et al. 2014, equation 1."""
-    return F.softplus(-on_real) + F.softplus(on_fake)
+    return cross_entropy(on_real, real=True) + cross_entropy(on_fake, real=False)
 
 
 def saturating_generator(on_real: Scores, on_fake: Scores) -> Scores:
     """log(1 - D(G(z))); Goodfellow et al. 2014, equation 1. Its gradient vanishes where D is sure."""
-    return -F.softplus(on_fake)
+    return -cross_entropy(on_fake, real=False)
 
 
 def non_saturating_generator(on_real: Scores, on_fake: Scores) -> Scores:
     """-log D(G(z)); Goodfellow et al. 2014, section 3."""
-    return F.softplus(-on_fake)
+    return cross_entropy(on_fake, real=True)
 
 
 def least_squares_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
-    """((D(x) - 1)^2 + D(G(z))^2) / 2; Mao et al. 2017, arXiv:1611.04076, equation 2 with a = 0, b = c = 1."""
-    return ((on_real - 1).square() + on_fake.square()) / 2
+    """((D(x) - 1)^2 + D(G(z))^2) / 2; Mao et al. 2017, equation 2 with a = 0, b = c = 1."""
+    return (least_squares(on_real, real=True) + least_squares(on_fake, real=False)) / 2
 
 
 def least_squares_generator(on_real: Scores, on_fake: Scores) -> Scores:
     """(D(G(z)) - 1)^2 / 2; Mao et al. 2017, equation 2."""
-    return (on_fake - 1).square() / 2
+    return least_squares(on_fake, real=True) / 2
 
 
 def wasserstein_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
@@ -59,12 +77,12 @@ def hinge_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
 
 def relativistic_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
     """-log sigmoid(D(x) - D(G(z))); Huang et al. 2024, arXiv:2501.05441 (R3GAN), section 2."""
-    return F.softplus(on_fake - on_real)
+    return cross_entropy(on_real - on_fake, real=True)
 
 
 def relativistic_generator(on_real: Scores, on_fake: Scores) -> Scores:
     """-log sigmoid(D(G(z)) - D(x)): the generator wins where its drawing scores higher than a real image; ibidem."""
-    return F.softplus(on_real - on_fake)
+    return cross_entropy(on_fake - on_real, real=True)
 
 
 def won_pairs(on_real: Scores, on_fake: Scores) -> Float[Tensor, ""]:

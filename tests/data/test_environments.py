@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.settings import DataSettings
 from genlab.data.sources.public import SETS
 from genlab.models.pix2pix import Pix2Pix
-from genlab.pipelines.parameters import argument_schema, merge
+from genlab.pipelines.parameters import argument_schema, resolve
 from genlab.settings import CONFIG_LOADER_ARGS
 from genlab.training.settings import TrainingSettings
 
@@ -31,11 +30,6 @@ def load(environment):
     return OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)["parameters"]
 
 
-def section(parameters, name):
-    """A section for pix2pix, as `genlab.pipelines.parameters.resolve` merges it."""
-    return merge(parameters["pix2pix"].get(name) or {}, parameters.get(name) or {})
-
-
 def test_there_is_an_environment_for_every_set_and_no_other():
     found = {path.name for path in CONF.iterdir() if path.is_dir()} - {"base", "local", "test"}
     assert found == set(ENVIRONMENTS)
@@ -43,26 +37,23 @@ def test_there_is_an_environment_for_every_set_and_no_other():
 
 @pytest.mark.parametrize("environment", sorted(ENVIRONMENTS))
 def test_the_environment_names_its_set_at_its_size(environment):
-    data = section(load(environment), "data")
-    assert data["source"] == ENVIRONMENTS[environment]
-    assert data["classes"] is None
+    data = resolve("pix2pix", load(environment)).data
+    assert data.source == ENVIRONMENTS[environment]
+    assert data.classes is None, "conf/base names three of Fashion-MNIST"
     if environment in SETS:
-        assert DataSettings(**data).image_size == max(SETS[environment].size, 32)  # 28 pixels get a border
-    TrainingSettings.of(Pix2Pix.recipe, section(load(environment), "training"))
-    argument_schema(Pix2Pix)(**load(environment)["pix2pix"]["model"])
+        assert data.image_size == max(SETS[environment].size, 32)  # 28 pixels get a border
 
 
 @pytest.mark.parametrize("environment", sorted(RECIPES))
 def test_the_recipe_is_that_of_the_paper(environment):
-    parameters = load(environment)
+    settings = resolve("pix2pix", load(environment))
     direction, epochs, batch_size, augmented = RECIPES[environment]
-    training = TrainingSettings.of(Pix2Pix.recipe, section(parameters, "training"))
     paper = TrainingSettings.of(
         Pix2Pix.recipe,
         {"epochs": epochs, "batch_size": batch_size, "jitter": JITTER if augmented else 1.0, "mirror": augmented},
     )
-    assert training.what_matters() == paper.what_matters()  # how often it reports is no part of a recipe
-    arguments = argument_schema(Pix2Pix)(**parameters["pix2pix"]["model"])
+    assert settings.training.what_matters() == paper.what_matters()  # how often it reports is no part of a recipe
+    arguments = argument_schema(Pix2Pix)(**settings.arguments)
     assert arguments.model_dump() == argument_schema(Pix2Pix)(direction=direction).model_dump()
 
 

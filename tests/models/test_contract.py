@@ -293,7 +293,7 @@ def test_every_environment_builds_every_model(name: str, environment: str) -> No
 
 
 def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:
-    given = yaml.safe_load((CONF / f"base/parameters/{name}.yml").read_text())[name]
+    given = yaml.safe_load((CONF / f"base/parameters/{name}.yml").read_text())[name].get("defaults", {})
     recipe = vars(model_class(name).recipe)
     for key, value in given.get("training", {}).items():
         assert recipe.get(key) != value, f"{name}.training.{key} repeats the paper's value"

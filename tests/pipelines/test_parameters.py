@@ -36,6 +36,14 @@ def given(**sections: Any) -> dict[str, Any]:
         (given(training={"learning_rate": 0}), r"training\.learning_rate is 0: it should be greater than 0"),
         (given(training=3), r"parameter training is 3: it should be a section"),
         (given(seed="x"), r"parameter seed is 'x': it should be a whole number"),
+        (given(pix2pix=3), r"parameter pix2pix is 3: it should be a section"),
+        (given(pix2pix={"model": 3}), r"parameter pix2pix\.model is 3: it should be a section"),
+        (
+            given(pix2pix={"defaults": {"data": {}}}),
+            r"unknown parameter pix2pix\.defaults\.data; .*Known here: model, ",
+        ),
+        (given(recipe="papr"), r"parameter recipe is 'papr': it should be 'defaults' or 'paper'"),
+        (given(pix2pix={"recipe": 1}), r"parameter pix2pix\.recipe is 1: it should be 'defaults' or 'paper'"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(parameters: dict[str, Any], message: str) -> None:
@@ -54,7 +62,27 @@ def test_what_is_said_for_all_wins_over_what_a_model_says_over_the_paper() -> No
 
 
 def test_nested_sections_merge() -> None:
-    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}}) == {"a": {"b": 1, "c": 4}, "d": 3}
+    assert merge({"a": {"b": 1, "c": [2, 3]}, "d": 3}, {"a": {"c": [4]}}) == {"a": {"b": 1, "c": [4]}, "d": 3}
+
+
+DEFAULTS = {"model": {"generator_width": 8}, "training": {"steps": 10, "jitter": 1.0}, "sample": {"seed": 7}}
+
+
+@pytest.mark.parametrize(
+    ("own", "general", "paper"),
+    [({}, {}, False), ({"recipe": "paper"}, {}, True), ({}, {"recipe": "paper"}, True),
+     ({"recipe": "paper"}, {"recipe": "defaults"}, False)],
+)  # fmt: skip
+def test_the_recipe_of_the_paper_leaves_out_a_models_defaults_and_nothing_else(
+    own: Any, general: Any, paper: bool
+) -> None:
+    section = {"defaults": DEFAULTS, "data": {"classes": ["bag"]}, "training": {"batch_size": 3}, **own}
+    settings = resolve("pix2pix", given(pix2pix=section, **general))
+    assert settings.arguments == ({} if paper else {"generator_width": 8})
+    assert (settings.training.steps, settings.sample.seed) == ((None, 0) if paper else (10, 7))
+    assert settings.training.jitter == (286 / 256 if paper else 1.0)
+    assert settings.data.classes == ("bag",), "which images they are is no part of a recipe"
+    assert settings.training.batch_size == 3, "what is said beside the defaults holds in any case"
 
 
 def test_an_image_size_that_no_network_takes_is_refused_before_data_are_read() -> None:

@@ -1,8 +1,11 @@
-"""From the merged configuration to checked settings: what is wrong is said before any work starts.
+"""From the merged configuration to checked settings. A wrong value is refused before any work starts.
 
 Each section (`data`, `training`, `sample`, `evaluation`) can stand at the top, for all models, and under a model's
-name, for that model. What stands at the top wins, so that an environment or `--params=training.steps=100` reaches every
-model.
+name, for that model. The top wins, so that an environment or `--params=training.steps=100` reaches every model.
+
+A model's `defaults` are sections too. They lie below its own and hold what suits the embedded data and two cores.
+`recipe: paper`, at the top or under a model's name, leaves them out: the model is then built and trained as its paper
+says. `data` is no part of a recipe.
 """
 
 import inspect
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from genlab.data.settings import DataSettings
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
-TOP_LEVEL = ("seed", "data_root", *SECTIONS, "compare", *MODELS)
+TOP_LEVEL = ("seed", "data_root", "recipe", *SECTIONS, "compare", *MODELS)
+DEFAULTS = ("model", "training", "sample", "evaluation")
+RECIPES = ("defaults", "paper")
 
 UNREAD = ("?", "??")
 """What stands for labels and words where only the files can tell them: enough for any model to be built."""
@@ -63,12 +69,10 @@ def _unknown(key: str, where: str, known: Iterable[str]) -> str:
     return f"unknown parameter {where}{key}; {hint}Known here: {', '.join(known)}"
 
 
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two nested mappings as one; where both have a value, `above` wins."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings as one; where several have a value, the last wins."""
+    merged = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
+    assert isinstance(merged, dict)
     return merged
 
 
@@ -82,7 +86,7 @@ def check(
         GenlabError: names each unknown key or wrong value, where it stands, and what is allowed.
     """
     try:
-        return schema(**merge(merge(defaults or {}, own), general))
+        return schema(**merge(defaults or {}, own, general))
     except ValidationError as error:
         problems = []
         for problem in error.errors():
@@ -133,24 +137,20 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     from genlab.training.settings import TrainingSettings
 
     require_known(TOP_LEVEL, parameters, "")
-    own = parameters.get(model) or {}
-    require_known(("model", *SECTIONS), own, f"{model}.")
-    for name, given in [*((name, parameters.get(name)) for name in SECTIONS), *own.items()]:
-        if not isinstance(given, Mapping | None):
-            raise GenlabError(f"parameter {name} is {given!r}: it should be a section with keys of its own")
+    own = _own(model, parameters)
     seed = parameters.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise GenlabError(f"parameter seed is {seed!r}: it should be a whole number from 0 up. Use --params=seed=0")
     cls = model_class(model)
 
     def section(schema: type[Settings], name: str) -> Settings:
-        mine = own.get(name) or {}
-        if name == "data" and _another_source(mine, parameters.get("data") or {}):
+        mine, general = own[name], _section(parameters, name)
+        if name == "data" and _another_source(mine, general):
             mine = {}  # what the model's file says of its own images, such as their classes, does not hold for others
-        return check(schema, mine, parameters.get(name) or {}, name, f"{model}.{name}",
-                     vars(cls.recipe) if name == "training" else None)  # fmt: skip
+        recipe = vars(cls.recipe) if name == "training" else None
+        return check(schema, mine, general, name, f"{model}.{name}", recipe)
 
-    arguments = check(argument_schema(cls), own.get("model") or {}, {}, f"{model}.model", f"{model}.model")
+    arguments = check(argument_schema(cls), own["model"], {}, f"{model}.model", f"{model}.model")
     return RunSettings(
         seed=seed,
         data=section(DataSettings, "data"),
@@ -161,6 +161,37 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     )
 
 
+def _section(given: Mapping[str, Any], name: str, where: str = "") -> dict[str, Any]:
+    """The section of that name, empty if there is none.
+
+    Raises:
+        GenlabError: it is a value without keys.
+    """
+    section = given.get(name) or {}
+    if not isinstance(section, Mapping):
+        raise GenlabError(f"parameter {where}{name} is {section!r}: it should be a section with keys of its own")
+    return dict(section)
+
+
+def _own(model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections under a model's name, over its defaults unless the recipe is the paper's.
+
+    Raises:
+        GenlabError: a key is unknown, a section has no keys, or there is no such recipe.
+    """
+    own = _section(parameters, model)
+    require_known(("recipe", "defaults", "model", *SECTIONS), own, f"{model}.")
+    defaults = _section(own, "defaults", f"{model}.")
+    require_known(DEFAULTS, defaults, f"{model}.defaults.")
+    recipes = {f"{model}.recipe": own.get("recipe"), "recipe": parameters.get("recipe")}
+    for where, recipe in recipes.items():
+        if recipe not in (None, *RECIPES):
+            raise GenlabError(f"parameter {where} is {recipe!r}: it should be {' or '.join(map(repr, RECIPES))}")
+    paper = (parameters.get("recipe") or own.get("recipe")) == "paper"
+    layers = [own] if paper else [defaults, own]
+    return {name: merge(*(_section(layer, name, f"{model}.") for layer in layers)) for name in ("model", *SECTIONS)}
+
+
 def _general(schema: type[Settings], name: str, parameters: Mapping[str, Any]) -> Settings:
     """A section that holds for no model in particular.
 
@@ -168,10 +199,7 @@ def _general(schema: type[Settings], name: str, parameters: Mapping[str, Any]) -
         GenlabError: a key is unknown, or a value is not allowed.
     """
     require_known(TOP_LEVEL, parameters, "")
-    given = parameters.get(name) or {}
-    if not isinstance(given, Mapping):
-        raise GenlabError(f"parameter {name} is {given!r}: it should be a section with keys of its own")
-    return check(schema, {}, given, name, name)
+    return check(schema, {}, _section(parameters, name), name, name)
 
 
 def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:

@@ -86,7 +86,10 @@ def test_the_recipe_of_the_paper_leaves_out_a_models_defaults_and_nothing_else(
 
 
 def test_an_image_size_that_no_network_takes_is_refused_before_data_are_read() -> None:
-    for size, message in ((33, "33 pixels down to a bottleneck"), (8, "has no patch in 8x8 images; use one of 1, 16")):
+    for size, message in (
+        (33, "cannot halve images of 33 pixels"),
+        (8, "has no patch in 8x8 images; use one of 1, 16"),
+    ):
         settings = resolve("pix2pix", given(data={"image_size": size}))
         with pytest.raises(GenlabError, match=message):
             check_model_fits("pix2pix", settings)

@@ -71,8 +71,7 @@ def _unknown(key: str, where: str, known: Iterable[str]) -> str:
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings as one; where several have a value, the last wins."""
-    merged = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
-    assert isinstance(merged, dict)
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
     return merged
 
 

@@ -9,7 +9,7 @@ WORKERS ?= 2
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test golden lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test golden overview lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -43,11 +43,15 @@ test: install ## run the tests
 golden: install ## write the golden losses that are missing, such as a new model's
 	OMP_NUM_THREADS=1 GENLAB_GOLDEN=write $(BIN)/python -m pytest tests/models/test_golden.py
 
-lint: install ## check style, types and the direction of imports
+overview: install ## write the table of files in docs/overview.md
+	$(BIN)/python docs/overview.py
+
+lint: install ## check style, types, the direction of imports, and the table of files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/overview.py --check
 
 format: install ## mend the style
 	$(BIN)/ruff format .

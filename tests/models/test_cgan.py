@@ -8,7 +8,8 @@ from torch import nn
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
-from genlab.models.cgan import CGAN, ConcatenationDiscriminator, ProjectionDiscriminator, beside, one_hot
+from genlab.models.cgan import CGAN, ConcatenationDiscriminator, one_hot, projection_discriminator
+from genlab.nn.conditional import beside
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
 from genlab.training.fit import Job, build_training
@@ -26,7 +27,7 @@ def batch(count: int = 6, classes: int = 3) -> dict[str, torch.Tensor]:
 def test_projection_is_its_definition() -> None:
     """D(x|y) = y^T V phi(x) + psi(phi(x)): with one-hot y and matrix V, by hand."""
     torch.manual_seed(1)
-    judge = ProjectionDiscriminator(1, 32, 4, classes=3, spectral_norm=False).eval()
+    judge = projection_discriminator(1, 32, 4, classes=3, spectral_norm=False).eval()
     nn.init.normal_(judge.embed.weight)
     x, y = batch()["images"], batch()["labels"]
     phi = judge.network.features(x)
@@ -38,7 +39,7 @@ def test_projection_is_its_definition() -> None:
 def test_projection_tells_classes_apart_by_a_linear_rule_only() -> None:
     """D(x|y) - D(x|y') = (v_y - v_y')^T phi(x): the model's log-likelihood ratio between classes; section 3."""
     torch.manual_seed(1)
-    judge = ProjectionDiscriminator(1, 32, 4, classes=3, spectral_norm=False).eval()
+    judge = projection_discriminator(1, 32, 4, classes=3, spectral_norm=False).eval()
     x = batch()["images"]
     zeros, ones = torch.zeros(6, dtype=torch.long), torch.ones(6, dtype=torch.long)
     phi = judge.network.features(x).sum(dim=(2, 3))
@@ -72,7 +73,7 @@ def test_the_class_matters_to_both_players(kind: str) -> None:
 
 def test_spectral_norm_holds_the_embedding_too() -> None:
     torch.manual_seed(0)
-    judge = ProjectionDiscriminator(1, 32, 4, classes=3, spectral_norm=True)
+    judge = projection_discriminator(1, 32, 4, classes=3, spectral_norm=True)
     for _ in range(20):
         judge(batch()["images"], batch()["labels"])
     assert torch.linalg.matrix_norm(judge.embed.weight, 2).item() == pytest.approx(1, abs=0.02)
@@ -138,5 +139,5 @@ def test_after_training_the_class_of_a_drawing_follows_its_label(
 
 def test_concatenation_and_projection_are_of_one_kind() -> None:
     """Both judge (image, class) and give one score for each."""
-    for kind in (ConcatenationDiscriminator, ProjectionDiscriminator):
+    for kind in (ConcatenationDiscriminator, projection_discriminator):
         assert kind(1, 32, 4, 3, False)(batch()["images"], batch()["labels"]).shape == (6,)

@@ -85,15 +85,15 @@ def test_projection_is_its_definition() -> None:
     h = torch.rand(6, 8 * 2, 4, 4, dtype=torch.float64)
     v, bias = judge.embed.weight, judge.embed.bias
     expected = torch.einsum("be,de,bdij->b", code, v, h) + torch.einsum("d,bdij->b", bias, h)
-    torch.testing.assert_close(judge(h, code), expected + judge.score(h).flatten())
+    torch.testing.assert_close(judge.judge(h, code), expected + judge.network.score(h).flatten())
 
 
 @pytest.mark.parametrize("kind", ["concatenation", "projection"])
 def test_the_caption_matters_to_both_players(kind: str) -> None:
     torch.manual_seed(0)
     model = TextGAN(**SMALL, discriminator=kind)
-    seen, code = model.discriminator.down(batch()["images"]), model.encoder(CAPTIONS)
-    assert (model.discriminator(seen, code) != model.discriminator(seen, code.roll(3, dims=0))).any()
+    seen, code = model.discriminator.features(batch()["images"]), model.encoder(CAPTIONS)
+    assert (model.discriminator.judge(seen, code) != model.discriminator.judge(seen, code.roll(3, dims=0))).any()
     start = torch.cat([torch.randn(6, 100), code.detach()], dim=1).requires_grad_()
     (gradient,) = torch.autograd.grad(model.generator(start).square().sum(), start)
     assert (gradient[:, 100:].abs().sum(dim=1) > 0).all()
@@ -119,12 +119,26 @@ def test_real_images_with_wrong_captions_are_what_teaches_matching() -> None:
     torch.testing.assert_close(change, (F.softplus(torch.tensor(-9.0)) - F.softplus(torch.tensor(0.0))).expand(4) / 2)
 
 
+def record_scores(model: TextGAN) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The codes that the discriminator is given and the scores that it gives, call by call."""
+    calls: list[tuple[torch.Tensor, torch.Tensor]] = []
+    judge = model.discriminator.judge
+
+    def spy(features: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        scores = judge(features, code)
+        calls.append((code.detach(), scores.detach()))
+        return scores
+
+    model.discriminator.judge = spy
+    return calls
+
+
 def test_the_second_third_of_a_discriminators_batch_has_wrong_captions() -> None:
     torch.manual_seed(0)
-    model, seen = TextGAN(**SMALL), []
-    model.discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1].detach()))
+    model = TextGAN(**SMALL)
+    calls = record_scores(model)
     next(model.turns(batch(), 0))
-    right, wrong, fake = seen[0].chunk(3)
+    right, wrong, fake = calls[0][0].chunk(3)
     assert torch.equal(right, fake)
     assert (right != wrong).any(dim=1).all()
 
@@ -132,10 +146,9 @@ def test_the_second_third_of_a_discriminators_batch_has_wrong_captions() -> None
 def test_an_image_without_a_wrong_caption_is_not_counted_as_a_wrong_pair() -> None:
     torch.manual_seed(0)
     model = TextGAN(**SMALL)
-    scores: list[torch.Tensor] = []
-    model.discriminator.register_forward_hook(lambda *given: scores.append(given[2].detach()))
+    calls = record_scores(model)
     term = next(model.turns({**batch(), "captions": CAPTIONS[:1].expand(6, -1)}, 0)).terms["d_matching"]
-    right, _, fake = scores[0].chunk(3)
+    right, _, fake = calls[0][1].chunk(3)
     torch.testing.assert_close(term, (F.softplus(-right) + F.softplus(fake) / 2).mean())
 
 

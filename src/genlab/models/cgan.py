@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
 from genlab.nn.ema import RunningAverage
 from genlab.nn.gan_losses import GAN_LOSSES
@@ -30,16 +31,6 @@ Labels = Int[Tensor, " b"]
 def one_hot(y: Labels, classes: int, like: Tensor) -> Float[Tensor, "b {classes}"]:
     """The classes as vectors of one 1 and otherwise 0, of the type of `like`."""
     return F.one_hot(y, classes).to(like.dtype)
-
-
-def beside(x: Images, y: Float[Tensor, "b k"]) -> Float[Tensor, "b c+k h w"]:
-    """x with a map for each number in y, all over equal to it: what concatenation is for convolutions."""
-    return torch.cat([x, y[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
-
-
-def projection(features: Float[Tensor, "b d h w"], embedded: Float[Tensor, "b d"]) -> Float[Tensor, " b"]:
-    """y^T V phi(x), phi(x) the features summed over the image; Miyato and Koyama 2018, equation 3."""
-    return (embedded * features.sum(dim=(2, 3))).sum(dim=1)
 
 
 class ConcatenationDiscriminator(nn.Module):
@@ -56,23 +47,16 @@ class ConcatenationDiscriminator(nn.Module):
         return self.network(beside(x, one_hot(y, self.classes, like=x)))
 
 
-class ProjectionDiscriminator(nn.Module):
-    """D(x|y) = y^T V phi(x) + psi(phi(x)): what is real at all, and what is of that class; Miyato and Koyama 2018.
-
-    psi, linear as theirs, keeps the places of the deepest maps, as DCGAN's last layer does.
-    """
-
-    def __init__(self, channels: int, image_size: int, width: int, classes: int, spectral_norm: bool) -> None:
-        super().__init__()
-        self.network = DCGANDiscriminator(channels, image_size, width, spectral_norm=spectral_norm, model="cgan")
-        self.embed = nn.Embedding(classes, self.network.feature_channels)  # V
-        nn.init.normal_(self.embed.weight, 0.0, 0.02)  # as all other weights: at first the class does not matter
-        if spectral_norm:
-            constrain_weights(self.embed)
-
-    def forward(self, x: Images, y: Labels) -> Float[Tensor, " b"]:
-        features = self.network.features(x)  # (B, D, 4, 4)
-        return projection(features, self.embed(y)) + self.network.score(features).flatten()
+def projection_discriminator(
+    channels: int, image_size: int, width: int, classes: int, spectral_norm: bool
+) -> ProjectionDiscriminator:
+    """Miyato and Koyama's D, which learns a vector for each class."""
+    network = DCGANDiscriminator(channels, image_size, width, spectral_norm=spectral_norm, model="cgan")
+    embed = nn.Embedding(classes, network.feature_channels)  # V
+    nn.init.normal_(embed.weight, 0.0, 0.02)  # as all other weights: at first the class does not matter
+    if spectral_norm:
+        constrain_weights(embed)
+    return ProjectionDiscriminator(network, embed)
 
 
 class CGAN(Model):
@@ -114,7 +98,7 @@ class CGAN(Model):
                 "needs two or more. Take images with labels (folders named after what they show), or another model"
             )
         self.classes, self.latent_dim, self.noise, self.loss = classes, latent_dim, noise, GAN_LOSSES[loss]
-        kind = ConcatenationDiscriminator if discriminator == "concatenation" else ProjectionDiscriminator
+        kind = ConcatenationDiscriminator if discriminator == "concatenation" else projection_discriminator
         self.generator = DCGANGenerator(latent_dim + classes, channels, image_size, generator_width, model="cgan")
         self.discriminator = kind(channels, image_size, discriminator_width, classes, spectral_norm)
         self.average = RunningAverage(self.generator, ema) if ema else None

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
 from genlab.nn.ema import RunningAverage
 from genlab.nn.gan_losses import cross_entropy, won_pairs
@@ -96,7 +97,7 @@ class TextGenerator(nn.Module):
         return self.network(torch.cat([z, self.compress(code)], dim=1))
 
 
-class ConcatenationDiscriminator(nn.Module):
+class CaptionDiscriminator(nn.Module):
     """Image and caption -> score: the compressed caption joins every place of the 4 x 4 maps; section 4.1, figure 2."""
 
     def __init__(self, network: DCGANDiscriminator, code_dim: int, compressed: int) -> None:
@@ -104,35 +105,20 @@ class ConcatenationDiscriminator(nn.Module):
         deep = network.feature_channels
         self.down = network.down
         self.compress = compress(code_dim, compressed)
-        self.judge = nn.Sequential(
+        self.last = nn.Sequential(
             nn.Conv2d(deep + compressed, deep, 1, bias=False),  # "a 1 x 1 convolution followed by rectification"
             nn.BatchNorm2d(deep),
             nn.LeakyReLU(0.2),
             nn.Conv2d(deep, 1, BASE),
         )
-        self.judge.apply(init_normal)
+        self.last.apply(init_normal)
 
-    def forward(self, features: Float[Tensor, "b d 4 4"], code: Codes) -> Scores:
-        """`features` are those of `self.down`: they serve the right and the wrong caption alike."""
-        text = self.compress(code)[:, :, None, None].expand(-1, -1, BASE, BASE)
-        return self.judge(torch.cat([features, text], dim=1)).flatten()
+    def features(self, x: Images) -> Float[Tensor, "b d 4 4"]:
+        return self.down(x)
 
-
-class ProjectionDiscriminator(nn.Module):
-    """What is real at all, plus how well image and caption agree: psi(h) + phi(t)^T V h, h the features' sum.
-
-    Miyato and Koyama 2018, arXiv:1802.05637, equation 3, with a code for the class.
-    """
-
-    def __init__(self, network: DCGANDiscriminator, code_dim: int) -> None:
-        super().__init__()
-        self.down, self.score = network.down, network.score
-        self.embed = nn.Linear(code_dim, network.feature_channels)
-
-    def forward(self, features: Float[Tensor, "b d 4 4"], code: Codes) -> Scores:
-        """`features` are those of `self.down`."""
-        agreement = (self.embed(code) * features.sum(dim=(2, 3))).sum(dim=1)
-        return self.score(features).flatten() + agreement
+    def judge(self, features: Float[Tensor, "b d 4 4"], code: Codes) -> Scores:
+        """The scores of images with these `features`: one pass serves the right and the wrong caption."""
+        return self.last(beside(features, self.compress(code))).flatten()
 
 
 class TextGAN(Model):
@@ -181,9 +167,9 @@ class TextGAN(Model):
         self.generator = TextGenerator(latent_dim, code_dim, compressed_dim, channels, image_size, generator_width)
         network = DCGANDiscriminator(channels, image_size, discriminator_width, model="text_gan")
         self.discriminator = (
-            ConcatenationDiscriminator(network, code_dim, compressed_dim)
+            CaptionDiscriminator(network, code_dim, compressed_dim)
             if discriminator == "concatenation"
-            else ProjectionDiscriminator(network, code_dim)
+            else ProjectionDiscriminator(network, nn.Linear(code_dim, network.feature_channels))
         )
         self.average = RunningAverage(self.generator, ema) if ema else None
 
@@ -209,11 +195,11 @@ class TextGAN(Model):
         z = draw_noise(len(x), self.latent_dim, self.noise, like=x)
         drawn = self.generator(torch.cat([z, code.detach()], dim=1))
         wrong, there_is = draw_wrong(t)
-        seen = self.discriminator.down(x)
+        seen = self.discriminator.features(x)
         # All pairs are judged as one batch: the statistics of right and of wrong ones apart would tell them apart, and
         # nobody would have to look at the single pair.
-        maps = torch.cat([seen, seen, self.discriminator.down(drawn.detach())])
-        on_right, on_wrong, on_fake = self.discriminator(maps, torch.cat([code, code[wrong], code])).chunk(3)
+        maps = torch.cat([seen, seen, self.discriminator.features(drawn.detach())])
+        on_right, on_wrong, on_fake = self.discriminator.judge(maps, torch.cat([code, code[wrong], code])).chunk(3)
         on_wrong = on_wrong.where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
         yield Turn(
             "discriminator",
@@ -221,7 +207,7 @@ class TextGAN(Model):
             {"accuracy": won_pairs(on_right, on_fake), "caption_accuracy": won_pairs(on_right, on_wrong)},
         )
         code = self.encoder(t).detach()  # it has moved with the discriminator
-        on_fake = self.discriminator(self.discriminator.down(drawn), code)  # the same drawing, judged anew
+        on_fake = self.discriminator.judge(self.discriminator.features(drawn), code)  # the same drawing, judged anew
         yield Turn("generator", {"g_adversarial": generator_loss(on_fake).mean()})
         if self.average is not None:
             self.average.update(self.generator, step)

@@ -1,6 +1,8 @@
 """What goes to MLflow."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,17 @@ def test_the_environment_names_the_server_and_the_settings_win(tmp_path: Path, m
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert Tracker(tmp_path, TrackingSettings()).uri == "http://127.0.0.1:1"
     assert Tracker(tmp_path, TrackingSettings(uri="sqlite:///x.db")).uri == "sqlite:///x.db"
+
+
+def test_mlflow_sends_nothing_about_its_use() -> None:
+    """In a process of its own: MLflow decides when it is imported, and never sends from pytest or CI."""
+    without = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS")
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    code = (
+        "import genlab.tracking.tracker; from mlflow.telemetry.client import get_telemetry_client;"
+        "assert get_telemetry_client() is None"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def told(uri: str, name: str) -> tuple[Any, list[float], list[str]]:

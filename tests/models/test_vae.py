@@ -98,6 +98,19 @@ def test_a_density_of_levels_and_a_bound_by_dequantised_ones_sum_to_at_most_one(
         assert 0.9 < total < 1.005, pixels  # a Gaussian reaches beyond the levels
 
 
+def test_a_dequantised_pixel_stays_in_the_interval_that_the_discretised_logistic_gives_its_level() -> None:
+    """One grid for both: 256 levels from -1 to 1, each with 1/255 on either side, without a gap between them."""
+    levels = (torch.arange(256, dtype=torch.float64) / 127.5 - 1).view(256, 1, 1, 1)
+    x = levels.expand(256, 1, 30, 30)
+    noisy, log_width = Gaussian().dequantise(x, rng())
+    assert (noisy - x).abs().max() <= 1 / 255
+    ks = stats.kstest(((noisy - x) * 255).flatten().numpy(), "uniform", args=(-1, 2))
+    assert ks.pvalue > 0.001
+    wide = torch.tensor([0.25, 2.0], dtype=torch.float64).view(1, 2, 1, 1)  # mean, log scale: flat within a level
+    density = stats.logistic(0.25, math.exp(2.0)).logpdf(levels[150].item())
+    assert DiscretisedLogistic().log_prob(wide, levels[150:151]).item() == pytest.approx(density + log_width, abs=1e-6)
+
+
 def linear_vae_at_the_solution(train: np.ndarray, latents: int, size: int) -> VAE:
     """Tipping and Bishop 1999: the maximum-likelihood solution, as weights of an encoder and a decoder."""
     mean, n = train.mean(axis=0), len(train)

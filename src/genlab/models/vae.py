@@ -25,6 +25,7 @@ from genlab.nn.priors import PriorName, Rng, StandardNormal, log_normal, make_pr
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
 PerImage = Float[Tensor, " b"]
+STEP = 2 / 255  # from one of 256 levels of a pixel to the next: the first is -1, the last is 1
 CHUNK = 2000  # latent vectors that are decoded at a time for the importance-weighted bound: as many as a cache holds
 
 
@@ -85,13 +86,15 @@ class Gaussian(Pixels):
 
     def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
         """Uniform noise in each level's interval makes the density a bound of a probability; Theis et al. 2016, 3.1."""
-        level = ((x + 1) * 127.5).round()
-        noise = torch.rand(x.shape, generator=rng, device=x.device, dtype=x.dtype)
-        return (level + noise) / 128 - 1, math.log(2 / 256)
+        level = ((x + 1) / STEP).round()
+        noise = torch.rand(x.shape, generator=rng, device=x.device, dtype=x.dtype) - 0.5
+        return (level + noise) * STEP - 1, math.log(STEP)
 
 
 class DiscretisedLogistic(Pixels):
-    """The mass of a logistic distribution in the interval of each of 256 levels, open at both ends; Kingma et al. 2016.
+    """The mass of a logistic distribution in the interval of each of 256 levels; Kingma et al. 2016.
+
+    An interval reaches half a `STEP` to either side of its level; the first and the last are open to the outside.
 
     (B, C + C, H, W): means, then logarithms of scales.
     """
@@ -101,12 +104,12 @@ class DiscretisedLogistic(Pixels):
     def log_prob(self, given: Float[Tensor, "b e h w"], x: Images) -> PerImage:
         mean, log_scale = given.chunk(2, dim=1)
         inverse = torch.exp(-log_scale.clamp(-7.0, 7.0))
-        upper, lower = (x - mean + 1 / 255) * inverse, (x - mean - 1 / 255) * inverse
+        upper, lower = (x - mean + STEP / 2) * inverse, (x - mean - STEP / 2) * inverse
         # s(u) - s(l) = s(u) s(-l) (1 - exp(l - u)), s the sigmoid; a lost end makes its factor one.
         black, white = x < -0.999, x > 0.999
         up = F.logsigmoid(upper).masked_fill(white, 0.0)
         down = F.logsigmoid(-lower).masked_fill(black, 0.0)
-        within = torch.log(-torch.expm1(-2 / 255 * inverse)).masked_fill(black | white, 0.0)
+        within = torch.log(-torch.expm1(-STEP * inverse)).masked_fill(black | white, 0.0)
         return (up + down + within).flatten(1).sum(dim=1)
 
     def mean(self, given: Float[Tensor, "b e h w"]) -> Images:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from genlab.errors import GenlabError
-from genlab.nn.priors import GaussianMixture, Prior, UniformBall, log_normal, make_prior
+from genlab.nn.priors import GaussianMixture, LearnedMixture, Prior, UniformBall, log_normal, make_prior
 
 TWO_D = ["standard_normal", "mixture", "learned_mixture", "swiss_roll", "uniform_ball"]
 
@@ -68,6 +69,19 @@ def test_the_standard_normal_and_a_mixture_are_scipys() -> None:
     densities = [stats.multivariate_normal(mean, factor @ factor.T).pdf(point)
                  for mean, factor in zip(mixture.means.numpy(), mixture.factors.numpy(), strict=True)]  # fmt: skip
     assert mixture.log_prob(torch.tensor(point)[None]).item() == pytest.approx(math.log(np.mean(densities)), rel=1e-5)
+
+
+@pytest.mark.parametrize("prior", ["mixture", "learned_mixture", "swiss_roll"], indirect=True)
+def test_mixtures_have_the_log_prob_of_torch_distributions(prior: Prior) -> None:
+    z = prior.sample(50, torch.Generator().manual_seed(0)).detach()
+    if isinstance(prior, LearnedMixture):
+        weights, each = prior.logits, Independent(Normal(prior.means, torch.exp(0.5 * prior.log_vars)), 1)
+    else:
+        assert isinstance(prior, GaussianMixture)
+        weights = torch.zeros(prior.components, dtype=torch.float64)
+        each = MultivariateNormal(prior.means, prior.factors @ prior.factors.mT)
+    theirs = MixtureSameFamily(Categorical(logits=weights), each).log_prob(z)
+    torch.testing.assert_close(prior.log_prob(z), theirs, rtol=1e-5, atol=1e-5)  # the fixed ones are kept in float32
 
 
 @pytest.mark.parametrize("dim", [1, 3, 20])

@@ -3,7 +3,11 @@
 Makhzani, Shlens, Jaitly, Goodfellow and Frey 2016, arXiv:1511.05644.
 
 B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K classes. x is an image in [-1, 1], z its
-code, q(z|x) the encoder, p(z) the prior, D the discriminator, which tells draws of the prior (real) from codes.
+code, q(z|x) the encoder, p(z) the prior. The discriminator D tells draws from the prior (real) from codes (fake).
+
+Appendix A draws first weights from N(0, 0.01^2) and gives MNIST's prior in 8 dimensions the standard deviation 5. Here
+first weights are PyTorch's: with the paper's, signals die in narrow networks. The normal prior is N(0, I), as the VAE's:
+the scale of a code is only a factor in the layers before and after it.
 """
 
 from collections.abc import Iterator
@@ -33,18 +37,19 @@ def squared_error(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
 
 
 class AAE(Model):
-    """An autoencoder whose codes an adversary shapes until they have the distribution of the prior.
+    """An autoencoder and an adversary, which shapes the codes until they have the distribution of the prior.
 
-    Label-informed (section 2.3), D sees the label beside the code: so each class moves to its own part of the prior,
-    and a code drawn from that part shows the class. An image without a label has one more class, the whole prior.
+    With `label_informed` (section 2.3) D sees the label beside the code. Each class then moves to its own part of the
+    prior, and a code from that part shows the class. Images without a label have a class of their own. Its part is the
+    whole prior.
 
     Raises:
-        GenlabError: an image size that the networks cannot take; a prior that is not one of so many dimensions; labels
-            where there are none, or where the prior has not a part for each.
+        GenlabError: the networks cannot take the image size; the prior does not exist in so many dimensions; labels are
+            asked for and the images have none, or the prior has no part for each class.
     """
 
     recipe = Recipe(
-        optimizer="adam",  # the paper: gradient descent with momentum, and other rates for each turn (appendix A)
+        optimizer="adam",  # the paper has momentum, and a learning rate for each turn; appendix A
         learning_rate=2e-4,
         betas=(0.5, 0.999),
         batch_size=100,  # appendix A
@@ -64,7 +69,7 @@ class AAE(Model):
         activation: Activation = "relu",
         encoder: Literal["deterministic", "gaussian"] = "deterministic",  # section 2; the paper's results
         prior: Literal["standard_normal", "mixture", "swiss_roll", "uniform_ball"] = "standard_normal",
-        components: Annotated[int, Ge(1)] | None = None,  # of the mixture; null: one for each class, or figure 4's 10
+        components: Annotated[int, Ge(1)] | None = None,  # of the mixture; null: one per class, or figure 4's 10
         label_informed: bool = False,  # figures 3 and 4
         discriminator_width: Annotated[int, Ge(1)] = 1000,
     ) -> None:
@@ -124,14 +129,14 @@ class AAE(Model):
         }
 
     def draw_codes(self, x: Images, rng: Rng = None) -> Float[Tensor, "b z"]:
-        """A draw from q(z|x) for each image; without chance where the encoder is deterministic."""
+        """A draw from q(z|x) for each image. A deterministic encoder leaves nothing to chance."""
         if not self.gaussian:
             return self.encoder(x)
         mean, log_var = self.encoder(x).chunk(2, dim=1)
         return mean + torch.exp(0.5 * log_var) * normal_noise(tuple(mean.shape), mean, rng)
 
     def draw_prior(self, labels: Labels, rng: Rng = None) -> Latents:
-        """A draw from each label's part of the prior, from all of it where the label is -1."""
+        """A draw from each label's part of the prior. The part of label -1 is the whole prior."""
         anywhere = self.prior.sample(len(labels), rng)
         if not self.label_informed:
             return anywhere
@@ -140,7 +145,7 @@ class AAE(Model):
         return torch.where((labels >= 0)[:, None], part, anywhere)
 
     def judge(self, z: Latents, labels: Labels) -> PerLatent:
-        """Logits of D; the label, or the class of those without one, stands beside the code (figure 3)."""
+        """Logits of D. The label stands beside the code; images without one have a class of their own (figure 3)."""
         if self.label_informed:
             known = torch.where(labels >= 0, labels, self.classes)
             z = torch.cat([z, F.one_hot(known, self.classes + 1).to(z.dtype)], dim=1)
@@ -151,7 +156,7 @@ class AAE(Model):
         error = squared_error(x, self.decode(self.draw_codes(x))).mean()
         yield Turn("autoencoder", {"reconstruction": error})  # section 2: the reconstruction phase
 
-        z = self.draw_codes(x)  # anew, since the encoder has moved; it does not move in the discriminator's turn
+        z = self.draw_codes(x)  # the encoder has moved; it stays in place during the discriminator's turn
         on_real, on_fake = self.judge(self.draw_prior(labels), labels), self.judge(z.detach(), labels)
         yield Turn(
             "discriminator",  # the regularisation phase
@@ -164,7 +169,7 @@ class AAE(Model):
         return codes.chunk(2, dim=1)[0] if self.gaussian else codes
 
     def decode(self, z: Latents, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
-        """The images of these latents; the code says all, whatever the `condition`."""
+        """The images of these latents. The code says everything; `condition` changes nothing."""
         return torch.tanh(self.decoder(z))  # the paper's sigmoid, in the range [-1, 1]
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Latents:

@@ -2,10 +2,14 @@
 
 linear  Bourlard and Kamp 1988, Biological Cybernetics 59; Baldi and Hornik 1989: without the sigmoid its best is PCA
 deep    Hinton and Salakhutdinov 2006, Science 313(5786)
-conv    Masci et al. 2011, ICANN; enlarged as Odena, Dumoulin and Olah 2016, Distill, say, free of checkerboard
+conv    Masci et al. 2011, ICANN; enlarged without a checkerboard as in Odena, Dumoulin and Olah 2016, Distill
 
 B batch, C channels, H = W image size, D = C * H * W numbers in an image, Z < D numbers in its code. x is an image,
-z = e(x) its code, x_hat = d(z) the reconstruction. There is no prior over z: nothing new can be drawn.
+z = e(x) its code, x_hat = d(z) the reconstruction. z has no prior, so the model draws nothing new.
+
+Hinton and Salakhutdinov have logistic units (and linear ones in the code, as here), pretrain each layer as a restricted
+Boltzmann machine, and fine-tune MNIST with a cross entropy. Here are rectified linear units with He's first weights,
+which learn without pretraining, and the squared error, which all three generations share.
 """
 
 from collections.abc import Iterator
@@ -79,13 +83,13 @@ def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -
 
 
 class Autoencoder(Model):
-    """An encoder that keeps Z numbers of an image, and a decoder that draws it anew from them.
+    """An encoder keeps Z numbers of an image. A decoder draws the image anew from them.
 
     Raises:
-        GenlabError: a latent dimension that is no bottleneck, or an image size that the convolutions cannot halve.
+        GenlabError: the code is not smaller than the image, or the convolutions cannot halve the image size.
     """
 
-    recipe = Recipe(optimizer="adam", learning_rate=1e-3, batch_size=64, epochs=30.0)  # of no paper: the usual
+    recipe = Recipe(optimizer="adam", learning_rate=1e-3, batch_size=64, epochs=30.0)  # common values, of no paper
 
     def __init__(
         self,
@@ -93,10 +97,10 @@ class Autoencoder(Model):
         image_size: int = 32,  # H = W
         channels: int = 1,
         generation: Literal["linear", "deep", "conv"] = "conv",
-        latent_dim: Annotated[int, Ge(1)] = 32,  # Z, less than the D numbers in an image
+        latent_dim: Annotated[int, Ge(1)] = 32,  # Z, smaller than D
         sigmoid: bool = True,  # keeps x_hat in range; linear without it is PCA
-        hidden: tuple[Annotated[int, Gt(0)], ...] = (1000, 500, 250),  # deep: Hinton and Salakhutdinov's layers
-        width: Annotated[int, Ge(1)] = 32,  # conv: channels of the first layer, doubled with every halving
+        hidden: tuple[Annotated[int, Gt(0)], ...] = (1000, 500, 250),  # deep: Hinton and Salakhutdinov's sizes
+        width: Annotated[int, Ge(1)] = 32,  # conv: channels of the first layer; they double with every halving
     ) -> None:
         super().__init__()
         pixels = channels * image_size**2

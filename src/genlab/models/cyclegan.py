@@ -3,7 +3,7 @@
 Zhu, Park, Isola and Efros, ICCV 2017, arXiv:1703.10593.
 
 B batch, C channels of domain a, D channels of domain b, H = W image size. The paper's X and Y are the domains a and b,
-G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. Nothing here knows which
+G: X -> Y is `a_to_b`, F: Y -> X is `b_to_a`, D_X is `critic_a` and D_Y is `critic_b`. The model never learns which
 images of a and b belong together.
 """
 
@@ -38,11 +38,10 @@ def residual_blocks(image_size: int) -> int:
 
 
 class CycleGAN(Model):
-    """Two generators, there and back, each against a PatchGAN that knows its domain.
+    """Two generators, there and back, each against a PatchGAN of its target domain.
 
     Raises:
-        GenlabError: an image size that the networks cannot take, or an identity loss between domains of different
-            channels.
+        GenlabError: the networks cannot take the image size, or the identity loss has domains of different channels.
     """
 
     targets: tuple[Side, ...] = ("b", "a")
@@ -72,7 +71,7 @@ class CycleGAN(Model):
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a critic
         receptive_field: ReceptiveField = 70,  # pixels that one decision of a critic sees
         upsampling: Upsampling = "transposed",  # "resize" leaves no checkerboard
-        pool_size: Annotated[int, Ge(0)] = 50,  # past drawings that a critic is shown, section 4; 0 = none
+        pool_size: Annotated[int, Ge(0)] = 50,  # past drawings kept for a critic, section 4; 0 = none
     ) -> None:
         super().__init__()
         require_quarters(image_size, "cyclegan")
@@ -111,9 +110,9 @@ class CycleGAN(Model):
         }
 
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
-        """The generators first, then the critics with what was drawn before that move: the authors' order."""
+        """The generators move first. Then the critics judge the drawings made before that move: the authors' order."""
         a, b = batch["a"], batch["b"]
-        if self.identity_weight:  # an image does not see its batch, so one pass draws both
+        if self.identity_weight:  # instance normalisation keeps images apart, so one pass draws both
             fake_b, same_b = self.a_to_b(torch.cat([a, b])).chunk(2)
             fake_a, same_a = self.b_to_a(torch.cat([b, a])).chunk(2)
         else:
@@ -130,14 +129,14 @@ class CycleGAN(Model):
             terms["g_identity_a"] = self.identity_weight * cycle_distance(a, same_a).mean()
             terms["g_identity_b"] = self.identity_weight * cycle_distance(b, same_b).mean()
         seen_b, seen_a = fake_b.detach(), fake_a.detach()
-        del fake_b, fake_a  # and with them, once the generators have moved, their graph
+        del fake_b, fake_a  # frees their graph once the generators have moved
         yield Turn(  # pixel range [0, 1]
             "generators", terms, metrics={"train_cycle_a": cycle_a.detach() / 2, "train_cycle_b": cycle_b.detach() / 2}
         )
         yield Turn("critics", {**self.judge("a", a, seen_a), **self.judge("b", b, seen_b)})
 
     def judge(self, side: Side, real: Images, drawn: Images) -> dict[str, Float[Tensor, ""]]:
-        """The objective of one critic: real images against a mixture of new and past drawings.
+        """The objective of one critic: real images against new and past drawings.
 
         Section 7.1: "we divide the objective by 2 while optimizing D".
         """
@@ -152,5 +151,5 @@ class CycleGAN(Model):
         return self.a_to_b(x) if to == "b" else self.b_to_a(x)
 
     def encode_domain(self, x: Images, side: Side) -> Float[Tensor, "b k h//4 w//4"]:
-        """What the generator that starts from this domain knows of an image half way; no space that domains share."""
+        """Features half way through the generator that starts from this domain. The domains share no space."""
         return (self.a_to_b if side == "a" else self.b_to_a).features(x)

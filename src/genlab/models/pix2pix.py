@@ -3,7 +3,7 @@
 Isola, Zhu, Zhou and Efros, CVPR 2017, arXiv:1611.07004.
 
 B batch, C channels, H = W image size. x is the input image, y the truth, y_hat = G(x, z) the drawing. The noise z is
-dropout, in training and at test time (section 2.1).
+dropout, in training and at test time (section 3.1).
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def l1_distance(y: Images, y_hat: Images) -> Float[Tensor, " b"]:
 
 
 def noisy_dropout(h: Images, rate: float, rng: torch.Generator | None) -> Images:
-    """Dropout whether or not the network trains: the noise z. `rng` None draws from torch's global generator."""
+    """Dropout in training and at test time: the noise z. `rng` None draws from torch's global generator."""
     if rng is None:
         return F.dropout(h, rate, training=True)
     keep = torch.empty_like(h).bernoulli_(1.0 - rate, generator=rng)
@@ -49,7 +49,7 @@ class Down(nn.Module):
         super().__init__()
         self.first = first
         self.conv = nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)
-        # No normalisation in the first layer (6.1.1), nor in the bottleneck, which it would set to zero (the errata).
+        # No normalisation in the first layer (6.1.1) or in the bottleneck: it would set that to zero (the errata).
         self.norm = nn.Identity() if first or last else nn.BatchNorm2d(out_channels, track_running_stats=running)
 
     def forward(self, h: Images) -> Smaller:
@@ -72,8 +72,8 @@ class UNet(nn.Module):
     """The generator of section 6.1.1: C64-C128-C256-C512-...-C512 down, CD512-...-C128 up, tanh.
 
     Depth follows the image size: 256 pixels give the paper's 8 halvings. Without `skips` it is the paper's
-    encoder-decoder. At 256 pixels the first three layers of the decoder drop out, as in the paper; smaller images keep
-    the noise in its deepest layers, one for every halving beyond five, and always at least one.
+    encoder-decoder. At 256 pixels the first three layers of the decoder have dropout, as in the paper. Smaller images have
+    it in fewer layers: one for each halving beyond five, and at least one.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class UNet(nn.Module):
 
 
 class Pix2Pix(Model):
-    """A U-Net that draws b from a (or a from b) against a PatchGAN that sees input and drawing together.
+    """A U-Net draws b from a (or a from b). A PatchGAN judges input and drawing together.
 
     Raises:
-        GenlabError: an image size that the networks cannot take.
+        GenlabError: the networks cannot take the image size.
     """
 
     recipe = Recipe(
@@ -147,8 +147,8 @@ class Pix2Pix(Model):
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of D
         receptive_field: ReceptiveField = 70,  # pixels that one decision of D sees; figure 6
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,  # the noise z
-        noise_at_test: bool = True,  # section 3.4: dropout stays on at test time; false makes G deterministic
-        statistics: Literal["batch", "running"] = "batch",  # section 3.4: normalise by the test batch itself
+        noise_at_test: bool = True,  # section 3.3: dropout stays on at test time; false makes G deterministic
+        statistics: Literal["batch", "running"] = "batch",  # section 3.3: normalise by the test batch itself
     ) -> None:
         super().__init__()
         self.source: Side = "a" if direction == "a_to_b" else "b"

@@ -2,9 +2,9 @@
 
 Liu, Breuel and Kautz, NIPS 2017, arXiv:1703.00848.
 
-B batch, C channels of domain a, D channels of domain b, H = W image size; a latent z is (B, K, H/4, W/4). The paper's
-domains 1 and 2 are a and b; an image of either goes through its encoder to one z, and from z a generator draws it in
-either. The paper's weights are lambda_0 ... lambda_4 of equations 3 to 8.
+B batch, C channels of domain a, D channels of domain b, H = W image size. A latent z is (B, K, H/4, W/4). The paper's
+domains 1 and 2 are a and b. The encoder of either domain gives z, and from z the generator of either domain draws an
+image. The paper's weights are lambda_0 ... lambda_4 of equations 3 to 8.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ def draw_latent(mean: Latents) -> Latents:
 
 
 class MultiScaleCritic(nn.Module):
-    """PatchGANs on the image, on half of it, on a quarter of it ...; their losses are averaged."""
+    """PatchGANs on the image, on the image at half its size, at a quarter ... Their losses are averaged."""
 
     def __init__(
         self, channels: int, image_size: int, receptive_field: ReceptiveField, width: int, scales: int,
@@ -72,9 +72,9 @@ class MultiScaleCritic(nn.Module):
 
 
 class Encoder(nn.Module):
-    """c7s1-64, d128, d256 with LeakyReLU, then residual blocks, the last of which belongs to both domains: z's mean.
+    """c7s1-64, d128, d256 with LeakyReLU, then residual blocks. The domains share the last one. It gives z's mean.
 
-    "3 convolutional layers as the front-end and 4 basic residual blocks as the back-end" (section 5); only the residual
+    "3 convolutional layers as the front-end and 4 basic residual blocks as the back-end" (section 5). Only the residual
     blocks are normalised, as in the authors' code.
     """
 
@@ -93,7 +93,7 @@ class Encoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """The mirror of `Encoder`: residual blocks, the first of which belongs to both domains, u128, u64, c1s1-C, tanh.
+    """The mirror of `Encoder`: residual blocks, u128, u64, c1s1-C, tanh. The domains share the first block.
 
     "4 basic residual blocks as the front-end and 3 transposed convolutional layers as the back-end" (section 5).
     """
@@ -116,7 +116,7 @@ class UNIT(Model):
     """Two variational autoencoders over one latent space, each with a critic of its domain.
 
     Raises:
-        GenlabError: an image size that the networks cannot take.
+        GenlabError: the networks cannot take the image size.
     """
 
     targets: tuple[Side, ...] = ("b", "a")
@@ -126,8 +126,8 @@ class UNIT(Model):
         learning_rate=1e-4,
         betas=(0.5, 0.999),
         batch_size=1,  # "one image from the first domain and one image from the second domain"
-        epochs=200.0,  # the paper counts no epochs; as CycleGAN
-        mirror=True,  # the authors' code, which also crops at random
+        epochs=200.0,  # CycleGAN's; the paper counts no epochs
+        mirror=True,  # the authors' code; it also crops at random and has a weight decay of 1e-4
     )
 
     def __init__(
@@ -142,11 +142,11 @@ class UNIT(Model):
         cycle_kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_3, equation 7, of both KL terms
         cycle_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_4, equation 7
         adversarial_loss: Literal["cross_entropy", "least_squares"] = "cross_entropy",
-        blocks: Annotated[int, Ge(2)] = 4,  # residual blocks of an encoder or generator; one of them is shared
+        blocks: Annotated[int, Ge(2)] = 4,  # residual blocks of an encoder or generator; one is shared
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of an encoder
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a critic
         receptive_field: ReceptiveField = 70,  # pixels that one decision of a critic sees, at its scale
-        scales: Annotated[int, Ge(1)] = 1,  # critics per domain, each sees half the size of the one before
+        scales: Annotated[int, Ge(1)] = 1,  # critics per domain; each sees half the size of the one before
     ) -> None:
         super().__init__()
         require_quarters(image_size, "unit")
@@ -165,9 +165,9 @@ class UNIT(Model):
             for channels in (channels_a, channels_b)
         )
         for network in (self.encoder_a, self.encoder_b, self.generator_a, self.generator_b):
-            network.apply(init_he)  # the paper names none; these are of the authors' later code (MUNIT)
+            network.apply(init_he)  # as the authors' later code (MUNIT); the paper names none
         for small in (self.generator_a.back[-1], self.generator_b.back[-1], self.critic_a, self.critic_b):
-            small.apply(init_normal)  # the last layers: small, or tanh would begin where it has no slope
+            small.apply(init_normal)  # small last layers, or tanh would begin where it has no slope
 
     def networks(self, side: Side) -> tuple[Encoder, Generator, MultiScaleCritic]:
         """E, G and D of a domain."""
@@ -187,14 +187,14 @@ class UNIT(Model):
         autoencoders = nn.ModuleList([self.encoder_a, self.encoder_b, self.generator_a, self.generator_b])
         return {
             "critics": [*self.critic_a.parameters(), *self.critic_b.parameters()],
-            "autoencoders": list(autoencoders.parameters()),  # what is shared, once
+            "autoencoders": list(autoencoders.parameters()),  # shared ones once
         }
 
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         """Section 3, learning: first the critics, then the encoders and generators."""
         mean = {side: self.encode_domain(batch[side], side) for side in self.targets}
         z = torch.cat([draw_latent(mean["a"]), draw_latent(mean["b"])])
-        of_a, of_b = {}, {}  # by the domain in which they are drawn: what was an image of a, what was one of b
+        of_a, of_b = {}, {}  # drawings of the images of a and of b, by the domain in which they are drawn
         for side in self.targets:
             of_a[side], of_b[side] = self.decode_domain(z, side).chunk(2)
         again, translated = {"a": of_a["a"], "b": of_b["b"]}, {"a": of_b["a"], "b": of_a["b"]}
@@ -214,7 +214,7 @@ class UNIT(Model):
         )  # fmt: skip
 
     def judge(self, side: Side, real: Images, drawn: Images) -> dict[str, Float[Tensor, ""]]:
-        """Equation 5: real images of a domain against images that were translated into it."""
+        """Equation 5: real images of a domain against images translated into it."""
         _, _, critic = self.networks(side)
         return {
             f"d_real_{side}": self.adversarial_weight * critic.loss(real, real=True).mean(),
@@ -226,17 +226,11 @@ class UNIT(Model):
     ) -> Mapping[str, Float[Tensor, ""]]:
         """Equations 3, 5 and 7 for one domain: the autoencoder, the adversary, the cycle (4, 6 and 8 for the other).
 
+        `mean` is that of the z of `x`, `again` is drawn from this z, `through` is the mean of z after a detour through the
+        other domain, `back` is drawn from that, and `translated` are images of the other domain.
+
         Equation 7 has a KL for both latents of a cycle. So the KL of the first has the weight lambda_1 + lambda_3. The
         authors' code gives it lambda_1 alone.
-
-        Args:
-            side: the domain.
-            x: its images.
-            mean: of their z.
-            again: drawn from their z.
-            translated: images of the other domain, drawn in this one.
-            through: the mean of the z of x, encoded again after it was drawn in the other domain.
-            back: drawn from that.
         """
         _, _, critic = self.networks(side)
         kl, kl_through = kl_per_number(mean).mean(), kl_per_number(through).mean()
@@ -259,5 +253,5 @@ class UNIT(Model):
         return generator(z)
 
     def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
-        """From the mean of z, without noise, as the authors' code does at test time."""
+        """Translates by the mean of z, without noise, as the authors' code at test time."""
         return self.decode_domain(self.encode_domain(x, "a" if to == "b" else "b"), to)

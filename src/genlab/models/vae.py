@@ -5,6 +5,9 @@ Kingma and Welling, ICLR 2014, arXiv:1312.6114. With beta: Higgins et al., ICLR 
 B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K samples of the posterior. x is an image
 in [-1, 1], z its latent vector, q(z|x) the encoder's Gaussian, p(x|z) the decoder's distribution of pixels, p(z) the
 prior. Log-probabilities are in nats, one for each image.
+
+Section 5 draws first weights from N(0, 0.01) and estimates them by MAP under N(0, I), a weak weight decay. Here first
+weights are PyTorch's, and there is no weight decay.
 """
 
 import math
@@ -26,7 +29,7 @@ Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
 PerImage = Float[Tensor, " b"]
 STEP = 2 / 255  # from one of 256 levels of a pixel to the next: the first is -1, the last is 1
-CHUNK = 2000  # latent vectors that are decoded at a time for the importance-weighted bound: as many as a cache holds
+CHUNK = 2000  # latent vectors that the importance-weighted bound decodes at a time; they fit into a cache
 
 
 def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"]:
@@ -42,7 +45,7 @@ def reparameterise(mean: Latents, log_var: Latents, rng: Rng = None) -> Latents:
 class Pixels(nn.Module):
     """p(x|z), from `numbers` numbers for each pixel and channel, given as (B, numbers * C, H, W).
 
-    `levels` is how many values a pixel has in its eyes: probabilities are those of one of so many.
+    `levels` is how many values a pixel can take. A probability is that of one of these values.
     """
 
     numbers: ClassVar[int] = 1
@@ -56,12 +59,12 @@ class Pixels(nn.Module):
         return given.clamp(-1, 1)
 
     def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
-        """`x` as `log_prob` wants it for a probability of levels, and what is to be added to it for each number."""
+        """What makes densities probabilities of levels: `x` for `log_prob`, and a summand per number of an image."""
         return x, 0.0
 
 
 class Bernoulli(Pixels):
-    """Black or white; appendix C.1. A grey pixel stands for the expectation over its random binarisation."""
+    """Black or white; appendix C.1. For a grey pixel, `log_prob` is the mean over its random binarisations."""
 
     levels = 2
 
@@ -73,8 +76,10 @@ class Bernoulli(Pixels):
 
 
 class Gaussian(Pixels):
-    """N(given, s^2); appendix C.2. One learned s: with one for each pixel, as in the paper, a pixel that is always
-    black has a density without bound."""
+    """N(given, s^2) with one learned s; appendix C.2.
+
+    The paper has an s for each pixel. A pixel that is always black then has a density without bound.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +110,7 @@ class DiscretisedLogistic(Pixels):
         mean, log_scale = given.chunk(2, dim=1)
         inverse = torch.exp(-log_scale.clamp(-7.0, 7.0))
         upper, lower = (x - mean + STEP / 2) * inverse, (x - mean - STEP / 2) * inverse
-        # s(u) - s(l) = s(u) s(-l) (1 - exp(l - u)), s the sigmoid; a lost end makes its factor one.
+        # s(u) - s(l) = s(u) s(-l) (1 - exp(l - u)), s the sigmoid. An open end makes its factor one.
         black, white = x < -0.999, x > 0.999
         up = F.logsigmoid(upper).masked_fill(white, 0.0)
         down = F.logsigmoid(-lower).masked_fill(black, 0.0)
@@ -124,14 +129,14 @@ PIXELS: dict[str, type[Pixels]] = {
 class VAE(Model):
     """A Gaussian encoder and a decoder, trained on a bound of the log-likelihood.
 
-    Images are drawn as the mean of p(x|z), as in the paper's figures.
+    A drawing is the mean of p(x|z), as in the paper's figures.
 
     Raises:
-        GenlabError: an image size that the networks cannot take, or a prior that is not one of so many dimensions.
+        GenlabError: the networks cannot take the image size, or the prior does not exist in so many dimensions.
     """
 
     recipe = Recipe(
-        optimizer="adagrad",  # section 5; step sizes 0.01, 0.02 or 0.1, chosen by the first iterations
+        optimizer="adagrad",  # section 5; the first iterations chose the rate from 0.01, 0.02 and 0.1
         learning_rate=0.02,
         batch_size=100,  # section 3, M = 100 with L = 1 sample of each posterior
         epochs=1667.0,  # figure 2: 10^8 images, of 60,000
@@ -153,7 +158,7 @@ class VAE(Model):
         prior: PriorName = "standard_normal",
         components: Annotated[int, Ge(1)] = 10,  # of a mixture as prior
         beta: Annotated[float, Ge(0)] = 1.0,  # weight of the KL divergence
-        warm_up: Annotated[int, Ge(0)] = 0,  # steps in which that weight grows from 0; Bowman et al. 2016
+        warm_up: Annotated[int, Ge(0)] = 0,  # steps in which this weight grows from 0; Bowman et al. 2016
     ) -> None:
         super().__init__()
         self.latent_dim, self.beta, self.warm_up = latent_dim, beta, warm_up
@@ -182,7 +187,7 @@ class VAE(Model):
         return mean, log_var
 
     def kl(self, mean: Latents, log_var: Latents, z: Latents) -> Float[Tensor, " n"]:
-        """KL(q(z|x) || p(z)): exact for the standard normal, else its estimate by z, drawn from q(z|x)."""
+        """KL(q(z|x) || p(z)). Exact for the standard normal; else an estimate by `z`, a draw from q(z|x)."""
         if isinstance(self.prior, StandardNormal):
             return kl_to_standard_normal(mean, log_var)
         return log_normal(z, mean, log_var) - self.prior.log_prob(z)
@@ -201,15 +206,17 @@ class VAE(Model):
         )
 
     def elbo(self, x: Images, rng: torch.Generator) -> PerImage:
-        """A lower bound of the log-probability of each image in expectation, by one sample; equation 10."""
+        """One sample of a lower bound of each image's log-probability; equation 10. The bound holds in expectation."""
         x, per_number = self.pixels.dequantise(x, rng)
         mean, log_var = self.posterior(x)
         z = reparameterise(mean, log_var, rng)
         return self.pixels.log_prob(self.decoder(z), x) - self.kl(mean, log_var, z) + per_number * x[0].numel()
 
     def importance_bound(self, x: Images, rng: torch.Generator, samples: int) -> PerImage:
-        """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x): a lower bound in expectation that grows with K =
-        `samples` towards the log-probability; Burda et al. 2016, equation 8."""
+        """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x), K = `samples`; Burda et al. 2016, equation 8.
+
+        A lower bound of the log-probability in expectation. It grows with K.
+        """
         x, per_number = self.pixels.dequantise(x, rng)
         mean, log_var = self.posterior(x)
         weights = []
@@ -237,7 +244,7 @@ class VAE(Model):
         return self.pixels.mean(self.decoder(z))
 
     def draw_prior(self, labels: Int[Tensor, " n"], rng: Rng = None) -> Latents:
-        """A draw from the prior for each label, which says nothing here."""
+        """A draw from the prior for each label. The label changes nothing."""
         return self.prior.sample(len(labels), rng)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Latents:

@@ -6,8 +6,8 @@ B batch, C channels, H = W image size, Z latent dimensions, N latent vectors, K 
 code, q(z|x) the encoder, p(z) the prior. The discriminator D tells draws from the prior (real) from codes (fake).
 
 Appendix A draws first weights from N(0, 0.01^2) and gives MNIST's prior in 8 dimensions the standard deviation 5. Here
-first weights are PyTorch's: with the paper's, signals die in narrow networks. The normal prior is N(0, I), as the VAE's:
-the scale of a code is only a factor in the layers before and after it.
+first weights are PyTorch's: with the paper's, signals die in narrow networks. The normal prior is N(0, I), as the
+VAE's: the scale of a code is only a factor in the layers before and after it.
 """
 
 from collections.abc import Iterator

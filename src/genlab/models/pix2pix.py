@@ -72,8 +72,8 @@ class UNet(nn.Module):
     """The generator of section 6.1.1: C64-C128-C256-C512-...-C512 down, CD512-...-C128 up, tanh.
 
     Depth follows the image size: 256 pixels give the paper's 8 halvings. Without `skips` it is the paper's
-    encoder-decoder. At 256 pixels the first three layers of the decoder have dropout, as in the paper. Smaller images have
-    it in fewer layers: one for each halving beyond five, and at least one.
+    encoder-decoder. At 256 pixels the first three layers of the decoder have dropout, as in the paper. Smaller images
+    have it in fewer layers: one for each halving beyond five, and at least one.
     """
 
     def __init__(

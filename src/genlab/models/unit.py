@@ -226,8 +226,8 @@ class UNIT(Model):
     ) -> Mapping[str, Float[Tensor, ""]]:
         """Equations 3, 5 and 7 for one domain: the autoencoder, the adversary, the cycle (4, 6 and 8 for the other).
 
-        `mean` is that of the z of `x`, `again` is drawn from this z, `through` is the mean of z after a detour through the
-        other domain, `back` is drawn from that, and `translated` are images of the other domain.
+        `mean` is that of the z of `x`. `again` is drawn from this z. `through` is the mean of z after a detour through
+        the other domain, and `back` is drawn from it. `translated` are images of the other domain.
 
         Equation 7 has a KL for both latents of a cycle. So the KL of the first has the weight lambda_1 + lambda_3. The
         authors' code gives it lambda_1 alone.

@@ -21,7 +21,7 @@ COARSEST = (4, 5, 6, 7)
 
 
 def mlp(sizes: list[int], activation: Activation) -> nn.Sequential:
-    """Affine maps from each size to the next, the activation between them."""
+    """Affine maps from each size to the next, with the activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
@@ -38,14 +38,14 @@ class Encoder(nn.Sequential):
     """(B, C, H, W) -> (B, Z).
 
     Raises:
-        GenlabError: an image size that convolutions cannot halve.
+        GenlabError: the convolutions cannot halve the image size.
     """
 
     def __init__(
         self, network: Network, channels: int, image_size: int, outputs: int, *, width: int, layers: int,
         activation: Activation,
     ) -> None:  # fmt: skip
-        """`width`: units of each of the `layers` hidden layers; of conv: channels after the first halving."""
+        """`width`: units in each of the `layers` hidden layers; for conv, channels after the first halving."""
         pixels = channels * image_size**2
         if network == "conv":
             count, side = halved(image_size)
@@ -64,23 +64,23 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """(N, Z) -> (N, D, H, W): the encoder turned round, D numbers for each pixel, of any range.
+    """(N, Z) -> (N, D, H, W): the mirror of `Encoder`, with D numbers of any range for each pixel.
 
     Raises:
-        GenlabError: an image size that convolutions cannot halve.
+        GenlabError: the convolutions cannot halve the image size.
     """
 
     def __init__(
         self, network: Network, inputs: int, channels: int, image_size: int, *, width: int, layers: int,
         activation: Activation,
     ) -> None:  # fmt: skip
-        """`channels` is D; the rest as in `Encoder`."""
+        """`channels` is D. The rest is as in `Encoder`."""
         if network == "conv":
             count, side = halved(image_size)
             widths = [channels, *(width * 2**level for level in range(count))][::-1]
             body: list[nn.Module] = []
             for c, d in pairwise(widths):
-                # Kernel 4 at stride 2: every pixel is reached equally often, so no checkerboard.
+                # Kernel 4 at stride 2 reaches every pixel equally often and leaves no checkerboard.
                 body += [ACTIVATIONS[activation](), nn.ConvTranspose2d(c, d, 4, 2, 1)]
             first = mlp([inputs, *[16 * width] * layers, widths[0] * side**2], activation)
             super().__init__(first, nn.Unflatten(1, (widths[0], side, side)), *body)

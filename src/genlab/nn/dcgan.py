@@ -1,7 +1,8 @@
-"""DCGAN's networks: strided convolutions up from a vector, and down to a score. Radford, Metz and Chintala 2016.
+"""DCGAN's networks: strided convolutions up from a vector, and down to a score.
 
-arXiv:1511.06434, section 3 and figure 1. B batch, C channels, H = W image size, N inputs of the generator, D channels
-of the deepest maps, which are 4 x 4.
+Radford, Metz and Chintala 2016, arXiv:1511.06434, section 3 and figure 1.
+
+B batch, C channels, H = W image size, N inputs of the generator, D channels of the deepest maps. These are 4 x 4.
 """
 
 from functools import partial
@@ -31,14 +32,14 @@ def map_widths(image_size: int, width: int, model: str) -> list[int]:
 
 
 class DCGANGenerator(nn.Module):
-    """(B, N) -> (B, C, H, W) in [-1, 1]: projected to 4 x 4, then doubled by transposed convolutions.
+    """(B, N) -> (B, C, H, W) in [-1, 1]: a projection to 4 x 4, then transposed convolutions that double the size.
 
-    "Use batchnorm in both the generator and the discriminator", not at the generator's output; ReLU, at the end tanh.
-    Kernels are 4 x 4, as in the authors' Torch code: with stride 2, every pixel is made of equally many numbers, while
-    5 x 5 leaves a chequered pattern.
+    "Use batchnorm in both the generator and the discriminator", but not at the generator's output. ReLU; tanh at the
+    end. Kernels are 4 x 4, as in the authors' Torch code. At stride 2 they reach every pixel equally often; 5 x 5
+    kernels leave a checkerboard.
 
     Raises:
-        GenlabError: an image size other than 32, 64 or 128; it names `model`.
+        GenlabError: an image size other than 32, 64 or 128. The message names `model`.
     """
 
     def __init__(self, inputs: int, channels: int, image_size: int, width: int, model: str = "dcgan") -> None:
@@ -58,21 +59,21 @@ class DCGANGenerator(nn.Module):
 
 
 class DCGANDiscriminator(nn.Module):
-    """(B, C, H, W) -> scores (B,), larger for what looks real: halved by convolutions of stride 2, LeakyReLU(0.2).
+    """(B, C, H, W) -> scores (B,), larger for what looks real: convolutions of stride 2 with LeakyReLU(0.2).
 
-    `features` are the maps before the last layer, (B, D, 4, 4), for discriminators that look at more than the image.
+    `features` are the maps before the last layer, (B, D, 4, 4). Conditional discriminators start from them.
 
     Args:
         channels: C.
         image_size: H = W.
         width: channels of the largest maps.
-        batch_norm: normalise all layers but the first, as in the paper. Off where an example must be judged by itself,
-            as under a gradient penalty; first weights are then He's (2015), since N(0, 0.02) would let signals die out.
-        spectral_norm: divide every weight by its largest singular value; Miyato et al. 2018, arXiv:1802.05957. It takes
-            the place of batch normalisation, as there.
+        batch_norm: normalise all layers but the first, as in the paper. A gradient penalty judges each example by
+            itself and needs it off. First weights are then He's, since signals would die under N(0, 0.02).
+        spectral_norm: divide every weight by its largest singular value; Miyato et al. 2018, arXiv:1802.05957. As
+            there, it takes the place of batch normalisation.
 
     Raises:
-        GenlabError: an image size other than 32, 64 or 128; it names `model`.
+        GenlabError: an image size other than 32, 64 or 128. The message names `model`.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class DCGANDiscriminator(nn.Module):
 def constrain_weights(network: nn.Module) -> None:
     """Spectral normalisation of every convolution, linear layer and embedding of a network, in place.
 
-    After its first weights are drawn: afterwards a layer's `weight` is computed, and drawing into it changes nothing.
+    Draw first weights before: afterwards a layer computes its `weight`, and drawing into it changes nothing.
     """
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):

@@ -1,9 +1,9 @@
 """What the two players of a GAN minimise, given the discriminator's scores of real and of drawn images.
 
-B examples; one value per example. A score is a logit where D is a probability, D = sigmoid(score), else D itself.
+B examples; one value per example. Where D is a probability, a score is its logit, D = sigmoid(score); else it is D.
 
-`ADVERSARIAL_LOSSES` judge one answer at a time: scores, and whether they should say "real". `GAN_LOSSES` have a
-function of (on_real, on_fake) for each player, since some losses compare the two.
+`ADVERSARIAL_LOSSES` take scores and whether these should say "real". `GAN_LOSSES` have a function of (on_real, on_fake)
+for each player, since some losses compare the two.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def cross_entropy_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
 
 
 def saturating_generator(on_real: Scores, on_fake: Scores) -> Scores:
-    """log(1 - D(G(z))); Goodfellow et al. 2014, equation 1. Its gradient vanishes where D is sure."""
+    """log(1 - D(G(z))); Goodfellow et al. 2014, equation 1. Its gradient vanishes if D is sure."""
     return -cross_entropy(on_fake, real=False)
 
 
@@ -66,7 +66,7 @@ def wasserstein_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
 
 
 def negated_score(on_real: Scores, on_fake: Scores) -> Scores:
-    """-D(G(z)): the generator's of the Wasserstein and of the hinge loss."""
+    """-D(G(z)): the generator's part of the Wasserstein loss and of the hinge loss."""
     return -on_fake
 
 
@@ -81,14 +81,14 @@ def relativistic_discriminator(on_real: Scores, on_fake: Scores) -> Scores:
 
 
 def relativistic_generator(on_real: Scores, on_fake: Scores) -> Scores:
-    """-log sigmoid(D(G(z)) - D(x)): the generator wins where its drawing scores higher than a real image; ibidem."""
+    """-log sigmoid(D(G(z)) - D(x)): the drawing should score higher than a real image; Huang et al. 2024."""
     return cross_entropy(on_fake - on_real, real=True)
 
 
 def won_pairs(on_real: Scores, on_fake: Scores) -> Float[Tensor, ""]:
-    """The share of pairs in which the real image scores higher: 1/2 where D knows nothing, 1 where D is always right.
+    """The share of pairs in which the real image scores higher: 1/2 if D knows nothing, 1 if D is always right.
 
-    Unlike the share of right answers, it means the same for every loss.
+    It means the same for every loss, which the share of right answers does not.
     """
     return (on_real > on_fake).to(on_real.dtype).mean().detach()
 
@@ -98,13 +98,13 @@ class GanLoss(NamedTuple):
 
     discriminator: Callable[[Scores, Scores], Scores]
     generator: Callable[[Scores, Scores], Scores]
-    penalty: Literal["unit_gradient", "zero_gradient"] | None = None  # see below; it wants no batch normalisation
+    penalty: Literal["unit_gradient", "zero_gradient"] | None = None  # see below; it excludes batch normalisation
     penalty_weight: float = 0.0  # the paper's
-    relativistic: bool = False  # whether the generator's loss looks at real images, too
-    optimal: bool = False  # whether D may be trained to its optimum, so that its being right is no bad sign
+    relativistic: bool = False  # does the generator's loss look at real images, too?
+    optimal: bool = False  # may D be trained to its optimum? Then a D that is always right is no bad sign
 
     def metrics(self, on_real: Scores, on_fake: Scores) -> dict[str, Float[Tensor, ""]]:
-        """What is recorded of D: how often it is right, unless that is how it should be."""
+        """How often D is right. Nothing for a loss whose D may be at its optimum."""
         return {} if self.optimal else {"accuracy": won_pairs(on_real, on_fake)}
 
 
@@ -124,16 +124,16 @@ GAN_LOSSES: dict[str, GanLoss] = {
 
 
 def squared_gradient(scores: Scores, x: Images) -> Float[Tensor, " b"]:
-    """|grad D(x)|^2 of each example, for scores computed from `x`, which requires a gradient; differentiable again.
+    """|grad D(x)|^2 of each example, for `scores` of an `x` that requires a gradient. It can be differentiated again.
 
-    The penalty R1 on real images (Mescheder et al. 2018, arXiv:1801.04406, equation 9), R2 on drawn ones.
+    On real images this is the penalty R1 (Mescheder et al. 2018, arXiv:1801.04406, equation 9), on drawn ones R2.
     """
     (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3))
 
 
 def unit_gradient_penalty(discriminator: Callable[[Images], Scores], real: Images, fake: Images) -> Float[Tensor, " b"]:
-    """(|grad D(x_hat)| - 1)^2, x_hat at random between a real and a drawn image; Gulrajani et al. 2017, equation 3."""
+    """(|grad D(x_hat)| - 1)^2, x_hat between a real and a drawn image at random; Gulrajani et al. 2017, equation 3."""
     share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
     between = torch.lerp(fake, real, share).detach().requires_grad_()
     norm = (squared_gradient(discriminator(between), between) + 1e-12).sqrt()  # the root has no slope at 0

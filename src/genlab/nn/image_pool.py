@@ -1,4 +1,4 @@
-"""A pool of past drawings for a critic to look at. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3."""
+"""A pool of past drawings for a critic. Shrivastava et al. 2017, arXiv:1612.07828, section 2.3."""
 
 import torch
 from jaxtyping import Float
@@ -6,15 +6,16 @@ from torch import Tensor, nn
 
 
 class ImagePool(nn.Module):
-    """The last so many drawings, in buffers: a snapshot holds them. B batch, C channels, H = W image size.
+    """Past drawings in buffers, so that snapshots hold them. B batch, C channels, H = W image size.
 
-    Until the pool is full, it keeps every drawing and gives it back. Then it gives back, for each new drawing, with
-    probability 1/2 a random one of the pool, whose place the new one takes, else the new one: as the authors of
-    CycleGAN do it, image by image. Chance comes from the device's global generator, and nothing waits for the device.
+    A pool that is not full keeps every drawing and gives it back. A full pool tosses a coin for each new drawing. It
+    gives the drawing back, or it gives back a random one of its own, whose place the new one takes. The authors of
+    CycleGAN do the same, image by image. The coins are of the device's global generator, and nothing waits for the
+    device.
     """
 
     images: Tensor  # (size, C, H, W)
-    filled: Tensor  # how many of them there are, a whole number
+    filled: Tensor  # how many drawings there are, a whole number
 
     def __init__(self, size: int, channels: int, image_size: int) -> None:
         super().__init__()
@@ -24,7 +25,7 @@ class ImagePool(nn.Module):
 
     @torch.no_grad()
     def exchange(self, drawn: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        """Drawings for drawings: new ones, or ones that were drawn before."""
+        """As many drawings as it is given, new or past ones."""
         if self.size == 0:
             return drawn.detach()
         seen = drawn.detach().clone()

@@ -1,4 +1,4 @@
-"""How the papers draw their first weights."""
+"""First weights."""
 
 from torch import nn
 
@@ -6,7 +6,7 @@ from torch import nn
 def init_normal(module: nn.Module, std: float = 0.02) -> None:
     """Weights from N(0, std), biases zero, gains of normalisations from N(1, std), in place; use with `Module.apply`.
 
-    Isola et al. 2017, section 6.2; Radford et al. 2016, section 4. The gains around one are those of the authors' code.
+    Isola et al. 2017, section 6.2; Radford et al. 2016, section 4. The gains near one are those of the authors' code.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, std)

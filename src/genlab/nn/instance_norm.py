@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class InstanceNorm(nn.Module):
     """(B, C, H, W) -> the same shape, each channel of each image with mean 0 and variance 1; without parameters.
 
-    Written as group normalisation with a group for every channel, which is the same formula and twice as fast on a CPU.
+    It is group normalisation with a group for every channel: the same formula, twice as fast on a CPU.
     """
 
     def forward(self, h: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -17,7 +17,7 @@ STRIDED_LAYERS: dict[int, int] = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
 def patches_per_side(image_size: int, receptive_field: ReceptiveField) -> int:
-    """How many patches h = w a PatchGAN sees in an image of H = W pixels; may be below 1: then it does not fit."""
+    """How many patches h = w a PatchGAN sees in an image of H = W pixels. Below 1 it does not fit."""
     if receptive_field == 1:
         return image_size
     for _ in range(STRIDED_LAYERS[receptive_field]):
@@ -29,8 +29,8 @@ class PatchDiscriminator(nn.Sequential):
     """(B, C, H, W) -> logits (B, 1, h, w), one per patch of `receptive_field` pixels.
 
     C64-C128-...: convolution, normalisation (not in the first layer), LeakyReLU(0.2). 4 x 4 kernels with stride 2, then
-    two with stride 1; the receptive field 1 has 1 x 1 kernels throughout. `norm` is "batch" in pix2pix, "instance" in
-    CycleGAN; beside the latter every convolution has a bias, as in the authors' code.
+    two with stride 1. The receptive field 1 has 1 x 1 kernels only. `norm` is "batch" in pix2pix, "instance" in
+    CycleGAN. With "instance" every convolution has a bias, as in the authors' code.
 
     Raises:
         GenlabError: the image is too small for a single patch.
@@ -59,16 +59,16 @@ class PatchDiscriminator(nn.Sequential):
         for layer, out_channels in enumerate(widths):
             stride = 2 if layer < strided else 1
             layers.append(nn.Conv2d(in_channels, out_channels, kernel, stride, padding, bias=layer == 0 or instance))
-            if layer > 0 and instance:  # "BatchNorm is not applied to the first C64 layer", nor this
+            if layer > 0 and instance:  # "BatchNorm is not applied to the first C64 layer"
                 layers.append(InstanceNorm())
             elif layer > 0:
                 layers.append(nn.BatchNorm2d(out_channels, track_running_stats=running_statistics))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             in_channels = out_channels
         layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding, bias=strided > 0 or instance))
-        # ^ the authors' 1 x 1 has a bias only beside instance normalisation
+        # ^ the authors' 1 x 1 has a bias with instance normalisation only
         super().__init__(*layers)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 i j"]:
-        """Logits per patch; their sigmoid is the probability that the patch is real."""
+        """Logits per patch. Their sigmoid is the probability that the patch is real."""
         return super().forward(x)

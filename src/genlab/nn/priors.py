@@ -1,7 +1,7 @@
-"""Distributions that latent vectors shall have. N latent vectors, D dimensions, K components.
+"""Priors of latent vectors. N latent vectors, D dimensions, K components.
 
-`sample` and `log_prob` of a prior are of exactly the same distribution, so that a model may be trained by the one (AAE)
-or by the other (VAE). Random numbers come from `rng`, or from torch's global generator where it is None.
+`sample` and `log_prob` of a prior belong to exactly the same distribution: an AAE trains with the first, a VAE with the
+second. Random numbers come from `rng`, or from torch's global generator where it is None.
 """
 
 import math
@@ -38,7 +38,7 @@ class Prior(nn.Module, ABC):
     """A distribution over latent vectors."""
 
     learned: ClassVar[bool] = False
-    """Whether it has parameters that want training; only `log_prob` passes gradients to them."""
+    """Whether it has parameters to train. Only `log_prob` passes gradients to them."""
 
     def __init__(self, dim: int, extent: float) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class StandardNormal(Prior):
 
     def __init__(self, dim: int) -> None:
         super().__init__(dim, extent=3.0)
-        self.register_buffer("origin", torch.zeros(1), persistent=False)  # knows device and type
+        self.register_buffer("origin", torch.zeros(1), persistent=False)  # knows device and dtype
 
     def sample(self, n: int, rng: Rng = None) -> Latents:
         return normal_noise((n, self.dim), self.origin, rng)
@@ -95,7 +95,7 @@ class GaussianMixture(Prior):
         return self._sample_components(component, rng)
 
     def sample_group(self, group: Int[Tensor, " n"], groups: int, rng: Rng = None) -> Latents:
-        """A latent vector of each group: the components, in their order, cut into `groups` runs as equal as can be.
+        """A latent vector of each group. Components in their order make up `groups` runs of nearly equal length.
 
         With as many groups as components, group k is component k.
         """
@@ -115,19 +115,19 @@ class GaussianMixture(Prior):
 
 
 def petals(components: int) -> GaussianMixture:
-    """The 2-D mixture of Makhzani et al. 2016, figure 2: Gaussians on a circle, each longer along its radius."""
+    """The 2-D mixture of Makhzani et al. 2016, figure 2: Gaussians on a circle, each stretched along its radius."""
     angles = 2 * np.pi * np.arange(components) / components
     radial = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (K, 2)
     tangential = np.stack([-np.sin(angles), np.cos(angles)], axis=1)
-    # Neighbours may not overlap, however many there are.
+    # Many components are narrower, so that neighbours do not overlap.
     across = min(TANGENTIAL_STD, CIRCLE * np.pi / components / 3) if components > 1 else TANGENTIAL_STD
     return GaussianMixture(CIRCLE * radial, np.stack([RADIAL_STD * radial, across * tangential], axis=2))
 
 
 def swiss_roll() -> GaussianMixture:
-    """A spiral of one and a half turns in 2-D, as a fine mixture along it: uniform over its length, a little noisy.
+    """A spiral of one and a half turns in 2-D: a fine mixture along the curve, uniform over its length.
 
-    Component 0 is the inner end. Makhzani et al. 2016, figure 4, give no formula; this is the usual t -> (t cos t,
+    Component 0 is the inner end. Makhzani et al. 2016, figure 4, give no formula. This is the usual t -> (t cos t,
     t sin t) for t from 1.5 pi to 4.5 pi.
     """
     t = np.linspace(1.5 * np.pi, 4.5 * np.pi, 20_001)
@@ -139,7 +139,7 @@ def swiss_roll() -> GaussianMixture:
 
 
 class LearnedMixture(Prior):
-    """K Gaussians whose probabilities, means and variances (diagonal) are learned; they begin near N(0, I)."""
+    """K Gaussians with learned probabilities, means and diagonal variances. They begin near N(0, I)."""
 
     learned = True
 
@@ -163,10 +163,9 @@ class LearnedMixture(Prior):
 
 
 class UniformBall(Prior):
-    """Uniform in a ball, with an edge that falls as a narrow Gaussian: density f(|z|) / Z, f(r) = 1 for r <= R, else
-    exp(-(r - R)^2 / (2 edge^2)).
+    """Uniform in a ball with a soft edge: density f(|z|) / Z, f(r) = 1 for r <= R, else exp(-(r - R)^2 / (2 edge^2)).
 
-    A hard edge would make the KL divergence of every Gaussian infinite.
+    With a hard edge the KL divergence of every Gaussian would be infinite.
     """
 
     radii: Float[Tensor, " m"]
@@ -175,7 +174,7 @@ class UniformBall(Prior):
     def __init__(self, dim: int, radius: float = BALL_RADIUS, edge: float = BALL_EDGE) -> None:
         super().__init__(dim, extent=radius + edge)
         self.radius, self.edge = radius, edge
-        reach = radius + edge * (6.0 + dim * edge / radius)  # the more dimensions, the more of the mass is at the edge
+        reach = radius + edge * (6.0 + dim * edge / radius)  # with more dimensions, more of the mass is at the edge
         middles = (np.arange(50_000) + 0.5) * reach / 50_000
         log_shell = (dim - 1) * np.log(middles) + self._log_height(middles)
         top = log_shell.max()
@@ -208,7 +207,7 @@ def make_prior(name: str, dim: int, components: int = 10) -> Prior:
     """The prior of that name over `dim` dimensions; `components` is for mixtures.
 
     Raises:
-        GenlabError: there is no such prior, or it does not exist in so many dimensions.
+        GenlabError: no prior has that name, or it does not exist in so many dimensions.
     """
     if name in ("mixture", "swiss_roll") and dim != 2:
         raise GenlabError(

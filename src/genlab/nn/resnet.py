@@ -1,4 +1,4 @@
-"""The generator of Johnson et al. 2016 (arXiv:1603.08155) as CycleGAN and its kin use it: down, residual blocks, up.
+"""The generator of Johnson et al. 2016 (arXiv:1603.08155) as in CycleGAN: down, residual blocks, up.
 
 B batch, C channels in, D channels out, H = W image size, width the channels of the first layer.
 """
@@ -19,7 +19,7 @@ HALVINGS = 2
 
 
 def require_quarters(image_size: int, name: str) -> None:
-    """Refuse an image size that two halvings and two doublings do not give back.
+    """Refuse an image size that two halvings and two doublings do not restore.
 
     Raises:
         GenlabError: names the size and its neighbours.
@@ -38,7 +38,7 @@ def normalised(convolution: nn.Module) -> list[nn.Module]:
 
 
 class ResidualBlock(nn.Module):
-    """Rk: x + two 3 x 3 convolutions with reflection padding, each normalised; ReLU between them; (B, K, h, w)."""
+    """Rk, (B, K, h, w): x + two normalised 3 x 3 convolutions with reflection padding and a ReLU between them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -55,9 +55,9 @@ class ResidualBlock(nn.Module):
 
 
 def doubling(in_channels: int, out_channels: int, upsampling: Upsampling) -> list[nn.Module]:
-    """uk: (B, K, h, w) -> (B, K/2, 2h, 2w), by a convolution of stride 1/2, or by enlarging and then convolving.
+    """uk: (B, K, h, w) -> (B, K/2, 2h, 2w). Either a convolution of stride 1/2, or enlarging and then a convolution.
 
-    The second cannot leave a checkerboard: Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts".
+    The second leaves no checkerboard: Odena, Dumoulin and Olah 2016, "Deconvolution and checkerboard artifacts".
     """
     if upsampling == "transposed":
         return [nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)]
@@ -68,8 +68,8 @@ def doubling(in_channels: int, out_channels: int, upsampling: Upsampling) -> lis
 class ResNetGenerator(nn.Module):
     """c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-D, tanh: (B, C, H, W) -> (B, D, H, W) in [-1, 1].
 
-    Zhu et al. 2017 (CycleGAN), appendix 7.2. All but the last convolution are normalised and have a bias all the
-    same, as in the authors' code, whose weights so map one to one.
+    Zhu et al. 2017 (CycleGAN), appendix 7.2. All convolutions but the last are normalised, and all have a bias, as in
+    the authors' code: its weights map one to one.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class ResNetGenerator(nn.Module):
         )  # fmt: skip
 
     def features(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h//4 w//4"]:
-        """What the network knows of an image half way: after the residual blocks."""
+        """Features half way: after the residual blocks."""
         return self.blocks(self.encoder(x))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:

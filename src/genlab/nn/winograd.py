@@ -1,8 +1,8 @@
 """3 x 3 convolutions with a quarter of the multiplications, for CPUs. Lavin and Gray 2016, arXiv:1509.09308.
 
-F(4 x 4, 3 x 3) of the paper's section 4.3: the image is cut into tiles of 6 x 6 pixels, 4 apart; tiles and kernels are
+F(4 x 4, 3 x 3) of the paper's section 4.3. The image is cut into tiles of 6 x 6 pixels, 4 apart. Tiles and kernels are
 transformed to 36 numbers each, multiplied number by number, summed over channels, and transformed back to 4 x 4 pixels.
-Multiplying needs 36 products for 16 pixels, where it is 144 else. B batch, C channels in, K out, T tiles.
+16 pixels need 36 products instead of 144. B batch, C channels in, K out, T tiles.
 """
 
 import torch
@@ -16,9 +16,9 @@ KERNEL_TO_36 = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6]
 TILE_TO_36 = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
               [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]  # fmt: skip
 BACK_FROM_36 = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-"""G, B^T and A^T of the paper: of one dimension; of two they are their Kronecker products."""
+"""G, B^T and A^T of the paper, for one dimension. Those for two are their Kronecker products."""
 
-MANY_CHANNELS, MANY_TILES = 128, 64  # below, what is saved does not pay for the transforms
+MANY_CHANNELS, MANY_TILES = 128, 64  # with fewer, the transforms cost more than the products save
 
 
 def _both_dimensions(matrix: list, like: Tensor) -> Tensor:
@@ -42,10 +42,10 @@ def winograd_convolution(
 
 
 class Convolution3x3(nn.Conv2d):
-    """A 3 x 3 convolution without padding; on a CPU, where many channels meet many pixels in float32, Winograd's.
+    """A 3 x 3 convolution without padding. On a CPU, many channels and many pixels in float32 go through Winograd's.
 
-    The same formula either way; float32 rounds differently (about 1e-5 of the largest value). GPUs' libraries choose
-    for themselves.
+    Both compute the same formula, but float32 rounds differently (about 1e-5 of the largest value). GPUs' libraries
+    choose for themselves.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:

@@ -1,10 +1,10 @@
-"""Conditional generative adversarial nets: drawings that are told which class to show.
+"""Conditional generative adversarial nets: a class says what to draw.
 
 Mirza and Osindero 2014, arXiv:1411.1784; with the projection discriminator of Miyato and Koyama, ICLR 2018,
 arXiv:1802.05637. The networks are DCGAN's (genlab/nn/dcgan.py) in place of the paper's fully connected ones.
 
-B batch, C channels, H = W image size, Z numbers of noise, K classes, D channels of the discriminator's deepest maps.
-x is an image, y its class, G(z|y) a drawing, D(x|y) a score.
+B batch, C channels, H = W image size, Z numbers of noise, K classes. x is an image, y its class, G(z|y) a drawing,
+D(x|y) a score.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ Labels = Int[Tensor, " b"]
 
 
 def one_hot(y: Labels, classes: int, like: Tensor) -> Float[Tensor, "b {classes}"]:
-    """The classes as vectors of one 1 and otherwise 0, of the type of `like`."""
+    """The classes as vectors with one 1 and else 0, of the dtype of `like`."""
     return F.one_hot(y, classes).to(like.dtype)
 
 
@@ -60,7 +60,7 @@ def projection_discriminator(
 
 
 class CGAN(Model):
-    """DCGAN's networks, both told the class.
+    """DCGAN's networks. Both are told the class.
 
     Raises:
         GenlabError: fewer than two classes, or an image size other than 32, 64 or 128.
@@ -126,7 +126,7 @@ class CGAN(Model):
             {"d_adversarial": self.loss.discriminator(on_real, on_fake).mean()},
             self.loss.metrics(on_real, on_fake),
         )
-        on_fake = self.discriminator(drawn, y)  # the same drawing, judged anew
+        on_fake = self.discriminator(drawn, y)  # D has moved and judges the same drawings again
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real.detach(), on_fake).mean()})
         if self.average is not None:
             self.average.update(self.generator, step)

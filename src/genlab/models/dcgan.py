@@ -1,6 +1,6 @@
 """DCGAN: unsupervised representation learning with deep convolutional generative adversarial networks.
 
-Radford, Metz and Chintala, ICLR 2016, arXiv:1511.06434; with the losses and the steadying of the years after.
+Radford, Metz and Chintala, ICLR 2016, arXiv:1511.06434. Later losses and ways to stabilise training are options.
 
 B batch, C channels, H = W image size, Z numbers of noise. x is a real image, G(z) a drawing, D(x) a score.
 """
@@ -89,14 +89,14 @@ class DCGAN(Model):
         for x in batch["images"].chunk(self.n_critic):
             drawn = self.generator(draw_noise(len(x), self.latent_dim, self.noise, like=x))
             yield self.discriminator_turn(self.shown(x), self.shown(drawn.detach()))
-        on_fake = self.discriminator(self.shown(drawn))  # the same drawings, judged anew, as in the authors' code
+        on_fake = self.discriminator(self.shown(drawn))  # the same drawings again, as in the authors' code
         on_real = self.discriminator(self.shown(x)).detach() if self.loss.relativistic else on_fake  # else unused
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real, on_fake).mean()})
         if self.average is not None:
             self.average.update(self.generator, step)
 
     def discriminator_turn(self, real: Images, fake: Images) -> Turn:
-        """D's loss on real and on drawn images; with it goes the penalty on its gradients, where the loss has one."""
+        """D's loss on real and on drawn images, and the penalty on D's gradients if the loss has one."""
         if self.loss.penalty == "zero_gradient":
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         on_real, on_fake = self.discriminator(real), self.discriminator(fake)

@@ -1,7 +1,7 @@
-"""Generative adversarial text to image synthesis: drawings after a caption.
+"""Generative adversarial text to image synthesis: a caption says what to draw.
 
-Reed, Akata, Yan, Logeswaran, Schiele and Lee, ICML 2016, arXiv:1605.05396. The networks are DCGAN's
-(genlab/nn/dcgan.py), as there.
+Reed, Akata, Yan, Logeswaran, Schiele and Lee, ICML 2016, arXiv:1605.05396. As there, the networks are DCGAN's
+(genlab/nn/dcgan.py).
 
 B batch, C channels, H = W image size, Z numbers of noise, L words of a caption, E numbers of its encoding phi(t),
 P numbers to which each network compresses it. x is an image, t its caption, t_wrong another's, G(z, phi(t)) a drawing,
@@ -32,15 +32,15 @@ Scores = Float[Tensor, " b"]
 
 
 def different(captions: Captions) -> Bool[Tensor, "b b"]:
-    """Whether the captions of two rows differ in a word."""
+    """Do the captions of two rows differ in a word?"""
     return (captions[:, None] != captions[None]).any(dim=2)
 
 
 def draw_wrong(captions: Captions) -> tuple[Int[Tensor, " b"], Bool[Tensor, " b"]]:
-    """For each row another whose caption is not the same, from torch's global generator; and whether there is one."""
+    """For each row, a random row with another caption, and whether one exists. Torch's global generator draws it."""
     differs = different(captions)
     there_is = differs.any(dim=1)
-    chances = differs | ~there_is[:, None]  # something to draw from, even where it will not count
+    chances = differs | ~there_is[:, None]  # a row without another caption draws any; it will not count
     return torch.multinomial(chances.float(), 1)[:, 0], there_is
 
 
@@ -58,7 +58,7 @@ def generator_loss(on_fake: Scores) -> Scores:
 class TextEncoder(nn.Module):
     """phi: the numbers of a caption's words, padded with 0 -> (B, E).
 
-    Either a recurrent network's state after the last word, or the mean of the words' vectors, whatever their order.
+    "gru" is a recurrent network's state after the last word. "mean" is the mean of the words' vectors, in any order.
     """
 
     def __init__(self, words: int, dim: int, kind: Literal["gru", "mean"]) -> None:
@@ -76,7 +76,7 @@ class TextEncoder(nn.Module):
 
 
 def compress(dim: int, compressed: int) -> nn.Sequential:
-    """phi(t) to P numbers: "a fully-connected layer followed by leaky-ReLU", in each network its own; section 4.1."""
+    """phi(t) -> P numbers: "a fully-connected layer followed by leaky-ReLU", one for each network; section 4.1."""
     return nn.Sequential(nn.Linear(dim, compressed), nn.LeakyReLU(0.2))
 
 
@@ -122,10 +122,10 @@ class CaptionDiscriminator(nn.Module):
 
 
 class TextGAN(Model):
-    """GAN-CLS: a discriminator that must also tell whether image and caption belong together.
+    """GAN-CLS: the discriminator must also tell whether image and caption belong together.
 
-    The encoder is trained from nothing with the discriminator, for which real images with wrong captions are the
-    teacher; to the generator the code is given. The paper trains a larger one beforehand, on images and captions alike.
+    The encoder learns with the discriminator, from real images with right and wrong captions. The generator takes the
+    code as it is. The paper trains a larger encoder beforehand, on images and captions.
 
     Raises:
         GenlabError: data without captions, or an image size other than 32, 64 or 128.
@@ -145,7 +145,7 @@ class TextGAN(Model):
         *,
         image_size: int = 64,  # H = W
         channels: int = 3,
-        words: int = 100,  # number 0, which pads, counted
+        words: int = 100,  # including number 0, the padding
         latent_dim: Annotated[int, Ge(1)] = 100,  # Z; the authors' code
         noise: Noise = "normal",  # section 4.1
         encoder: Literal["gru", "mean"] = "gru",
@@ -196,18 +196,17 @@ class TextGAN(Model):
         drawn = self.generator(torch.cat([z, code.detach()], dim=1))
         wrong, there_is = draw_wrong(t)
         seen = self.discriminator.features(x)
-        # All pairs are judged as one batch: the statistics of right and of wrong ones apart would tell them apart, and
-        # nobody would have to look at the single pair.
+        # One batch for all pairs: in batches of their own, batch statistics would tell right pairs from wrong ones.
         maps = torch.cat([seen, seen, self.discriminator.features(drawn.detach())])
         on_right, on_wrong, on_fake = self.discriminator.judge(maps, torch.cat([code, code[wrong], code])).chunk(3)
-        on_wrong = on_wrong.where(there_is, -torch.inf)  # softplus(-inf) = 0: not counted
+        on_wrong = on_wrong.where(there_is, -torch.inf)  # softplus(-inf) = 0: it does not count
         yield Turn(
             "discriminator",
             {"d_matching": discriminator_loss(on_right, on_wrong, on_fake).mean()},
             {"accuracy": won_pairs(on_right, on_fake), "caption_accuracy": won_pairs(on_right, on_wrong)},
         )
-        code = self.encoder(t).detach()  # it has moved with the discriminator
-        on_fake = self.discriminator.judge(self.discriminator.features(drawn), code)  # the same drawing, judged anew
+        code = self.encoder(t).detach()  # the encoder has moved with the discriminator
+        on_fake = self.discriminator.judge(self.discriminator.features(drawn), code)  # the same drawing again
         yield Turn("generator", {"g_adversarial": generator_loss(on_fake).mean()})
         if self.average is not None:
             self.average.update(self.generator, step)

@@ -1,10 +1,11 @@
 """What every model keeps, through the real trainer. A new line in MODELS is tested here without another."""
 
+import inspect
 import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from genlab.media.pictures.levels import to_model_range
 from genlab.models import MODELS, model_class
 from genlab.models.base import Decodes, Encodes, Model, Reconstructs, Samples, Translates
 from genlab.nn.instance_norm import InstanceNorm
-from genlab.pipelines.parameters import check_model_fits, resolve
+from genlab.pipelines.parameters import argument_schema, check_model_fits, resolve
 from genlab.sampling.draw import draw_samples, reconstruct_images, spread_condition
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import other, translate_images
@@ -80,6 +81,13 @@ def start(name: str, examples: Examples, folder: Path, variant: str = "", **chan
     return build_training(job, open_machine(settings))
 
 
+def test_every_word_of_every_argument_is_trained(name: str) -> None:
+    cases = [argument_schema(model_class(name))(**arguments_of(*case)) for case in CASES if case[0] == name]
+    for argument, parameter in inspect.signature(model_class(name).__init__).parameters.items():
+        words = {word for word in get_args(parameter.annotation) if isinstance(word, str)}
+        assert words <= {getattr(case, argument, None) for case in cases}, argument
+
+
 def test_together_the_players_own_every_parameter(training: Training) -> None:
     owned = {id(parameter) for parameters in training.model.players().values() for parameter in parameters}
     assert owned == {id(parameter) for parameter in training.model.parameters()}
@@ -106,7 +114,9 @@ class Recording(Model):
             self.moves.append((turn.player, self.weights()))
 
 
-def test_a_turn_moves_its_player_and_nobody_else(training: Training) -> None:
+@pytest.mark.parametrize(("name", "variant"), CASES)
+def test_a_turn_moves_its_player_and_nobody_else(name: str, variant: str, examples: Examples, tmp_path: Path) -> None:
+    training = start(name, examples, tmp_path, variant)
     recording = Recording(training.model)
     train_step(recording, training.optimizers, training.batches[0], 0, training.machine)
     assert [player for player, _ in recording.moves[1:]], "no turn was taken"

@@ -1,4 +1,4 @@
-"""The picture *input | pix2pix | cyclegan | unit | truth* out of the newest drawings in the catalog.
+"""The picture *input | one column for each translator | truth*, out of the newest drawings in the catalog.
 
     python -m genlab.pipelines.side_by_side docs/images/side_by_side.png
 
@@ -14,16 +14,17 @@ from PIL import Image
 
 from genlab.data.arrange.arrange import arrange
 from genlab.data.arrange.pairs import PairedImages
+from genlab.models import MODELS
 from genlab.report.figures.side_by_side import side_by_side
 
-MODELS = ("pix2pix", "cyclegan", "unit")
+TRANSLATORS = [name for name, entry in MODELS.items() if entry.trains_on != "images"]
 
 
 def main(given: list[str] | None = None) -> None:
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("picture", type=Path, help="where the PNG goes")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), help="the columns; the first learns from pairs")
+    parser.add_argument("--models", nargs="+", default=TRANSLATORS, help="the columns; the first learns from pairs")
     parser.add_argument("--count", type=int, default=12, help="how many inputs")
     parser.add_argument("--data-root", help="as --params=data_root= of kedro run")
     arguments = parser.parse_args(given)

@@ -7,6 +7,7 @@ import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.integers import to_unit_range
 
 IDENTICAL_DB = 100.0
 """The psnr given to a drawing that equals its truth, where the formula says infinity."""
@@ -14,7 +15,7 @@ IDENTICAL_DB = 100.0
 
 def _unit_range(images: np.ndarray) -> torch.Tensor:
     """(N, H, W, C) unsigned integers -> (N, C, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.moveaxis(images, 3, 1).astype(np.float32) / np.iinfo(images.dtype).max)
+    return torch.from_numpy(to_unit_range(np.moveaxis(images, 3, 1)))
 
 
 def l1(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.levels import to_model_range
 
 SIZE = 32  # H = W that it sees
 WIDTH, BATCH, RATE = 32, 128, 0.01  # reaches 0.888 on Fashion-MNIST's sample in 700 steps
@@ -35,7 +36,7 @@ def build_classifier(channels: int, classes: int) -> nn.Sequential:
 
 def _as_input(images: np.ndarray) -> Float[Tensor, "n c s s"]:
     """(N, H, W, C) unsigned integers -> the classifier's input; resized bilinearly, antialiased, where needed."""
-    x = torch.from_numpy(np.moveaxis(images, 3, 1).astype(np.float32)) / (np.iinfo(images.dtype).max / 2) - 1
+    x = to_model_range(torch.from_numpy(images))
     if x.shape[2] != SIZE:
         x = nn.functional.interpolate(x, size=(SIZE, SIZE), mode="bilinear", antialias=True)
     return x.contiguous(memory_format=torch.channels_last)

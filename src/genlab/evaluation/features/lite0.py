@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from genlab.media.pictures.integers import largest
+
 BATCH = 32  # images at a time: fastest on a CPU, whose caches hold their activations
 MEAN, SCALE = 127.0, 128.0  # what these weights were trained with: (pixel - 127) / 128
 
@@ -40,7 +42,7 @@ def resize(x: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c s s"]:
 
 def as_colour(images: np.ndarray) -> Float[Tensor, "n 3 h w"]:
     """(N, H, W, C) pixels, C = 1 or 3, as colours in [0, 255]; grey three times."""
-    x = torch.from_numpy(np.moveaxis(images, 3, 1).astype(np.float32)) * (255 / np.iinfo(images.dtype).max)
+    x = torch.from_numpy(np.moveaxis(images, 3, 1).astype(np.float32)) * (255 / largest(images.dtype))
     return x.expand(-1, 3, -1, -1)
 
 

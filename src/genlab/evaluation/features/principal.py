@@ -9,13 +9,9 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.media.pictures.integers import flatten, largest, to_integers
 
 MEMORY = 2**28  # bytes of float32 images that the components are found in; 64,000 images of 32 x 32 grey pixels
-
-
-def flatten(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) unsigned integers -> (N, D) float32 in [0, 1]."""
-    return images.reshape(len(images), -1).astype(np.float32) / np.iinfo(images.dtype).max
 
 
 @dataclass(frozen=True)
@@ -45,5 +41,4 @@ class PrincipalComponents:
         """(N, H, W, C) pixels -> what their first `count` components keep of them, of the same type."""
         directions = self.directions[:count]
         again = (flatten(images) - self.mean) @ directions.T @ directions + self.mean
-        top = np.iinfo(images.dtype).max
-        return (again.clip(0, 1) * top).round().astype(images.dtype).reshape(images.shape)
+        return to_integers(again * largest(images.dtype), images.dtype).reshape(images.shape)

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.integers import flatten
 from genlab.models.base import Encodes, MatchesPrior, Model
 from genlab.sampling.latents import draw_codes, draw_prior, encode_images
 
@@ -100,7 +101,7 @@ def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) 
     step = 2 if images.shape[1] >= 28 else 1
     features = {
         "": (encode_images(model, images), encode_images(model, test_images)),
-        "_pixels": (_flat(images[:, ::step, ::step]), _flat(test_images[:, ::step, ::step])),
+        "_pixels": tuple(flatten(some[:, ::step, ::step], np.float64) for some in (images, test_images)),
     }
     found = {"probe_labels": float(len(labels))}
     for suffix, (mine, theirs) in features.items():
@@ -110,10 +111,6 @@ def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) 
             name = "probe_accuracy" if count == len(labels) else f"probe_accuracy_{count}"
             found[name + suffix] = probe_accuracy(mine[:count], labels[:count], theirs, test_labels)
     return found
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return images.reshape(len(images), -1) / np.iinfo(images.dtype).max
 
 
 def evaluate_latents(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:

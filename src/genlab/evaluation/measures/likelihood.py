@@ -14,6 +14,7 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.integers import to_levels, to_unit_range
 from genlab.media.pictures.levels import to_model_range
 from genlab.models.base import BoundsDensity, Model, ScoresDensity
 from genlab.sampling.translate import in_evaluation
@@ -41,26 +42,20 @@ def independent_pixels(train: LabelledImages, images: np.ndarray, levels: int) -
     Each number has the histogram of the training images, with a count of one beside what was found. With two levels,
     a grey value counts as that share of a white one.
     """
-    top = np.iinfo(images.dtype).max
     if levels == 2:
         total, count = np.zeros(images.shape[1:]), len(train)
         for part in _chunks(train):
-            total += (part / top).sum(axis=0)
+            total += to_unit_range(part, np.float64).sum(axis=0)
         white = (total + 1) / (count + 2)
-        x = images / top
+        x = to_unit_range(images, np.float64)
         return -(x * np.log(white) + (1 - x) * np.log1p(-white)).reshape(len(images), -1).sum(axis=1)
     counts = np.ones((levels, images[0].size))
     place = np.arange(images[0].size)
     for part in _chunks(train):
-        for image in _levels(part, levels):
+        for image in to_levels(part, levels):
             counts[image, place] += 1
     log_share = np.log(counts) - np.log(counts.sum(axis=0))
-    return -np.stack([log_share[image, place] for image in _levels(images, levels)]).sum(axis=1)
-
-
-def _levels(images: np.ndarray, levels: int) -> np.ndarray:
-    """(N, H, W, C) unsigned integers -> (N, D) numbers of levels."""
-    return (images.reshape(len(images), -1).astype(np.int64) * levels) // (int(np.iinfo(images.dtype).max) + 1)
+    return -np.stack([log_share[image, place] for image in to_levels(images, levels)]).sum(axis=1)
 
 
 def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:

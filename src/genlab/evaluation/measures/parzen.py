@@ -8,6 +8,7 @@ import numpy as np
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.integers import flatten
 from genlab.models.base import Model, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
 from genlab.sampling.settings import SampleSettings
@@ -43,20 +44,15 @@ def evaluate_parzen(
     count = min(settings.parzen_samples, len(train))
     depth = test.store.images.dtype
     drawn = draw_samples(model, count, sample, spread_condition(model, train, count), depth)
-    images, val = _flat(test.pixels), _flat(judged.spread(VALIDATION).pixels)
+    images, val = flatten(test.pixels), flatten(judged.spread(VALIDATION).pixels)
 
     def score(samples: np.ndarray) -> tuple[np.ndarray, float]:
         best = BANDWIDTHS[parzen_log_likelihood(val, samples, BANDWIDTHS).mean(axis=0).argmax()]
         return parzen_log_likelihood(images, samples, np.array([best]))[:, 0], float(best)
 
-    nats, bandwidth = score(_flat(drawn))
+    nats, bandwidth = score(flatten(drawn))
     return {
         "parzen_nats": float(nats.mean()), "parzen_nats_standard_error": float(nats.std() / math.sqrt(len(nats))),
-        "parzen_nats_train": float(score(_flat(train.spread(count).pixels))[0].mean()),
+        "parzen_nats_train": float(score(flatten(train.spread(count).pixels))[0].mean()),
         "parzen_bandwidth": bandwidth, "parzen_samples": float(count), "parzen_nats_kind": "historic",
     }  # fmt: skip
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) unsigned integers -> (N, D) float32 in [0, 1]."""
-    return images.reshape(len(images), -1).astype(np.float32) / np.iinfo(images.dtype).max

@@ -15,6 +15,7 @@ from genlab.errors import GenlabError
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.levels import to_model_range
 
 logger = logging.getLogger(__name__)
 
@@ -85,5 +86,5 @@ def _network(weights: dict[str, torch.Tensor]) -> nn.Module:
 
 def _as_input(images: np.ndarray) -> torch.Tensor:
     """(N, H, W, C) pixels -> (N, 3, H, W) in [-1, 1]; grey three times, of more channels the first three."""
-    x = np.moveaxis(images[..., :3], 3, 1).astype(np.float32) / (np.iinfo(images.dtype).max / 2) - 1
-    return torch.from_numpy(x[:, :1] if x.shape[1] == 2 else x).expand(-1, 3, -1, -1)
+    x = to_model_range(torch.from_numpy(images[..., : 3 if images.shape[3] > 2 else 1]))
+    return x.expand(-1, 3, -1, -1)

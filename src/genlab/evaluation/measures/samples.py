@@ -26,6 +26,7 @@ from genlab.evaluation.features.lite0 import Extractor, Lite0
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.pictures.integers import to_integers
 
 COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
 
@@ -52,8 +53,7 @@ def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
     """`count` images whose pixels are independent Gaussians with each pixel's mean and deviation in `train`."""
     some = spread_evenly(train, 2000).astype(np.float32)
     noise = np.random.default_rng(seed).standard_normal((count, *train.shape[1:]), dtype=np.float32)
-    drawn = some.mean(axis=0) + some.std(axis=0) * noise
-    return drawn.round().clip(0, np.iinfo(train.dtype).max).astype(train.dtype)
+    return to_integers(some.mean(axis=0) + some.std(axis=0) * noise, train.dtype)
 
 
 def set_metrics(test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: EvaluationSettings) -> dict[str, Any]:

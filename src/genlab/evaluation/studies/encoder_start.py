@@ -21,9 +21,9 @@ from scipy import stats
 from torch import nn
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.features.principal import flatten
 from genlab.evaluation.measures.codes import choose_labelled, probe_accuracy
 from genlab.evaluation.settings import ClassifierSettings
+from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.levels import to_model_range
 from genlab.models.base import Model, StartsClassifier
 from genlab.sampling.latents import encode_images

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genlab.media.pictures.integers import largest
+
 FOREGROUND = 0.25  # of the pixel range: what is brighter belongs to the thing
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
     """(N, H, W, C) unsigned integers -> (N, H, W) in [0, 1]."""
-    return images.mean(axis=3) / np.iinfo(images.dtype).max
+    return images.mean(axis=3) / largest(images.dtype)
 
 
 def brightness(images: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ Drawing anew in every epoch, as some do, is another problem with better numbers.
 
 import numpy as np
 
+from genlab.media.pictures.integers import largest
+
 
 def binarise(pixels: np.ndarray, checksum: str) -> np.ndarray:
     """(H, W, C) unsigned integers -> 0 or the largest of their type, at random by intensity.
@@ -16,6 +18,6 @@ def binarise(pixels: np.ndarray, checksum: str) -> np.ndarray:
         pixels: one image.
         checksum: hexadecimal digits that name the image: the seed of the draw.
     """
-    top = np.iinfo(pixels.dtype).max
+    top = largest(pixels.dtype)
     chance = np.random.default_rng(int(checksum, 16)).random(pixels.shape)
     return np.where(chance * top < pixels, top, 0).astype(pixels.dtype)

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from genlab.errors import GenlabError
+from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.settings import Fit
 
 DECODER = 1
@@ -96,7 +97,7 @@ def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Deco
 
 def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
     """(H, W, C + 1) with alpha last -> (H, W, C) over the background, same type, rounded; C is 1 or 3."""
-    top = np.iinfo(pixels.dtype).max
+    top = largest(pixels.dtype)
     behind = np.array(background) / 255 * top
     if pixels.shape[2] == 2:
         behind = behind @ LUMINANCE[:, None] / 1000
@@ -220,5 +221,4 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         Image.fromarray(plane.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
         for plane in np.moveaxis(pixels, 2, 0)
     ]
-    resized = np.stack([np.asarray(plane) for plane in planes], axis=2).round()
-    return resized.clip(0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+    return to_integers(np.stack([np.asarray(plane) for plane in planes], axis=2), pixels.dtype)

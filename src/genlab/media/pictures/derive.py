@@ -4,12 +4,13 @@ import numpy as np
 from skimage.feature import canny
 
 from genlab.media.pictures.decode import resize, to_channels
+from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.settings import EdgeSettings
 
 
 def draw_edges(image: np.ndarray, settings: EdgeSettings) -> np.ndarray:
     """Black lines on white, (H, W, 1) uint8, where scikit-image's Canny detector sees edges in (H, W, C)."""
-    grey = image.mean(axis=2) / np.iinfo(image.dtype).max
+    grey = image.mean(axis=2) / largest(image.dtype)
     lines = canny(grey, sigma=settings.sigma, low_threshold=settings.low, high_threshold=settings.high)
     return np.where(lines, 0, 255).astype(np.uint8)[:, :, None]
 
@@ -33,12 +34,10 @@ def cut_hole(image: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
     rows, columns = max(1, round(h * share)), max(1, round(w * share))
     top, left = rng.integers(h - rows + 1), rng.integers(w - columns + 1)
     masked = image.copy()
-    masked[top : top + rows, left : left + columns] = np.iinfo(image.dtype).max // 2
+    masked[top : top + rows, left : left + columns] = largest(image.dtype) // 2
     return masked
 
 
 def add_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of `deviation` times the pixel range, rounded and clipped."""
-    top = np.iinfo(image.dtype).max
-    noisy = image + rng.normal(0.0, deviation * top, image.shape)
-    return noisy.round().clip(0, top).astype(image.dtype)
+    return to_integers(image + rng.normal(0.0, deviation * largest(image.dtype), image.shape), image.dtype)

@@ -1,9 +1,11 @@
-"""Between pixels and the numbers inside a model: unsigned integers and [-1, 1]."""
+"""Between the integers of a store and the numbers inside a model, [-1, 1]. B images, H, W pixels, C channels."""
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from genlab.media.pictures.integers import largest
 
 
 def to_model_range(pixels: Shaped[Tensor, "b h w c"]) -> Float[Tensor, "b c h w"]:
@@ -14,6 +16,5 @@ def to_model_range(pixels: Shaped[Tensor, "b h w c"]) -> Float[Tensor, "b c h w"
 
 def to_pixels(x: Float[Tensor, "b c h w"], dtype: np.dtype | type = np.uint8) -> Shaped[np.ndarray, "b h w c"]:
     """Images in [-1, 1] as unsigned integers, rounded, values outside clipped."""
-    top = np.iinfo(dtype).max
-    scaled = (x.float().clamp(-1, 1) + 1) * (top / 2)
+    scaled = (x.float().clamp(-1, 1) + 1) * (largest(dtype) / 2)
     return scaled.round().permute(0, 2, 3, 1).cpu().numpy().astype(dtype)

@@ -35,8 +35,8 @@ def reconstruction_nll(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
 def kl_per_number(mean: Latents) -> Float[Tensor, " b"]:
     """KL(N(mean, I) || N(0, I)) in nats per number of z. The variance is one, so only the mean counts; section 3, VAE.
 
-    Both this and `reconstruction_nll` are means, as in the authors' code: the paper's weights go with means. The
-    authors' code leaves out the factor 1/2.
+    This and `reconstruction_nll` are means, as in the authors' code: the paper's weights go with means. The code has no
+    factor 1/2.
     """
     return mean.square().mean(dim=(1, 2, 3)) / 2
 
@@ -61,10 +61,7 @@ class MultiScaleCritic(nn.Module):
         )
 
     def forward(self, x: Images) -> list[Float[Tensor, "b 1 _ _"]]:
-        logits = []
-        for level, critic in enumerate(self.critics):
-            logits.append(critic(F.avg_pool2d(x, 2**level) if level else x))
-        return logits
+        return [critic(F.avg_pool2d(x, 2**level) if level else x) for level, critic in enumerate(self.critics)]
 
     def loss(self, x: Images, real: bool) -> Float[Tensor, " b"]:
         """-log D where `real`, else -log(1 - D), mean over patches and scales; equation 5. Or least squares."""
@@ -229,8 +226,8 @@ class UNIT(Model):
         `mean` is that of the z of `x`. `again` is drawn from this z. `through` is the mean of z after a detour through
         the other domain, and `back` is drawn from it. `translated` are images of the other domain.
 
-        Equation 7 has a KL for both latents of a cycle. So the KL of the first has the weight lambda_1 + lambda_3. The
-        authors' code gives it lambda_1 alone.
+        Equation 7 has a KL for both latents of a cycle, so that of the first has the weight lambda_1 + lambda_3 in all.
+        The authors' code gives it lambda_1 alone.
         """
         _, _, critic = self.networks(side)
         kl, kl_through = kl_per_number(mean).mean(), kl_per_number(through).mean()
@@ -244,13 +241,11 @@ class UNIT(Model):
 
     def encode_domain(self, x: Images, side: Side) -> Latents:
         """The mean of q(z|x)."""
-        encoder, _, _ = self.networks(side)
-        return encoder(x)
+        return self.networks(side)[0](x)
 
     def decode_domain(self, z: Latents, side: Side) -> Drawings:
         """z as an image of that domain."""
-        _, generator, _ = self.networks(side)
-        return generator(z)
+        return self.networks(side)[1](z)
 
     def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
         """Translates by the mean of z, without noise, as the authors' code at test time."""

@@ -10,6 +10,7 @@ from scipy import stats
 
 from genlab.errors import GenlabError
 from genlab.experiments.leaderboard import (
+    IDENTITY,
     FinishedRun,
     best_rows,
     build_leaderboard,
@@ -62,19 +63,62 @@ def test_settings_of_a_sweep_and_environments_do_not_replace_each_other() -> Non
 def test_curves_and_what_is_only_about_the_run_are_no_metrics() -> None:
     run = finished(l1=1.0, command="{}", machine="m", **{"generator/g_l1": 3.0, "learning_rate": 0.1})
     board = table(run)
-    assert set(board.columns[12:]) == {"l1", "protocol_hash"}
+    assert {*board.columns} - {*IDENTITY} == {"l1", "protocol_hash"}
 
 
-@pytest.mark.parametrize("other", [{"protocol_hash": "p2"}, {"data_fingerprint": "f2"}, {"fid_protocol": "q2"}])
+@pytest.mark.parametrize("other", [{"protocol_hash": "p2"}, {"test_fingerprint": "t2"}, {"fid_protocol": "q2"}])
 def test_other_protocols_and_other_data_are_never_mixed(other: dict[str, str]) -> None:
-    one = finished("ae", l1=0.1, fid_protocol="q1")
-    two = finished("vae", l1=0.2, **{"fid_protocol": "q1", **other})
+    same = {"fid_protocol": "q1", "test_fingerprint": "t1"}
+    one, two = finished("ae", l1=0.1, **same), finished("vae", l1=0.2, **{**same, **other})
+    what = next(iter(other)).replace("test_fingerprint", "test images")
     board = build_leaderboard([one, two], CompareSettings())
     assert board.table["group"].nunique() == 2
     assert to_markdown(board).count("\n## ") == 2
     assert draw_page(board, {}).count("<section>") == 2
-    with pytest.raises(GenlabError, match=rf"{one.name} .*and {two.name}.* cannot be compared: {next(iter(other))} "):
+    with pytest.raises(GenlabError, match=rf"{one.name} .*and {two.name}.* cannot be compared: {what} "):
         build_leaderboard([one, two], CompareSettings(strict=True))
+
+
+def test_how_a_model_was_trained_is_a_column_and_makes_no_table() -> None:
+    """The same test images, other training images: one table, in which both are told apart."""
+    paired = finished("pix2pix", l1=0.1, test_fingerprint="t1", trained_on="2,700 pairs", test_data="shoes, 900")
+    unpaired = finished("unit", l1=0.2, test_fingerprint="t1", trained_on="1,350 images without pairs",
+                        data_fingerprint="f2", test_data="shoes, 900")  # fmt: skip
+    board = build_leaderboard([paired, unpaired], CompareSettings(strict=True))
+    assert board.table["group"].nunique() == 1
+    for text in (to_markdown(board), draw_page(board, {})):
+        assert text.count("shoes, 900") == 1
+        assert all(words in text for words in ("trained on", "2,700 pairs", "1,350 images without pairs"))
+    others = finished("unit", seed=1, l1=0.3, test_fingerprint="t1", data_fingerprint="f3")
+    assert summarise(table(unpaired, others))["seeds"].tolist() == [1, 1], "other data are another way to train"
+
+
+def test_only_what_depends_on_training_images_stands_apart_where_they_differ() -> None:
+    given = {"test_fingerprint": "t1", "fd_lite0": 1.0, "samples_protocol_hash": "s1"}
+    one = finished("gan", nearest_train=1.0, nearest_train_low=0.9, nearest_train_protocol_hash="n1", **given)
+    two = finished("dcgan", nearest_train=0.5, nearest_train_low=0.4, nearest_train_protocol_hash="n2", **given)
+    three = finished("ae", nearest_train=0.7, nearest_train_low=0.6, nearest_train_protocol_hash="n1", **given)
+    board = table(one, two, three)
+    assert board["group"].nunique() == 1
+    found = board.set_index("model")[["fd_lite0", "nearest_train", "nearest_train (2)"]].fillna(-1.0)
+    assert found.loc["ae"].tolist() == [1, 0.7, -1]
+    assert found.loc["dcgan"].tolist() == [1, -1, 0.5]
+    assert found.loc["gan"].tolist() == [1, 1, -1]
+    assert "nearest_train (2)" in main_metrics(board)
+
+
+def test_nothing_that_a_run_says_breaks_the_table_or_the_page() -> None:
+    nasty = '<img src=x onerror="alert(1)"> | [link](http://x) *bold*'
+    run = finished(nasty, l1=1.0, variant=nasty, environment=nasty, trained_on=nasty, test_data=nasty, l1_kind=nasty)
+    board = build_leaderboard([run, finished(nasty, name=nasty)], CompareSettings())
+    text, page = to_markdown(board), draw_page(board, {run.run_id: {nasty: b"png"}})
+    assert "<img" not in text
+    assert "[link]" not in text
+    lines = [line.replace(r"\|", "") for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert page.count("<img") == 1
+    assert "<img src=x" not in page
+    assert Page(page).open == []
 
 
 def test_a_run_without_a_protocol_stands_beside_those_with_one_but_two_of_those_stay_apart() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from genlab.errors import GenlabError
-from genlab.experiments.leaderboard import FinishedRun, final_metrics
+from genlab.experiments.leaderboard import FinishedRun
 from genlab.experiments.runs import read_run, read_runs
 from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, flatten, git_commit
 
@@ -157,7 +157,7 @@ def report_difference(run: FinishedRun, again: FinishedRun) -> dict[str, float]:
     for key in sorted({*run.parameters, *again.parameters} - {*MACHINE_ONLY}):
         if run.parameters.get(key) != again.parameters.get(key):
             click.echo(f"Note: parameter {key} was {run.parameters.get(key)}, now {again.parameters.get(key)}")
-    first, second = final_metrics(run), final_metrics(again)
+    first, second = run.final_metrics, again.final_metrics
     names = [name for name in first if not name.endswith(TIMES)]
     differences = {name: abs(first[name] - second[name]) if name in second else float("inf") for name in names}
     width = max(map(len, names), default=6)

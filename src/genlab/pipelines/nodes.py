@@ -180,17 +180,20 @@ def evaluate(
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
     from genlab.data.arrange.labelled import LabelledImages
+    from genlab.data.arrange.words import describe_examples
     from genlab.evaluation.evaluate import evaluate
     from genlab.evaluation.features.cache import Cache
     from genlab.evaluation.measures.untrained import evaluate_untrained
 
     settings, examples, cache = resolve(model, parameters), _arranged(model, inputs), Cache(features)
     chosen = _chosen(model, checkpoint, best, parameters)
-    quality = evaluate(chosen.build(), examples, drawings, settings.evaluation, settings.sample, cache)
+    built = chosen.build()
+    quality = evaluate(built, examples, drawings, settings.evaluation, settings.sample, cache)
     if isinstance(examples, LabelledImages):
         first = chosen.build_untrained()
         quality |= evaluate_untrained(first, examples, settings.evaluation, settings.sample, cache)
-    return {**quality, **chosen.costs()}
+    told = describe_examples(examples, settings.data, getattr(built, "condition", None))
+    return {**quality, **chosen.costs(), **told}
 
 
 def report(

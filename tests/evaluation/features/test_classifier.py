@@ -83,7 +83,7 @@ def test_a_model_that_forgets_a_class_is_seen(classifier: Classifier, footwear: 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (128, 128, 2)])
 def test_any_size_and_number_of_channels(shape: tuple[int, int, int]) -> None:
-    classify = Classifier(build_classifier(shape[2], 5).eval(), 0.0)
+    classify = Classifier(build_classifier(shape[2], 5).eval(), 0.0, "")
     for dtype in (np.uint8, np.uint16):
         assert classify(np.zeros((3, *shape), dtype)).shape == (3,)
 

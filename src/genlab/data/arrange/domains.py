@@ -56,10 +56,14 @@ class UnpairedImages:
         """The table's rows of one domain, in the order of `side`."""
         return self.table[self.table["domain"] == domain].reset_index(drop=True)
 
+    def side_rows(self, domain: str) -> np.ndarray:
+        """Where the images of domain "a" or "b" are in its store, in the table's order."""
+        return self.rows(domain)["row"].to_numpy()
+
     def side(self, domain: str) -> np.ndarray:
         """The images of domain "a" or "b", in the table's order: (N, H, W, C)."""
         store: ImageStore = getattr(self, domain)
-        return store.take(self.rows(domain)["row"].to_numpy())
+        return store.take(self.side_rows(domain))
 
     def pairs(self) -> PairedImages | None:
         """The images of these splits whose partner is known, as pairs; None where there are none."""
@@ -72,10 +76,8 @@ class UnpairedImages:
         return PairedImages(table.sort_values("id").reset_index(drop=True), self.a, self.b)
 
     def streams(self) -> list[Stream]:
-        return [
-            Stream({domain: (getattr(self, domain), self.rows(domain)["row"].to_numpy())}, {}) for domain in ("a", "b")
-        ]
+        return [Stream({domain: (getattr(self, domain), self.side_rows(domain))}, {}) for domain in ("a", "b")]
 
     def fingerprint(self) -> str:
-        parts = [(getattr(self, domain), self.rows(domain)["row"].to_numpy()) for domain in ("a", "b")]
+        parts = [(getattr(self, domain), self.side_rows(domain)) for domain in ("a", "b")]
         return name_images(parts, "".join(self.table["domain"] + self.table["id"] + self.table["split"]))

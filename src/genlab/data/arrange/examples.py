@@ -70,6 +70,21 @@ def name_images(parts: Iterable[tuple[ImageStore, np.ndarray]], arrangement: str
     return state.hexdigest()
 
 
+def name_set(texts: Iterable[str]) -> str:
+    """32 hexadecimal digits that name a set of texts: their order and repetitions do not matter."""
+    return hashlib.blake2b("\n".join(sorted(set(texts))).encode(), digest_size=16).hexdigest()
+
+
+def content_fingerprint(examples: Examples) -> str:
+    """32 hexadecimal digits that name the images and nothing else: no ids, order, pairs, labels or captions."""
+    return name_set(
+        f"{domain} {store.images.dtype} {store.images.shape[1:]} {checksum}"
+        for stream in examples.streams()
+        for domain, (store, rows) in stream.rows.items()
+        for checksum in store.table["checksum"].iloc[rows]
+    )
+
+
 def require_split(rows: pd.DataFrame, all_rows: pd.DataFrame, name: str, unit: str) -> None:
     """Refuse a split without rows.
 

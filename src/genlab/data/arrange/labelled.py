@@ -50,6 +50,14 @@ class LabelledImages:
         words = vocabulary(rows["caption"][rows["split"] == "train"])
         return replace(self, table=rows, words=words)
 
+    def uncaptioned(self) -> "LabelledImages":
+        """Each image once, in the split of its store: what a model without captions learns from."""
+        if not self.words:
+            return self
+        table = self.table.drop_duplicates("row")
+        splits = self.store.table["split"].iloc[table["row"]].to_numpy()
+        return replace(self, table=table.assign(split=splits).reset_index(drop=True), words=())
+
     def __len__(self) -> int:
         return len(self.table)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from genlab.data.arrange.examples import Stream, name_images, require_split
+from genlab.data.arrange.examples import Stream, name_images, name_set, require_split
 from genlab.data.spec import ImageSpec
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
@@ -60,10 +60,19 @@ class PairedImages:
         """Whether there are pairs in split `name`."""
         return bool((self.table["split"] == name).any())
 
+    def side_rows(self, name: str) -> np.ndarray:
+        """Where the images of domain "a" or "b" are in its store, in the table's order."""
+        return self.table[name].to_numpy()
+
     def side(self, name: str) -> np.ndarray:
         """The images of domain `name`, "a" or "b", in the table's order: (N, H, W, C)."""
         store: ImageStore = getattr(self, name)
-        return store.take(self.table[name].to_numpy())
+        return store.take(self.side_rows(name))
+
+    def content(self) -> str:
+        """32 hexadecimal digits that name which image belongs to which, and nothing else: no ids and no order."""
+        a, b = (getattr(self, side).table["checksum"].iloc[self.side_rows(side)] for side in ("a", "b"))
+        return name_set(f"{one} {other}" for one, other in zip(a, b, strict=True))
 
     @property
     def spec(self) -> ImageSpec:

@@ -2,7 +2,7 @@
 for which classes a model covers. Its own accuracy on real test images stands beside what it says.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.pixel_errors import bootstrap_interval
+from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.levels import to_model_range
 
@@ -75,6 +76,7 @@ class Classifier:
 
     network: nn.Sequential
     accuracy: float  # on real test images
+    protocol: str  # names what it was trained on, and how
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -92,7 +94,7 @@ def can_classify(examples: LabelledImages) -> bool:
 
 def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache: Cache) -> Classifier:
     """The classifier of a labelled set, trained on its training split once and kept in the cache."""
-    examples = replace(examples, table=examples.table.drop_duplicates("row"), words=())  # captions do not matter
+    examples = examples.uncaptioned()
     train, test = examples.split("train"), examples.split("test")
     protocol = {
         "classifier": [SIZE, WIDTH, BATCH, RATE], "steps": settings.classifier_steps, "seed": settings.seed,
@@ -106,8 +108,8 @@ def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache:
     network.load_state_dict(weights, assign=True)
     network.eval().requires_grad_(False)
     known = test.labels >= 0
-    said = Classifier(network, 0.0)(test.pixels[known])
-    return Classifier(network, float((said == test.labels[known]).mean()))
+    said = Classifier(network, 0.0, "")(test.pixels[known])
+    return Classifier(network, float((said == test.labels[known]).mean()), protocol_hash(protocol))
 
 
 def label_metrics(

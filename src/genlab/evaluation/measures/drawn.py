@@ -12,6 +12,7 @@ from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.classifier import can_classify, class_metrics, classifier_of, label_metrics
 from genlab.evaluation.measures.inception import evaluate_inception
 from genlab.evaluation.measures.samples import Reals, evaluate_samples, spread_evenly
+from genlab.evaluation.measures.translation import training_rows
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Model, Samples, Side
 from genlab.sampling.draw import spread_condition
@@ -29,7 +30,7 @@ def evaluate_drawn(
     protocol = {"batch_size": sample.batch_size, "sample_seed": sample.seed}
     metrics: dict[str, float | str] = {}
     if settings.features:
-        train = examples.split("train").table["row"].to_numpy()
+        train = examples.uncaptioned().split("train").table["row"].to_numpy()
         reals = Reals.of(examples.store, train, test.table["row"].to_numpy(), settings.reference_images)
         some = spread_evenly(drawn, settings.reference_images)
         metrics |= evaluate_samples(some, reals, settings, cache, protocol)
@@ -40,7 +41,7 @@ def evaluate_drawn(
         told = spread_condition(model, test, len(drawn))
         if model.condition == "labels" and told is not None:
             metrics |= label_metrics(classifier, drawn, told, settings)
-        metrics["classifier_accuracy"] = classifier.accuracy
+        metrics |= {"classifier_accuracy": classifier.accuracy, "classifier_protocol_hash": classifier.protocol}
     return metrics
 
 
@@ -51,16 +52,9 @@ def evaluate_translated(
     """Of translations into domain `to`: how they are spread, against that domain's test split."""
     if not settings.features:
         return {}
-    train, test = _rows(examples.split("train"), to), _rows(examples.split("test"), to)
+    train, test = training_rows(examples, to), examples.split("test").side_rows(to)
     reals = Reals.of(getattr(examples, to), train, test, settings.reference_images)
     drawn = spread_evenly(np.stack(list(group(drawings, direction(to)).values())), settings.reference_images)
     protocol: dict[str, Any] = {"direction": direction(to), "batch_size": sample.batch_size}
     found = evaluate_samples(drawn, reals, settings, cache, protocol)
     return found | evaluate_inception(drawn, reals, settings, cache)
-
-
-def _rows(examples: PairedImages | UnpairedImages, side: Side) -> np.ndarray:
-    """The places of the images of one side in their store."""
-    if isinstance(examples, PairedImages):
-        return examples.table[side].to_numpy()
-    return examples.rows(side)["row"].to_numpy()

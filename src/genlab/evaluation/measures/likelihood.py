@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
@@ -90,7 +91,7 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
     low, high = bootstrap_interval(nll, settings.resamples, settings.seed)
     per_dim = 1 / (math.log(2) * images[0].size)
     control = independent_pixels(examples.split("train"), images, model.levels)
-    protocol = {"test": test.fingerprint(), "levels": model.levels, "kind": model.density, "samples": samples}
+    protocol = {"test": content_fingerprint(test), "levels": model.levels, "kind": model.density, "samples": samples}
     return {
         **result, "nll_nats": float(nll.mean()), "nll_nats_low": low, "nll_nats_high": high,
         "nll_nats_kind": model.density, "bits_per_dim": float(nll.mean()) * per_dim,

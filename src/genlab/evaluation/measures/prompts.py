@@ -1,7 +1,6 @@
 """Does a drawing show what its caption says: the class, by a classifier; the attributes, by what wrote the captions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,9 +29,7 @@ def evaluate_captions(
     The classifier has seen the held-out combinations: it is the judge.
     """
     drawn = np.stack(list(group(drawings, "samples").values()))
-    splits = examples.table["split"].replace("held_out", "train")
-    every = examples.table.assign(split=splits).drop_duplicates("row").reset_index(drop=True)
-    judged = replace(examples, table=every, words=())
+    judged = examples.uncaptioned()
     classify = classifier_of(judged, settings, cache) if settings.classifier and can_classify(judged) else None
     return {**caption_metrics(drawn, examples, classify, settings.seed), **caption_diversity(drawn, examples)}
 

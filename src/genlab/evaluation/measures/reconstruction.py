@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.features.principal import PrincipalComponents
 from genlab.evaluation.measures.perceptual import evaluate_lpips
@@ -38,7 +39,7 @@ def evaluate_reconstructions(
         result["pca_images"] = float(components.fitted_on)
     result |= measure(RECONSTRUCTION_METRICS, drawn, truth, controls, settings)
     result |= evaluate_lpips(drawn, truth, controls, settings)
-    protocol = {"test": test.fingerprint(), "size": truth.shape[1], "seed": settings.seed}
+    protocol = {"test": content_fingerprint(test), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "reconstruction_protocol_hash": protocol_hash(protocol)}
 
 

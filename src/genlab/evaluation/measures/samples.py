@@ -109,8 +109,9 @@ def evaluate_samples(
 ) -> dict[str, float | str]:  # fmt: skip
     """All that EfficientNet-Lite0's features say of (M, H, W, C) drawings, flat, with controls.
 
-    `protocol` is what else two runs must share to be compared; `samples_protocol_hash` names it with the extractor, the
-    images, the counts, and the seed. Two images fewer than neighbours, and nothing can be said: a note is left.
+    `protocol` is what else two runs must share to be compared. `samples_protocol_hash` names it with the extractor, the
+    test images, the counts and the seed. `nearest_train` depends on the training images too: its own
+    `nearest_train_protocol_hash` names them. With fewer images than neighbours nothing is measured: a note says so.
     """
     counts = {"drawn": len(drawn), "test": len(reals.test), "train": len(reals.train)}
     least = max(settings.neighbours + 1, 4)
@@ -119,9 +120,10 @@ def evaluate_samples(
         return {"fd_lite0_note": f"not computed: {said} images; each must be {least} at least"}
     extract = extract or Lite0(settings.feature_size)
     measured = {
-        "test": content(reals.test), "train": content(reals.train), "seed": settings.seed, **extract.protocol,
-        "drawn": len(drawn), "neighbours": settings.neighbours, "subsets": settings.kid_subsets,
+        "test": content(reals.test), "seed": settings.seed, **extract.protocol, "drawn": len(drawn),
+        "neighbours": settings.neighbours, "subsets": settings.kid_subsets,
     }  # fmt: skip
+    with_train = {**measured, "train": content(reals.train)}
     test, train = cache.features(extract, reals.test), cache.features(extract, reals.train)
     real, to_train = Gaussian.of(test), nearest_distances(test, train)
 
@@ -138,13 +140,17 @@ def evaluate_samples(
     features = extract(drawn)
     result: dict[str, Any] = set_metrics(test, real, features, settings)
     result |= copying(nearest_distances(features, train), to_train, settings)
-    result |= cache.values("controls", measured, controls)
+    result |= cache.values("controls", with_train, controls)
     result |= {
         "drawn_images": float(len(drawn)),
         "reference_images": float(len(test)),
         "train_images": float(len(train)),
     }
-    return {**result, "samples_protocol_hash": protocol_hash({**measured, **protocol})}
+    return {
+        **result,
+        "samples_protocol_hash": protocol_hash({**measured, **protocol}),
+        "nearest_train_protocol_hash": protocol_hash({**with_train, **protocol}),
+    }
 
 
 def _alone(values: dict[str, float], control: str) -> dict[str, float]:

@@ -27,9 +27,13 @@ def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
 
 
 def training_rows(examples: PairedImages | UnpairedImages, side: Side) -> np.ndarray:
-    """Where the training images of one domain are in its store."""
-    train = examples.split("train")
-    return (train.table[side] if isinstance(train, PairedImages) else train.rows(side)["row"]).to_numpy()
+    """Where the images of one domain's training split are in its store; the same whether they are paired or not.
+
+    Unpairing leaves some of them out of training. Controls come from all, so that all models have the same controls.
+    """
+    table = getattr(examples, side).table
+    labels = set(table["label"].iloc[examples.side_rows(side)])  # a domain may be one label of the store
+    return np.flatnonzero((table["split"] == "train") & table["label"].isin(labels))
 
 
 def translation_metrics(
@@ -63,6 +67,7 @@ def evaluate_translations(
     pairs = test if isinstance(test, PairedImages) else test.pairs()
     if pairs is None:
         return {}
+    pairs = PairedImages(pairs.table.sort_values("id"), pairs.a, pairs.b)
     rows = training_rows(examples, to)
     truth, inputs = pairs.side(to), pairs.side(other(to))
     store: ImageStore = getattr(examples, to)
@@ -74,7 +79,7 @@ def evaluate_translations(
     if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
         controls["input"] = inputs
     drawn = np.stack([drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
-    protocol = {**protocol, "direction": direction(to), "test": pairs.fingerprint()}
+    protocol = {**protocol, "direction": direction(to), "test": pairs.content()}
     return translation_metrics(drawn, truth, controls, settings, protocol)
 
 

@@ -62,7 +62,7 @@ def name_of(model: Model) -> str:
 
 def small_settings(name: str, **changes: Any) -> TrainingSettings:
     given = {"steps": 6, "batch_size": 4, "report_every": 2, "accelerator": "cpu", **changes}
-    return TrainingSettings.of(model_class(name).recipe, given)
+    return TrainingSettings.of(model_class(name).recipe_for({}), given)
 
 
 @pytest.fixture
@@ -202,7 +202,9 @@ def test_another_seed_trains_another_model(name: str, examples: Examples, tmp_pa
 
 
 def test_a_checkpoint_comes_back_as_it_was(name: str, training: Training, examples: Examples, tmp_path: Path) -> None:
-    made = Checkpoint(name, arguments_of(name), examples.spec, training.model.state_dict(), 6, 24, 1.5, 3, "f00d")
+    made = Checkpoint(
+        name, arguments_of(name), examples.spec, training.model.state_dict(), "last", 6, 24, 1.5, 3, "f00d"
+    )
     made.write(tmp_path / "model.pt")
     read = Checkpoint.read(tmp_path / "model.pt")
     assert (read.model, dict(read.arguments), read.spec) == (name, arguments_of(name), examples.spec)

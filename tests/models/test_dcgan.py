@@ -59,14 +59,15 @@ def test_other_image_sizes_are_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("loss", list(GAN_LOSSES))
-@pytest.mark.parametrize("switches", [{}, {"spectral_norm": True, "ema": 0.9, "diff_augment": True}])
+@pytest.mark.parametrize("switches", [{}, {"spectral_norm": True, "diff_augment": True}])
 def test_every_loss_trains_with_and_without_the_switches(
     loss: str, switches: dict[str, Any], batch: dict[str, torch.Tensor]
 ) -> None:
     model = small(loss=loss, **switches)
     before = [p.detach().clone() for p in model.parameters()]
     turns = play(model, batch)
-    assert [turn.player for turn in turns] == ["discriminator", "generator"]
+    critics = GAN_LOSSES[loss].n_critic
+    assert [turn.player for turn in turns] == ["discriminator"] * critics + ["generator"]
     assert ("d_penalty" in turns[0].terms) == (GAN_LOSSES[loss].penalty is not None)
     assert all(torch.isfinite(value) for turn in turns for value in turn.terms.values())
     assert sum(not torch.equal(x, y) for x, y in zip(before, model.parameters(), strict=True)) > len(before) - 2
@@ -144,19 +145,6 @@ def test_under_a_penalty_no_example_is_judged_by_its_neighbours() -> None:
     assert not normalises(spectral_norm=True)
 
 
-def test_the_average_of_the_generator_draws_and_nobody_trains_it(batch: dict[str, torch.Tensor]) -> None:
-    model = small(ema=0.9)
-    play(model, batch, steps=3, rate=0.1)
-    model.eval()
-    z = model.draw_latents(4, torch.Generator().manual_seed(0))
-    drawn = model.decode(z)
-    assert not torch.allclose(drawn, model.generator(z))
-    assert model.average is not None
-    model.generator.load_state_dict(model.average.averaged(), strict=False)
-    torch.testing.assert_close(drawn, model.generator(z))
-    assert torch.equal(small().eval().decode(z), small().eval().generator(z)), "without an average, G itself draws"
-
-
 def test_diff_augment_changes_what_the_discriminator_sees_and_lets_gradients_through(
     batch: dict[str, torch.Tensor],
 ) -> None:
@@ -175,3 +163,24 @@ def test_samples_repeat_and_do_not_depend_on_their_neighbours(batch: dict[str, t
     z = model.draw_latents(4, torch.Generator().manual_seed(0))
     torch.testing.assert_close(model.decode(z)[:2], model.decode(z[:2]))
     assert torch.equal(model.sample(4, torch.Generator().manual_seed(0)), model.decode(z))
+
+
+@pytest.mark.parametrize("images", [5, 6, 8, 12, 16])
+def test_the_critic_takes_as_many_turns_as_were_asked_for(images: int) -> None:
+    """Twelve images cut into pieces of three are four pieces, not five."""
+    turns = play(small(n_critic=5), {"images": torch.zeros(images, 1, 32, 32)})
+    assert [turn.player for turn in turns] == ["discriminator"] * 5 + ["generator"]
+
+
+def test_a_batch_with_fewer_images_than_turns_is_refused() -> None:
+    with pytest.raises(GenlabError, match=r"a batch of 4 images .* n_critic=5 .* set training.batch_size to 5"):
+        play(small(n_critic=5), {"images": torch.zeros(4, 1, 32, 32)})
+
+
+def test_the_gradient_penalty_brings_its_papers_recipe() -> None:
+    """Gulrajani et al. 2017, algorithm 1: n_critic = 5, alpha = 1e-4, beta_1 = 0, beta_2 = 0.9."""
+    recipe = DCGAN.recipe_for({"loss": "wasserstein_gp"})
+    assert (recipe.learning_rate, recipe.betas) == (1e-4, (0.0, 0.9))
+    assert small(loss="wasserstein_gp").n_critic == 5
+    assert DCGAN.recipe_for({"loss": "hinge"}) == DCGAN.recipe
+    assert small(loss="hinge").n_critic == 1

@@ -90,21 +90,6 @@ def test_first_weights_next_to_pixels_are_small() -> None:
     assert GAN().sample(4, torch.Generator().manual_seed(0)).abs().max() < 0.01, "the first drawings are grey"
 
 
-def test_the_average_of_the_generators_weights_draws(batch: dict[str, torch.Tensor]) -> None:
-    model, z = GAN(ema=0.9), torch.randn(4, 100, generator=torch.Generator().manual_seed(0))
-    before = [value.clone() for value in model.generator.parameters()]
-    with torch.no_grad():
-        for value in model.generator.parameters():
-            value += 1
-    for _ in model.turns(batch, 1000):
-        pass
-    network = GAN(ema=0.0).generator
-    network.load_state_dict(dict(zip(network.state_dict(), (value + 0.1 for value in before), strict=True)))
-    torch.testing.assert_close(model.decode(z), network(z))
-    alone = GAN(ema=0.0)
-    assert torch.equal(alone.decode(z), alone.generator(z))
-
-
 @pytest.mark.parametrize(("noise", "variance"), [("normal", 1.0), ("uniform", 1 / 3)])
 def test_noise_is_a_parameter(noise: str, variance: float) -> None:
     z = GAN(noise=noise).draw_latents(500, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
@@ -120,7 +105,7 @@ def test_it_takes_images_of_any_shape() -> None:
 
 
 def test_drawings_are_in_the_range_of_images() -> None:
-    model = GAN(ema=0.0, pixel_weights=1.0)
+    model = GAN(pixel_weights=1.0)
     for parameter in model.parameters():
         parameter.data *= 50
     drawn = model.sample(5, torch.Generator().manual_seed(0))

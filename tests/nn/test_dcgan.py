@@ -1,4 +1,4 @@
-"""DCGAN's networks against the paper, the running average and spectral normalisation against their definitions."""
+"""DCGAN's networks against the paper and spectral normalisation against their definitions."""
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ from torch import nn
 
 from genlab.errors import GenlabError
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
-from genlab.nn.ema import RunningAverage
 from genlab.nn.noise import draw_noise
 
 
@@ -59,32 +58,6 @@ def test_spectral_norm_makes_every_layers_largest_singular_value_one() -> None:
         discriminator(torch.randn(2, 1, 32, 32))
     for layer in layers(discriminator, nn.Conv2d):
         assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(1, abs=0.05)
-
-
-@pytest.mark.parametrize("forget", [10.0, 5.0])
-def test_the_running_average_is_the_sum_of_past_weights(forget: float) -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = RunningAverage(network, decay=0.9, forget=forget)
-    expected = network[0].weight.detach().clone()
-    for step in range(300):
-        nn.init.normal_(network[0].weight)
-        average.update(network, step)
-        decay = min(0.9, (1 + step) / (forget + step))
-        expected = decay * expected + (1 - decay) * network[0].weight.detach()
-    torch.testing.assert_close(average.averaged()["0.weight"], expected)
-    assert not list(average.parameters())
-    assert "0__weight" in average.state_dict()
-
-
-def test_the_average_draws_with_its_own_weights_and_leaves_the_networks() -> None:
-    network = nn.Linear(2, 2)
-    average = RunningAverage(network, decay=0.5)
-    x = torch.randn(3, 2)
-    before = network(x)
-    nn.init.zeros_(network.weight)
-    torch.testing.assert_close(average.apply_to(network, x), before)
-    assert network.weight.abs().max() == 0
 
 
 def test_noise_is_what_it_is_called_and_repeats() -> None:

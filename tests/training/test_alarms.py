@@ -23,11 +23,18 @@ def images(fashion: LabelledImages) -> LabelledImages:
     return LabelledImages(rows, train.store, train.classes)
 
 
-PYTORCHS = {"pixel_weights": 1.0, "ema": 0.0}  # first weights: so few steps of the defaults draw only grey
+PYTORCHS = {"pixel_weights": 1.0}  # first weights: so few steps of the defaults draw only grey
 
 
 def make_job(images: LabelledImages, folder: Path, arguments: dict[str, Any], **changes: Any) -> Job:
-    given = {"steps": 150, "report_every": 10, "score_every": 50, "snapshot_every": 50, "accelerator": "cpu"}
+    given = {
+        "steps": 150,
+        "report_every": 10,
+        "score_every": 50,
+        "snapshot_every": 50,
+        "accelerator": "cpu",
+        "ema": 0.0,
+    }
     settings = TrainingSettings.of(GAN.recipe, {**given, **changes})
     return Job("gan", arguments, images, settings, 0, folder, diversity=measure_diversity(images, SampleSettings()))
 

@@ -32,7 +32,7 @@ class Bomb:
 @pytest.fixture
 def checkpoint() -> Checkpoint:
     weights = build_model("pix2pix", SPEC, ARGUMENTS).state_dict()
-    return Checkpoint("pix2pix", ARGUMENTS, SPEC, weights, 10, 40, 2.0, 0, "f00d")
+    return Checkpoint("pix2pix", ARGUMENTS, SPEC, weights, "last", 10, 40, 2.0, 0, "f00d")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from genlab.errors import GenlabError
 from genlab.models.base import Model, Recipe, Turn
 from genlab.training.machine import Machine, open_machine
 from genlab.training.settings import TrainingSettings
-from genlab.training.trainer import Training, learning_rate, require_finite, train_step
+from genlab.training.trainer import Training, average_weights, learning_rate, require_finite, train_step
 
 
 def settings(**changes: object) -> TrainingSettings:
@@ -119,17 +119,147 @@ def test_randomness_comes_from_seed_and_step_alone(machine: Machine) -> None:
 
 
 def test_optimisers_are_what_the_settings_say(machine: Machine, few_shoes: PairedImages) -> None:
-    for name, cls in (("adam", torch.optim.Adam), ("adagrad", torch.optim.Adagrad), ("sgd", torch.optim.SGD)):
+    names = {"adam": "Adam", "adamw": "AdamW", "adagrad": "Adagrad", "rmsprop": "RMSprop", "sgd": "SGD"}
+    for name, cls in ((name, getattr(torch.optim, cls)) for name, cls in names.items()):
         training = Training(Duel(), Nothing(), settings(optimizer=name, betas=(0.25, 0.5)), 0, 10, machine)
         assert type(training.optimizers["up"]) is cls
     adam = Training(Duel(), Nothing(), settings(betas=(0.25, 0.5)), 0, 10, machine).optimizers["up"]
     assert adam.param_groups[0]["betas"] == (0.25, 0.5)
 
 
-@pytest.mark.parametrize("name", ["adam", "adagrad", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "adagrad", "rmsprop", "sgd"])
 def test_weight_decay_draws_weights_to_zero(name: str, machine: Machine) -> None:
     model = Duel()
     training = Training(model, Nothing(), settings(optimizer=name, weight_decay=0.5), 0, 10, machine)
     model.up.grad = torch.tensor(0.0)
     training.optimizers["up"].step()
     assert 0 < model.up < 1
+
+
+def test_the_learning_rate_rises_while_it_warms_up() -> None:
+    s = settings(learning_rate=2.0, warm_up=4)
+    assert [learning_rate(s, step, 10) for step in range(6)] == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_a_player_may_have_values_of_its_own(machine: Machine) -> None:
+    own = {"down": {"optimizer": "sgd", "momentum": 0.5, "learning_rate": 0.25}}
+    training = Training(Duel(), Nothing(), settings(per_player=own, learning_rate=1.0), 0, 10, machine)
+    assert type(training.optimizers["up"]) is torch.optim.Adam
+    assert type(training.optimizers["down"]) is torch.optim.SGD
+    next(training.run())
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in training.optimizers.items()}
+    assert rates == {"up": 1.0, "down": 0.25}
+    assert training.optimizers["down"].param_groups[0]["momentum"] == 0.5
+
+
+def test_values_for_a_player_that_is_not_there_are_refused(machine: Machine) -> None:
+    with pytest.raises(GenlabError, match="per_player names left; the players are up, down"):
+        Training(Duel(), Nothing(), settings(per_player={"left": {"learning_rate": 1.0}}), 0, 10, machine)
+
+
+def test_gradients_are_clipped_to_their_norm(machine: Machine) -> None:
+    model = Duel()
+    optimizers = {name: torch.optim.SGD(p, 1.0) for name, p in model.players().items()}
+    train_step(model, optimizers, {}, 0, machine, clip=0.25)
+    assert model.up.item() == pytest.approx(1.25)
+
+
+def test_a_surrogate_is_no_loss(machine: Machine) -> None:
+    class Machinery(Duel):
+        def turns(self, batch: Mapping[str, torch.Tensor], step: int) -> Iterator[Turn]:
+            yield Turn("up", {"contrast": -self.up}, surrogate=True)
+            yield Turn("down", {"pain": self.down})
+
+    model = Machinery()
+    optimizers = {name: torch.optim.SGD(p, 0.5) for name, p in model.players().items()}
+    values = train_step(model, optimizers, {}, 0, machine)
+    assert model.up.item() == 1.5, "its gradient counts"
+    assert set(values) == {"up/surrogate_contrast", "down/pain", "loss_down"}
+
+
+class Prepared(Duel):
+    """Remembers what it was prepared with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("first", torch.zeros(()))
+        self.calls = 0
+
+    def prepare(self, batch: Mapping[str, torch.Tensor]) -> None:
+        self.calls += 1
+        self.first += 3.0
+
+
+def test_a_model_is_prepared_once_before_the_first_step(machine: Machine) -> None:
+    model = Prepared()
+    training = Training(model, Nothing(), settings(report_every=2, ema=0.9), 0, 4, machine)
+    reports = training.run()
+    next(reports)
+    state = training.state_dict()
+    again = Prepared()
+    resumed = Training(again, Nothing(), settings(report_every=2, ema=0.9), 0, 4, machine)
+    resumed.load_state_dict(state)
+    assert [progress.step for progress in resumed.run()] == [4]
+    assert (model.calls, again.calls, again.first.item()) == (1, 0, 3.0)
+    assert resumed.drawing.get_buffer("first").item() == 3.0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_the_running_average_forgets_the_first_weights(share: float, machine: Machine) -> None:
+    torch.manual_seed(0)
+    model = Duel()
+    average = average_weights(model, settings(ema=0.9, ema_share=share))
+    expected = None
+    for step in range(300):
+        with torch.no_grad():
+            model.up.normal_()
+        average.update_parameters(model)
+        decay = min(0.9, (1 + step) / (1 / share + step))
+        expected = model.up.item() if expected is None else decay * expected + (1 - decay) * model.up.item()
+    assert average.module.up.item() == pytest.approx(expected, abs=1e-6)
+
+
+class Normed(Model):
+    """A layer that normalises by the batch, for what becomes of its statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {"one": list(self.parameters())}
+
+    def turns(self, batch: Mapping[str, torch.Tensor], step: int) -> Iterator[Turn]:
+        yield Turn("one", {"square": self.network(torch.randn(8, 2) + step).square().sum()})
+
+
+def test_the_average_is_of_the_whole_model_and_drawing_leaves_it_alone(machine: Machine) -> None:
+    """Its statistics of batch normalisation are averages, too. A drawing in training mode once overwrote them."""
+    torch.manual_seed(0)
+    training = Training(Normed(), Nothing(), settings(ema=0.5, report_every=5), 0, 10, machine)
+    next(training.run())
+    assert training.average is not None
+    assert not training.drawing.training
+    kept = {name: value.clone() for name, value in training.average.state_dict().items()}
+    training.drawing.network(torch.randn(8, 2) + 100)
+    training.model.network(torch.randn(8, 2) + 100)
+    for name, value in training.average.state_dict().items():
+        assert torch.equal(value, kept[name]), name
+    live = training.model.network[1].running_mean
+    assert not torch.equal(live, training.drawing.network[1].running_mean)
+
+
+def test_the_average_resumes_bit_for_bit(machine: Machine) -> None:
+    def start() -> Training:
+        torch.manual_seed(0)
+        return Training(Normed(), Nothing(), settings(ema=0.5, report_every=4), 0, 8, machine)
+
+    whole, first, second = start(), start(), start()
+    list(whole.run())
+    next(first.run())
+    second.load_state_dict(first.state_dict())
+    list(second.run())
+    for (name, one), other in zip(
+        whole.average.state_dict().items(), second.average.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other), name

@@ -41,23 +41,31 @@ there are, and how many words, number 0 counted (0 where the data have none)."""
 class Turn:
     """One move of the game: `player` minimises the sum of `terms`; `metrics` are recorded and nothing more.
 
-    Terms are already weighted, so that their sum is the paper's objective. All values are scalars.
+    Terms are already weighted, so that their sum is the paper's objective. All values are scalars. A `surrogate` has
+    the gradient of the objective but not its value (contrastive divergence): nothing reads its sum as a loss.
     """
 
     player: str
     terms: Mapping[str, Float[Tensor, ""]]
     metrics: Mapping[str, Float[Tensor, ""]] = field(default_factory=dict)
+    surrogate: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How the paper trains: defaults for the `training` parameters, each of which the configuration can override."""
 
-    optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "adagrad", "rmsprop", "sgd"] = "adam"
     learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)  # Adam only
-    initial_accumulator: float = 0.0  # Adagrad only: what the squares of its gradients are added to
-    weight_decay: float = 0.0  # this much of each weight is added to its gradient; 0 = off
+    betas: tuple[float, float] = (0.9, 0.999)  # Adam and AdamW only
+    momentum: float = 0.0  # RMSprop and SGD only
+    initial_accumulator: float = 0.0  # Adagrad only: the sum of squared gradients starts here
+    weight_decay: float = 0.0  # this much of each weight is added to its gradient, or with AdamW taken off; 0 = off
+    per_player: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # other values of the above, by player
+    warm_up: int = 0  # steps in which the learning rate rises linearly from zero
+    clip: float = 0.0  # largest norm of a player's gradient; 0 = off
+    ema: float = 0.0  # decay of the running average of the weights, which draws; 0 = off: the last weights draw
+    ema_share: float = 0.1  # the average is of at most about this share of the steps so far
     batch_size: int = 64
     epochs: float = 100.0
     decay_from: float = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never
@@ -73,6 +81,14 @@ class Model(nn.Module, ABC):
     """
 
     recipe: ClassVar[Recipe] = Recipe()
+
+    @classmethod
+    def recipe_for(cls, arguments: Mapping[str, Any]) -> Recipe:
+        """The recipe of the model with these constructor arguments: where papers differ, so do their recipes."""
+        return cls.recipe
+
+    def prepare(self, batch: Batch) -> None:
+        """Take first values from the first batch. The trainer calls it once, before step 0."""
 
     @abstractmethod
     def players(self) -> dict[str, list[nn.Parameter]]:

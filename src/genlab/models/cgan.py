@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Lt
+from annotated_types import Ge
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -20,7 +20,6 @@ from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
-from genlab.nn.ema import RunningAverage
 from genlab.nn.gan_losses import GAN_LOSSES
 from genlab.nn.noise import Noise, draw_noise
 
@@ -89,7 +88,6 @@ class CGAN(Model):
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of D's largest maps
         loss: Literal["non_saturating", "least_squares", "hinge"] = "non_saturating",  # hinge: Miyato and Koyama's
         spectral_norm: bool = False,  # in D, in place of batch normalisation, as Miyato and Koyama have it
-        ema: Annotated[float, Ge(0), Lt(1)] = 0.0,  # decay of the running average of G that draws; 0 = off
     ) -> None:
         super().__init__()
         if classes < 2:
@@ -101,7 +99,6 @@ class CGAN(Model):
         kind = ConcatenationDiscriminator if discriminator == "concatenation" else projection_discriminator
         self.generator = DCGANGenerator(latent_dim + classes, channels, image_size, generator_width, model="cgan")
         self.discriminator = kind(channels, image_size, discriminator_width, classes, spectral_norm)
-        self.average = RunningAverage(self.generator, ema) if ema else None
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -128,8 +125,6 @@ class CGAN(Model):
         )
         on_fake = self.discriminator(drawn, y)  # D has moved and judges the same drawings again
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real.detach(), on_fake).mean()})
-        if self.average is not None:
-            self.average.update(self.generator, step)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, next(self.generator.parameters()), rng)
@@ -138,7 +133,7 @@ class CGAN(Model):
         if condition is None:
             raise GenlabError("cgan must be told a class for every drawing: a number for each latent vector")
         told = self.told(z, condition)
-        return self.generator(told) if self.average is None else self.average.apply_to(self.generator, told)
+        return self.generator(told)
 
     def sample(self, n: int, rng: torch.Generator, condition: Int[Tensor, " n"] | None = None) -> Images:
         return self.decode(self.draw_latents(n, rng), condition)

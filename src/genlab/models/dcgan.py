@@ -5,18 +5,19 @@ Radford, Metz and Chintala, ICLR 2016, arXiv:1511.06434. Later losses and ways t
 B batch, C channels, H = W image size, Z numbers of noise. x is a real image, G(z) a drawing, D(x) a score.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge, Lt
+from annotated_types import Ge
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from genlab.errors import GenlabError
 from genlab.media.pictures.augment import differentiable_augment
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
-from genlab.nn.ema import RunningAverage
 from genlab.nn.gan_losses import GAN_LOSSES, LossName, squared_gradient, unit_gradient_penalty
 from genlab.nn.noise import Noise, draw_noise
 
@@ -50,14 +51,14 @@ class DCGAN(Model):
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of D's largest maps; the authors' code
         loss: LossName = "non_saturating",  # see genlab/nn/gan_losses.py
         penalty_weight: Annotated[float, Ge(0)] | None = None,  # WGAN-GP's lambda = 10, half of R3GAN's gamma = 1
-        n_critic: Annotated[int, Ge(1)] = 1,  # turns of D for one of G, for which the batch is cut; WGAN-GP: 5
+        n_critic: Annotated[int, Ge(1)] | None = None,  # turns of D for one of G; the batch is cut; WGAN-GP: 5, else 1
         spectral_norm: bool = False,  # in D, in place of batch normalisation; Miyato et al. 2018
-        ema: Annotated[float, Ge(0), Lt(1)] = 0.0,  # decay of the running average of G that draws; 0 = off
         diff_augment: bool = False,  # D sees all images through DiffAugment; Zhao et al. 2020
     ) -> None:
         super().__init__()
-        self.latent_dim, self.noise, self.n_critic, self.diff_augment = latent_dim, noise, n_critic, diff_augment
+        self.latent_dim, self.noise, self.diff_augment = latent_dim, noise, diff_augment
         self.loss = GAN_LOSSES[loss]
+        self.n_critic = n_critic or self.loss.n_critic
         self.penalty_weight = self.loss.penalty_weight if penalty_weight is None else penalty_weight
         self.generator = DCGANGenerator(latent_dim, channels, image_size, generator_width)
         self.discriminator = DCGANDiscriminator(
@@ -65,7 +66,13 @@ class DCGAN(Model):
             batch_norm=self.loss.penalty is None,  # under a penalty every example is judged by itself
             spectral_norm=spectral_norm,
         )  # fmt: skip
-        self.average = RunningAverage(self.generator, ema) if ema else None
+
+    @classmethod
+    def recipe_for(cls, arguments: Mapping[str, Any]) -> Recipe:
+        """WGAN-GP has a recipe of its own; Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1."""
+        if arguments.get("loss") == "wasserstein_gp":
+            return replace(cls.recipe, learning_rate=1e-4, betas=(0.0, 0.9), batch_size=320)  # 5 turns of 64 images
+        return cls.recipe
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -73,7 +80,8 @@ class DCGAN(Model):
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
-        return {**super().variants(), "n_critic": {"n_critic": 2}}
+        gradient_penalty = {"loss": "wasserstein_gp", "n_critic": 2}  # its 5 turns want larger batches than a test's
+        return {**super().variants(), "n_critic": {"n_critic": 2}, "loss=wasserstein_gp": gradient_penalty}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {
@@ -86,14 +94,18 @@ class DCGAN(Model):
         return differentiable_augment({"x": x})["x"] if self.diff_augment else x
 
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
-        for x in batch["images"].chunk(self.n_critic):
+        images = batch["images"]
+        if len(images) < self.n_critic:
+            raise GenlabError(
+                f"a batch of {len(images)} images cannot be cut into dcgan.model.n_critic={self.n_critic} turns of the "
+                f"discriminator; set training.batch_size to {self.n_critic} or more for each device"
+            )
+        for x in images.tensor_split(self.n_critic):
             drawn = self.generator(draw_noise(len(x), self.latent_dim, self.noise, like=x))
             yield self.discriminator_turn(self.shown(x), self.shown(drawn.detach()))
         on_fake = self.discriminator(self.shown(drawn))  # the same drawings again, as in the authors' code
         on_real = self.discriminator(self.shown(x)).detach() if self.loss.relativistic else on_fake  # else unused
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real, on_fake).mean()})
-        if self.average is not None:
-            self.average.update(self.generator, step)
 
     def discriminator_turn(self, real: Images, fake: Images) -> Turn:
         """D's loss on real and on drawn images, and the penalty on D's gradients if the loss has one."""
@@ -112,7 +124,7 @@ class DCGAN(Model):
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
-        return self.generator(z) if self.average is None else self.average.apply_to(self.generator, z)
+        return self.generator(z)
 
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None

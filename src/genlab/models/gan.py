@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
-from genlab.nn.ema import RunningAverage
 from genlab.nn.noise import Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -38,6 +37,8 @@ class GAN(Model):
         learning_rate=0.1,
         initial_accumulator=0.1,  # TensorFlow's; from PyTorch's 0, the first step moves every weight by 0.1
         weight_decay=1e-4,
+        ema=0.9998,
+        ema_share=0.2,  # the average of about the last fifth of the steps
         batch_size=16,  # real images; as many are drawn for the discriminator, and again for the generator
         epochs=20.0,
     )
@@ -53,7 +54,6 @@ class GAN(Model):
         width: Annotated[int, Ge(1)] = 128,  # of the hidden layer of either network
         leak: Annotated[float, Ge(0)] = 0.01,  # slope of LeakyReLU below zero
         pixel_weights: Annotated[float, Gt(0)] = 0.01,  # first weights next to pixels, as a share of PyTorch's
-        ema: Annotated[float, Ge(0), Lt(1)] = 0.9998,  # decay of the running average of G that draws; 0 = off
     ) -> None:
         super().__init__()
         self.latent_dim, self.noise = latent_dim, noise
@@ -67,7 +67,6 @@ class GAN(Model):
         with torch.no_grad():  # the lecture leaves first weights open; what D's do not see in G's, nobody corrects
             for weights in (to_pixels.weight, to_pixels.bias, from_pixels.weight):
                 weights.mul_(pixel_weights)
-        self.average = RunningAverage(self.generator, ema, forget=5.0) if ema else None  # a fifth of all steps
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -93,14 +92,12 @@ class GAN(Model):
         )
         drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
         yield Turn("generator", {"g_adversarial": cross_entropy(self.discriminator(drawn), REAL).mean()})
-        if self.average is not None:
-            self.average.update(self.generator, step)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
-        return self.generator(z) if self.average is None else self.average.apply_to(self.generator, z)
+        return self.generator(z)
 
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Lt
+from annotated_types import Ge
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -20,7 +20,6 @@ from genlab.errors import GenlabError
 from genlab.models.base import Batch, Condition, Model, Recipe, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
-from genlab.nn.ema import RunningAverage
 from genlab.nn.gan_losses import cross_entropy, won_pairs
 from genlab.nn.init import init_normal
 from genlab.nn.noise import Noise, draw_noise
@@ -154,7 +153,6 @@ class TextGAN(Model):
         compressed_dim: Annotated[int, Ge(1)] = 128,  # P; section 4.1
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of G's largest maps
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of D's largest maps
-        ema: Annotated[float, Ge(0), Lt(1)] = 0.0,  # decay of the running average of G that draws; 0 = off
     ) -> None:
         super().__init__()
         if words < 2:
@@ -171,7 +169,6 @@ class TextGAN(Model):
             if discriminator == "concatenation"
             else ProjectionDiscriminator(network, nn.Linear(code_dim, network.feature_channels))
         )
-        self.average = RunningAverage(self.generator, ema) if ema else None
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -208,8 +205,6 @@ class TextGAN(Model):
         code = self.encoder(t).detach()  # the encoder has moved with the discriminator
         on_fake = self.discriminator.judge(self.discriminator.features(drawn), code)  # the same drawing again
         yield Turn("generator", {"g_adversarial": generator_loss(on_fake).mean()})
-        if self.average is not None:
-            self.average.update(self.generator, step)
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, self.encoder.embed.weight, rng)
@@ -218,7 +213,7 @@ class TextGAN(Model):
         if condition is None:
             raise GenlabError("text_gan must be told a caption for every drawing: the numbers of its words")
         start = torch.cat([z, self.encoder(condition)], dim=1)
-        return self.generator(start) if self.average is None else self.average.apply_to(self.generator, start)
+        return self.generator(start)
 
     def sample(self, n: int, rng: torch.Generator, condition: Int[Tensor, "n l"] | None = None) -> Images:
         return self.decode(self.draw_latents(n, rng), condition)

@@ -101,6 +101,7 @@ class GanLoss(NamedTuple):
     penalty: Literal["unit_gradient", "zero_gradient"] | None = None  # see below; it excludes batch normalisation
     penalty_weight: float = 0.0  # the paper's
     relativistic: bool = False  # does the generator's loss look at real images, too?
+    n_critic: int = 1  # turns of D for one of G; the paper's
     optimal: bool = False  # may D be trained to its optimum? Then a D that is always right is no bad sign
 
     def metrics(self, on_real: Scores, on_fake: Scores) -> dict[str, Float[Tensor, ""]]:
@@ -113,7 +114,8 @@ GAN_LOSSES: dict[str, GanLoss] = {
     "non_saturating": GanLoss(cross_entropy_discriminator, non_saturating_generator),
     "least_squares": GanLoss(least_squares_discriminator, least_squares_generator),
     "wasserstein_gp": GanLoss(
-        wasserstein_discriminator, negated_score, penalty="unit_gradient", penalty_weight=10.0, optimal=True
+        wasserstein_discriminator, negated_score, penalty="unit_gradient", penalty_weight=10.0, n_critic=5,
+        optimal=True,
     ),
     "hinge": GanLoss(hinge_discriminator, negated_score),
     "relativistic_r1_r2": GanLoss(

@@ -146,14 +146,15 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         mine, general = own[name], _section(parameters, name)
         if name == "data" and _another_source(mine, general):
             mine = {}  # what the model's file says of its own images, such as their classes, does not hold for others
-        recipe = vars(cls.recipe) if name == "training" else None
+        recipe = vars(cls.recipe_for(arguments)) if name == "training" else None
         return check(schema, mine, general, name, f"{model}.{name}", recipe)
 
-    arguments = check(argument_schema(cls), own["model"], {}, f"{model}.model", f"{model}.model")
+    checked = check(argument_schema(cls), own["model"], {}, f"{model}.model", f"{model}.model")
+    arguments = checked.model_dump(exclude_unset=True)
     return RunSettings(
         seed=seed,
         data=section(DataSettings, "data"),
-        arguments=arguments.model_dump(exclude_unset=True),
+        arguments=arguments,
         training=section(TrainingSettings, "training"),
         sample=section(SampleSettings, "sample"),
         evaluation=section(EvaluationSettings, "evaluation"),
@@ -277,4 +278,5 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     spec = ImageSpec(settings.data.image_size, channels, UNREAD if classes is None else classes,
                      UNREAD if words is None else words)  # fmt: skip
     with torch.device("meta"):
-        build_model(model, spec, settings.arguments)
+        built = build_model(model, spec, settings.arguments)
+    settings.training.require_players(built.players())

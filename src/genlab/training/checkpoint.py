@@ -5,7 +5,7 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from genlab.errors import GenlabError
 from genlab.files import write_file
 from genlab.models import model_class
 from genlab.models.base import Model
+
+DrawsWith = Literal["last", "average"]
+"""Which weights a checkpoint has: those after the last step, or their running average."""
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -76,7 +79,8 @@ class Checkpoint:
     model: str  # a key of MODELS
     arguments: Mapping[str, Any]  # the constructor's, without the image shape
     spec: ImageSpec
-    weights: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor]  # those that draw
+    draws_with: DrawsWith
     step: int
     images_seen: int
     train_seconds: float

@@ -18,7 +18,7 @@ from genlab.errors import GenlabError
 from genlab.media.pictures.augment import augment
 from genlab.models.base import Batch, Model
 from genlab.training.alarms import Alarm, Alarms
-from genlab.training.checkpoint import Checkpoint, build_model
+from genlab.training.checkpoint import Checkpoint, DrawsWith, build_model
 from genlab.training.machine import Machine, open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.snapshots import Snapshots, fingerprint
@@ -124,8 +124,8 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
             last = progress.step == progress.total
             row, score, diversity = training.history[-1], None, None
             if first_rank and (last or due(score_every, before, progress.step)):
-                score = job.score(training.model) if job.score else None
-                diversity = job.diversity(training.model) if job.diversity else None
+                score = job.score(training.drawing) if job.score else None
+                diversity = job.diversity(training.drawing) if job.diversity else None
             if diversity is not None:
                 row["validation/diversity"] = diversity
             if score is not None:
@@ -138,7 +138,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
                 saved = progress.step
             picture = None
             if first_rank and job.draw and (last or due(job.settings.picture_every, before, progress.step)):
-                picture = job.draw(training.model)
+                picture = job.draw(training.drawing)
             before = progress.step
             yield Sight(progress, picture, score, diversity, tuple(alarms.read(row)))
     except KeyboardInterrupt:
@@ -186,8 +186,12 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
 
 
 def _checkpoint(job: Job, run: str, state: Mapping[str, Any]) -> Checkpoint:
+    draws_with: DrawsWith = "last" if state["average"] is None else "average"
+    weights = state["model"]
+    if draws_with == "average":
+        weights = {name: state["average"][f"module.{name}"] for name in weights}
     return Checkpoint(
-        model=job.model, arguments=dict(job.arguments), spec=job.examples.spec, weights=state["model"],
+        model=job.model, arguments=dict(job.arguments), spec=job.examples.spec, weights=weights, draws_with=draws_with,
         step=state["step"], images_seen=state["step"] * job.settings.batch_size, train_seconds=state["seconds"],
         seed=job.seed, fingerprint=run,
     )  # fmt: skip

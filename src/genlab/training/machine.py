@@ -82,16 +82,15 @@ class Machine:
         elif self.accelerator == "mps":
             torch.mps.manual_seed(mixed)
 
-    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        """Replace every gradient by its mean over all ranks, in one collective."""
-        if self.fabric.world_size == 1:
+    def average(self, tensors: list[torch.Tensor]) -> None:
+        """Replace every tensor by its mean over all ranks, in one collective."""
+        if self.fabric.world_size == 1 or not tensors:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in gradients])
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         mean = self.fabric.all_reduce(flat, reduce_op="mean")
         assert isinstance(mean, torch.Tensor)
-        for gradient, part in zip(gradients, mean.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for tensor, part in zip(tensors, mean.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 def keep_freed_memory() -> None:

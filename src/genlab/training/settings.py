@@ -1,17 +1,32 @@
 """The `training` section of the parameters: the paper's recipe, and the machine."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from genlab.errors import GenlabError
 from genlab.models.base import Recipe
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 AUGMENTATIONS = ("jitter", "mirror", "crop", "brightness", "saturation", "contrast", "translation", "cutout")
 Share = Annotated[float, Field(ge=0, le=1)]
+OptimizerName = Literal["adam", "adamw", "adagrad", "rmsprop", "sgd"]
+
+
+class PlayerSettings(BaseModel):
+    """What differs for one player. What is left out is as for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimizer: OptimizerName | None = None
+    learning_rate: PositiveFloat | None = None
+    betas: tuple[Momentum, Momentum] | None = None
+    momentum: Momentum | None = None
+    initial_accumulator: Annotated[float, Field(ge=0)] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
 
 
 class TrainingSettings(BaseModel):
@@ -19,11 +34,17 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    optimizer: Literal["adam", "adagrad", "sgd"]
+    optimizer: OptimizerName
     learning_rate: PositiveFloat
     betas: tuple[Momentum, Momentum]
+    momentum: Momentum  # of RMSprop and SGD
     initial_accumulator: Annotated[float, Field(ge=0)]  # of Adagrad
     weight_decay: Annotated[float, Field(ge=0)]  # this much of each weight is added to its gradient
+    per_player: dict[str, PlayerSettings]  # other values of the above, by player
+    warm_up: NonNegativeInt  # steps in which the rate rises linearly from zero
+    clip: Annotated[float, Field(ge=0)]  # largest norm of a player's gradient; 0 = off
+    ema: Momentum  # decay of the running average of the weights, which draws; 0 = off
+    ema_share: Annotated[float, Field(gt=0, lt=1)]  # the average is of at most about this share of the steps so far
     batch_size: PositiveInt  # over all devices together
     decay_from: Annotated[float, Field(ge=0, le=1)]  # share of steps after which the rate falls linearly to zero
     jitter: Annotated[float, Field(ge=1, le=2)]  # enlarge by this, crop back at random; 1 = off
@@ -57,6 +78,22 @@ class TrainingSettings(BaseModel):
     def of(cls, recipe: Recipe, parameters: Mapping[str, Any]) -> "TrainingSettings":
         """The paper's recipe with the parameters of a configuration over it."""
         return cls(**{**asdict(recipe), **parameters})
+
+    def of_player(self, player: str) -> "TrainingSettings":
+        """The settings with that player's own values in place."""
+        own = self.per_player.get(player, PlayerSettings())
+        return self.model_copy(update=own.model_dump(exclude_none=True))
+
+    def require_players(self, players: Iterable[str]) -> None:
+        """Refuse values for a player that the model does not have.
+
+        Raises:
+            GenlabError: names the player and those there are.
+        """
+        if unknown := set(self.per_player) - set(players):
+            raise GenlabError(
+                f"training.per_player names {', '.join(sorted(unknown))}; the players are {', '.join(players)}"
+            )
 
     def total_steps(self, examples: int) -> int:
         """How many steps the run has on a training set of so many examples."""

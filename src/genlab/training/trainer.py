@@ -4,11 +4,13 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adagrad, Adam, Optimizer
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from torch.optim.swa_utils import AveragedModel
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model
@@ -24,30 +26,56 @@ class Batches(Protocol):
 
 
 def make_optimizer(parameters: list[nn.Parameter], settings: TrainingSettings, fused: bool) -> Optimizer:
-    """The optimiser of one player."""
-    common: dict = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": fused}
+    """The optimiser of one player, whose own settings these are."""
+    common: dict = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     match settings.optimizer:
         case "adam":
-            return Adam(parameters, betas=settings.betas, **common)
+            return Adam(parameters, betas=settings.betas, fused=fused, **common)
+        case "adamw":
+            return AdamW(parameters, betas=settings.betas, fused=fused, **common)
         case "adagrad":
-            return Adagrad(parameters, initial_accumulator_value=settings.initial_accumulator, **common)
+            start = settings.initial_accumulator
+            return Adagrad(parameters, initial_accumulator_value=start, fused=fused, **common)
+        case "rmsprop":
+            return RMSprop(parameters, momentum=settings.momentum, **common)
         case "sgd":
-            return SGD(parameters, **common)
+            return SGD(parameters, momentum=settings.momentum, fused=fused, **common)
 
 
 def learning_rate(settings: TrainingSettings, step: int, total: int) -> float:
-    """Constant, then falling linearly from `decay_from` of the steps towards zero, which is reached after the last."""
+    """Rising linearly over `warm_up` steps, then constant, then falling linearly from `decay_from` of the steps.
+
+    It would reach zero after the last step.
+    """
     start = settings.decay_from * total
-    return settings.learning_rate * (1.0 if step < start else (total - step) / (total - start))
+    rising = min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else 1.0
+    return settings.learning_rate * rising * (1.0 if step < start else (total - step) / (total - start))
+
+
+def average_weights(model: Model, settings: TrainingSettings) -> AveragedModel:
+    """A copy of the model that takes in the model's weights and buffers after every step.
+
+    theta' <- decay theta' + (1 - decay) theta, where decay is `ema`, but after n steps at most (1 + n) / (1 / share +
+    n): so the average is of at most about the last `share` of all steps, and the first weights are soon forgotten.
+    """
+
+    def take_in(averaged: Any, current: Any, taken: Any) -> None:
+        n = int(taken)
+        torch._foreach_lerp_(averaged, current, 1 - min(settings.ema, (1 + n) / (1 / settings.ema_share + n)))
+
+    average = AveragedModel(model, multi_avg_fn=take_in, use_buffers=True)
+    average.requires_grad_(False)
+    return average.eval()
 
 
 def train_step(
-    model: Model, optimizers: Mapping[str, Optimizer], batch: Batch, step: int, machine: Machine
+    model: Model, optimizers: Mapping[str, Optimizer], batch: Batch, step: int, machine: Machine, clip: float = 0.0
 ) -> dict[str, Tensor]:
     """One step of the game: each turn moves its player's parameters and nobody else's.
 
     Returns the terms and metrics of all turns as "player/name", and the sum of a player's terms as "loss_player":
-    detached scalars, still on the device.
+    detached scalars, still on the device. A surrogate's terms are "player/surrogate_name", and it has no loss.
+    `clip` is the largest norm of a player's gradient; 0 sets no limit.
     """
     players = model.players()
     values: dict[str, Tensor] = {}
@@ -61,10 +89,21 @@ def train_step(
         optimizer.zero_grad()
         loss = torch.stack(list(turn.terms.values())).sum()
         loss.backward(inputs=players[turn.player])
-        machine.average_gradients(players[turn.player])
+        machine.average([p.grad for p in players[turn.player] if p.grad is not None])
+        if clip:
+            nn.utils.clip_grad_norm_(players[turn.player], clip)
         optimizer.step()
-        values |= {f"{turn.player}/{name}": value.detach() for name, value in {**turn.terms, **turn.metrics}.items()}
-        values[f"loss_{turn.player}"] = loss.detach()
+        kind = "surrogate_" if turn.surrogate else ""
+        values |= {f"{turn.player}/{kind}{name}": value.detach() for name, value in turn.terms.items()}
+        values |= {f"{turn.player}/{name}": value.detach() for name, value in turn.metrics.items()}
+        if not turn.surrogate:
+            values[f"loss_{turn.player}"] = loss.detach()
+
+
+def statistics(model: nn.Module) -> list[Tensor]:
+    """The running means and variances of batch normalisation, which each rank takes from its own share of a batch."""
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    return [value for norm in norms for value in (norm.running_mean, norm.running_var) if value is not None]
 
 
 def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:
@@ -111,13 +150,21 @@ class Training:
     history: list[dict[str, float]] = field(default_factory=list)
     best_score: float = math.inf  # on the validation split; lower is better
     optimizers: dict[str, Optimizer] = field(init=False)
+    average: AveragedModel | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.settings.require_players(self.model.players())
         self.machine.place(self.model)
         self.optimizers = {
-            player: make_optimizer(parameters, self.settings, self.machine.fused())
+            player: make_optimizer(parameters, self.settings.of_player(player), self.machine.fused())
             for player, parameters in self.model.players().items()
         }
+        self.average = average_weights(self.model, self.settings) if self.settings.ema else None
+
+    @property
+    def drawing(self) -> Model:
+        """The model that draws: with averaged weights where there are such, else the one that trains."""
+        return self.model if self.average is None else cast(Model, self.average.module)
 
     @property
     def images_seen(self) -> int:
@@ -139,25 +186,42 @@ class Training:
             stop = min(self.total, first + self.settings.report_every - first % self.settings.report_every)
             for step in range(first, stop):
                 rate = learning_rate(self.settings, step, self.total)
-                for optimizer in self.optimizers.values():
+                for player, optimizer in self.optimizers.items():
                     for group in optimizer.param_groups:
-                        group["lr"] = rate
-                self.machine.seed(self.seed, step)
-                batch = {
-                    name: value.to(self.machine.dtype) if value.is_floating_point() else value
-                    for name, value in self.batches[step].items()
-                }
-                if augment is not None:
-                    batch = augment(batch)
-                values.append(train_step(self.model, self.optimizers, batch, step, self.machine))
+                        group["lr"] = learning_rate(self.settings.of_player(player), step, self.total)
+                if step == 0:
+                    self._prepare(self._batch(0, augment))
+                batch = self._batch(step, augment)
+                clip = self.settings.clip
+                values.append(train_step(self.model, self.optimizers, batch, step, self.machine, clip))
+                self.machine.average(statistics(self.model))
+                if self.average is not None:
+                    self.average.update_parameters(self.model)
             require_finite(values, first)
-            means = {name: torch.stack([row[name].float() for row in values]).mean().item() for name in values[0]}
+            together = [torch.stack([row[name].float() for row in values]).mean() for name in values[0]]
+            self.machine.average(together)
+            means = {name: mean.item() for name, mean in zip(values[0], together, strict=True)}
             seconds = time.perf_counter() - start
             self.step, self.seconds = stop, self.seconds + seconds
             speed = (stop - first) * self.settings.batch_size / seconds
             means |= {"learning_rate": rate, "images_per_second": speed}
             self.history.append({"step": float(stop), **means})
             yield Progress(stop, self.total, self.images_seen, self.seconds, means)
+
+    def _batch(self, step: int, augment: "Augment | None") -> Batch:
+        """The batch of a step, after torch's generators are set for that step."""
+        self.machine.seed(self.seed, step)
+        batch: Batch = {
+            name: value.to(self.machine.dtype) if value.is_floating_point() else value
+            for name, value in self.batches[step].items()
+        }
+        return batch if augment is None else augment(batch)
+
+    @torch.no_grad()
+    def _prepare(self, batch: Batch) -> None:
+        """First values from the first batch. Several ranks then take the mean of what each found in its share."""
+        self.model.prepare(batch)
+        self.machine.average([value for value in self.model.state_dict().values() if value.is_floating_point()])
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on: tensors and plain values.
@@ -173,6 +237,7 @@ class Training:
                 )
         return {
             "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
             "step": self.step,
             "seconds": self.seconds,
@@ -183,6 +248,8 @@ class Training:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to where `state_dict` was taken."""
         self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         for player, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][player])
         self.step, self.seconds, self.history = state["step"], state["seconds"], list(state["history"])

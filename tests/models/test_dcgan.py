@@ -173,7 +173,7 @@ def test_the_critic_takes_as_many_turns_as_were_asked_for(images: int) -> None:
 
 
 def test_a_batch_with_fewer_images_than_turns_is_refused() -> None:
-    with pytest.raises(GenlabError, match=r"a batch of 4 images .* n_critic=5 .* set training.batch_size to 5"):
+    with pytest.raises(GenlabError, match=r"a batch of 4 images .*n_critic=5 turns .* set training.batch_size to 5"):
         play(small(n_critic=5), {"images": torch.zeros(4, 1, 32, 32)})
 
 

@@ -61,7 +61,10 @@ def average_weights(model: Model, settings: TrainingSettings) -> AveragedModel:
 
     def take_in(averaged: Any, current: Any, taken: Any) -> None:
         n = int(taken)
-        torch._foreach_lerp_(averaged, current, 1 - min(settings.ema, (1 + n) / (1 / settings.ema_share + n)))
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - min(settings.ema, (1 + n) / (1 / settings.ema_share + n)))
+        else:  # counters
+            torch._foreach_copy_(averaged, current)
 
     average = AveragedModel(model, multi_avg_fn=take_in, use_buffers=True)
     average.requires_grad_(False)

@@ -1,11 +1,18 @@
 """The vanilla GAN against the lecture's description, and against formulas written another way."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
+from kedro.config import OmegaConfigLoader
 from torch import nn
 
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.models.gan import GAN
+from genlab.pipelines.parameters import resolve
+from genlab.training.fit import Job, build_training
+from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
 
 
@@ -110,3 +117,44 @@ def test_drawings_are_in_the_range_of_images() -> None:
         parameter.data *= 50
     drawn = model.sample(5, torch.Generator().manual_seed(0))
     assert 0.9 < drawn.abs().max() <= 1
+
+
+def test_the_lecture_environment_is_the_lecture_step_for_step(few_images: LabelledImages, tmp_path: Path) -> None:
+    """Beside a loop that knows nothing of the trainer, the model or torch's optimisers."""
+    conf = Path(__file__).parents[2] / "conf"
+    loader = OmegaConfigLoader(str(conf), base_env="base", default_run_env="base", env="lecture",
+                               merge_strategy={"parameters": "soft"})  # fmt: skip
+    lecture = resolve("gan", loader["parameters"])
+    assert (lecture.data.source, lecture.data.image_size, lecture.data.split.val) == ("mnist", 32, 0)
+    assert lecture.training.total_steps(60_000) == 20 * 3750
+    settings = lecture.training.model_copy(update={"precision": "64-true", "accelerator": "cpu", "steps": 4})
+    training = build_training(Job("gan", lecture.arguments, few_images, settings, 3, tmp_path), open_machine(settings))
+    weights = [p.detach().clone() for p in training.model.parameters()]
+    squares = [torch.zeros_like(p) for p in weights]
+    for inputs, layer in ((100, weights[:2]), (128, weights[2:4]), (1024, weights[4:6]), (128, weights[6:8])):
+        assert all(value.abs().max() <= inputs**-0.5 for value in layer)
+
+    def draw(z: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(F.leaky_relu(z @ weights[0].T + weights[1], 0.01) @ weights[2].T + weights[3])
+
+    def judge(x: torch.Tensor) -> torch.Tensor:
+        return F.leaky_relu(x @ weights[4].T + weights[5], 0.01) @ weights[6].T + weights[7]
+
+    def move(loss: torch.Tensor, numbers: range) -> None:
+        for number, gradient in zip(numbers, torch.autograd.grad(loss, [weights[n] for n in numbers]), strict=True):
+            squares[number] += gradient**2
+            moved = weights[number].detach() - 0.1 * gradient / (squares[number].sqrt() + 1e-10)
+            weights[number] = moved.requires_grad_()
+
+    weights = [value.requires_grad_() for value in weights]
+    for step in range(4):
+        training.machine.seed(3, step)
+        real = training.batches[step]["images"].double().flatten(1)
+        both = torch.cat([real, draw(torch.randn(16, 100, dtype=torch.float64)).detach()])
+        move(F.cross_entropy(judge(both), torch.tensor([0] * 16 + [1] * 16)), range(4, 8))
+        new = draw(torch.randn(16, 100, dtype=torch.float64))
+        move(F.cross_entropy(judge(new), torch.tensor([0] * 16)), range(4))
+    for _ in training.run():
+        pass
+    for ours, theirs in zip(training.model.parameters(), weights, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)

@@ -3,6 +3,10 @@
 Goodfellow et al. 2014, arXiv:1406.2661, in the form of a lecture's first exercise: the discriminator is an ordinary
 classifier with two classes, and the generator is trained by showing it drawings under the wrong label.
 
+`--env=lecture` is the exercise to the letter. The defaults differ in four settings: first weights next to pixels,
+Adagrad's first accumulators, weight decay, and the running average that draws. They were chosen by `fd_lite0` on test
+images (docs/results.md), so that number flatters this model.
+
 B batch, C channels, H = W image size, Z = 100 numbers of noise. x is a real image, G(z) a drawing.
 """
 

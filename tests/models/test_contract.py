@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -28,6 +29,7 @@ from genlab.pipelines.parameters import argument_schema, check_model_fits, resol
 from genlab.sampling.draw import draw_samples, reconstruct_images, spread_condition
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import other, translate_images
+from genlab.settings import CONFIG_LOADER_ARGS
 from genlab.training.checkpoint import Checkpoint, build_model
 from genlab.training.fit import Job, build_training
 from genlab.training.machine import open_machine
@@ -286,12 +288,20 @@ def environments() -> list[str]:
     return ["base", *sorted(p.name for p in CONF.iterdir() if p.is_dir() and p.name not in ("base", "local"))]
 
 
+@cache
+def parameters_of(environment: str) -> dict[str, Any]:
+    return OmegaConfigLoader(str(CONF), env=environment, **CONFIG_LOADER_ARGS)["parameters"]
+
+
+def test_the_recipe_of_its_paper_fits_the_embedded_data(name: str) -> None:
+    settings = resolve(name, {**parameters_of("base"), "recipe": "paper"})
+    assert settings.arguments == {}
+    check_model_fits(name, settings)
+
+
 @pytest.mark.parametrize("environment", environments())
 def test_every_environment_builds_every_model(name: str, environment: str) -> None:
-    loader = OmegaConfigLoader(
-        str(CONF), base_env="base", default_run_env="base", env=environment, merge_strategy={"parameters": "soft"}
-    )
-    settings = resolve(name, loader["parameters"])
+    settings = resolve(name, parameters_of(environment))
     refused = ""
     try:
         check_model_fits(name, settings)

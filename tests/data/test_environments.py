@@ -31,7 +31,7 @@ def load(environment):
 
 
 def test_there_is_an_environment_for_every_set_and_no_other():
-    found = {path.name for path in CONF.iterdir() if path.is_dir()} - {"base", "local", "test"}
+    found = {path.name for path in CONF.iterdir() if path.is_dir()} - {"base", "lecture", "local", "test"}
     assert found == set(ENVIRONMENTS)
 
 

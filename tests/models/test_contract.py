@@ -19,7 +19,7 @@ from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.data.batches import ExampleBatches
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.media.pictures.levels import to_model_range
 from genlab.models import MODELS, model_class
@@ -231,7 +231,7 @@ def test_translating_repeats_with_its_seed_and_stays_in_range(trained: Model, ex
         one, again, third = (translate_images(trained, x, target, batch_size=8, seed=s) for s in (1, 1, 2))
         assert np.array_equal(one, again)
         assert trained.training, "drawing must leave the model in training mode"
-        assert one.shape == (*x.shape[:3], examples.spec.channels[target])
+        assert one.shape == (*x.shape[:3], examples.spec.shapes[target][0])
         if name_of(trained) in NOISY:
             assert not np.array_equal(one, third)
 
@@ -323,7 +323,7 @@ def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:
 
 def test_build_model_names_an_unknown_model() -> None:
     with pytest.raises(ValueError, match=r"there is no model 'pix3pix'; there are: .*pix2pix"):
-        build_model("pix3pix", ImageSpec(32, {"a": 1, "b": 1}), {})
+        build_model("pix3pix", Spec({"a": (1, 32, 32), "b": (1, 32, 32)}), {})
 
 
 def test_batches_serve_the_same_pairs_to_both_sides(few_shoes: PairedImages) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.sampling.request import label_number, requested, require_drawable
 from genlab.sampling.settings import SampleSettings
 
-SPEC = ImageSpec(32, {"images": 1}, ("bag", "sneaker"), ("", "a", "light", "sandal"))
+SPEC = Spec({"images": (1, 32, 32)}, ("bag", "sneaker"), ("", "a", "light", "sandal"))
 
 
 def test_labels_by_name_and_by_number() -> None:

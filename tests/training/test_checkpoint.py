@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.training.checkpoint import Checkpoint, build_model, read_state, write_state
 from genlab.training.snapshots import Snapshots, fingerprint
 
-SPEC = ImageSpec(32, {"a": 1, "b": 1})
+SPEC = Spec({"a": (1, 32, 32), "b": (1, 32, 32)})
 ARGUMENTS = {"generator_width": 2, "discriminator_width": 2}
 
 
@@ -78,12 +78,19 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path, checkpoint: Checkpo
         Checkpoint.read(path)
 
 
+def test_a_checkpoint_with_the_spec_of_an_older_genlab_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    old = {"size": 32, "channels": {"a": 1, "b": 1}, "classes": (), "words": ()}
+    write_state(tmp_path / "old.pt", {**vars(checkpoint), "spec": old})
+    with pytest.raises(GenlabError, match="holds no Genlab checkpoint .*size.*train again"):
+        Checkpoint.read(tmp_path / "old.pt")
+
+
 def test_images_of_another_shape_are_refused_with_both_shapes(checkpoint: Checkpoint) -> None:
     checkpoint.require(SPEC)
     with pytest.raises(
         GenlabError, match=r"trained on 32x32 images.*but the data are 64x64 .* 3 channel\(s\) in b; set"
     ):
-        checkpoint.require(ImageSpec(64, {"a": 1, "b": 3}))
+        checkpoint.require(Spec({"a": (1, 64, 64), "b": (3, 64, 64)}))
 
 
 def test_weights_of_another_network_are_refused(checkpoint: Checkpoint) -> None:

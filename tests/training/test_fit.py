@@ -103,7 +103,7 @@ def test_the_checkpoint_knows_where_it_is_from(few_shoes: PairedImages, tmp_path
     checkpoint = fit(job, lambda sight: None).checkpoint
     assert (checkpoint.step, checkpoint.images_seen, checkpoint.seed) == (8, 32, 1)
     assert checkpoint.fingerprint == job.fingerprint()
-    assert checkpoint.spec.channels == {"a": 1, "b": 1}
+    assert checkpoint.spec.shapes == {"a": (1, 32, 32), "b": (1, 32, 32)}
 
 
 def test_divergence_keeps_the_last_good_snapshot(

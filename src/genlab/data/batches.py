@@ -11,7 +11,7 @@ from torch import Tensor
 from genlab.data.arrange.examples import Examples
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
-from genlab.media.pictures.levels import to_model_range
+from genlab.media.base import medium_named
 
 RESIDENT_SHARE = 0.25  # of the device's free memory that images may take before they stream from the store
 
@@ -22,7 +22,7 @@ def _free_memory(device: torch.device) -> float:
 
 
 class ExampleBatches:
-    """Batches by step number, on `device`: images (B, C, H, W) float in [-1, 1], other values (B, ...) long.
+    """Batches by step number, on `device`: examples (B, C, *axes) as their medium has them, other values (B, ...) long.
 
     Every stream of the examples has a new permutation in each of its epochs; what is left over at its end (less than a
     batch) waits for the next one. With several ranks each takes its share of the global batch.
@@ -70,12 +70,13 @@ class ExampleBatches:
         for number, stream in enumerate(self.streams):
             rows = self.rows(step, number)
             for name, (store, places) in stream.rows.items():
-                batch[name] = to_model_range(self._pixels(name, store, places[rows]))
+                stored = self._stored(name, store, places[rows])
+                batch[name] = medium_named(store.medium).to_model_range(stored)
             for name, values in stream.values.items():
                 batch[name] = torch.from_numpy(values[rows]).to(self.device, non_blocking=True)
         return batch
 
-    def _pixels(self, name: str, store: ImageStore, places: np.ndarray) -> Shaped[Tensor, "b h w c"]:
+    def _stored(self, name: str, store: ImageStore, places: np.ndarray) -> Shaped[Tensor, "b *axes c"]:
         if name in self.resident:
             return self.resident[name][torch.from_numpy(places).to(self.device, non_blocking=True)]
         pixels = torch.from_numpy(store.take(places))

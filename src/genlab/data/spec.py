@@ -1,14 +1,16 @@
-"""What images are like, as far as a model must know before it is built."""
+"""What a model must know of the data before it is built."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from genlab.media.base import PICTURES
+
 
 @dataclass(frozen=True)
-class ImageSpec:
-    """The shape of the images that a model is built for, and what is known of them."""
+class Spec:
+    """The shapes that a model is built for, and what else is known of the data."""
 
-    size: int  # H = W in pixels
-    channels: Mapping[str, int]  # by domain: "a" and "b", or "images"
+    shapes: Mapping[str, tuple[int, ...]]  # by domain ("a" and "b", or "images"): channels, then axes
     classes: tuple[str, ...] = ()  # names of the labels, by their number
     words: tuple[str, ...] = ()  # of the captions, by their number; number 0 is padding
+    medium: str = PICTURES  # a name that `genlab.media.base.medium_named` knows

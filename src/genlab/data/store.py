@@ -17,6 +17,7 @@ import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.files import replace_folder
+from genlab.media.base import PICTURES
 from genlab.media.pictures.decode import to_channels
 
 TABLE_COLUMNS = [
@@ -34,12 +35,13 @@ LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 class ImageStore:
     """N images and what is known of each; row i of the table describes image i."""
 
-    images: np.ndarray  # (N, H, W, C)
+    images: np.ndarray  # (N, *axes, C); of pictures (N, H, W, C)
     table: pd.DataFrame  # N rows, TABLE_COLUMNS
+    medium: str = PICTURES
     _read: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # bytes since pages were let go
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.table) or self.images.ndim != 4:
+        if len(self.images) != len(self.table) or self.images.ndim < 2:
             raise ValueError(f"{self.images.shape} images do not go with {len(self.table)} rows")
 
     def __len__(self) -> int:
@@ -47,15 +49,16 @@ class ImageStore:
 
     @property
     def channels(self) -> int:
-        return self.images.shape[3]
+        return self.images.shape[-1]
 
     @property
-    def size(self) -> int:
-        """H = W in pixels."""
-        return self.images.shape[1]
+    def shape(self) -> tuple[int, ...]:
+        """Of one example inside a model: channels, then axes."""
+        *axes, channels = self.images.shape[1:]
+        return channels, *axes
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """The images in those rows, (len(rows), H, W, C), in memory; a memory-mapped store stays out of it."""
+        """The images in those rows, (len(rows), *axes, C), in memory; a memory-mapped store stays out of it."""
         taken = self.images[rows]
         self._read[0] += taken.nbytes
         if self._read[0] > LETTING_GO and self.images.nbytes > LARGE:
@@ -128,6 +131,7 @@ def open_set(folder: Path) -> ImageSet:
             domain: ImageStore(
                 np.load(folder / f"{domain}.npy", mmap_mode="r"),
                 table[table["domain"] == domain].reset_index(drop=True),
+                about.get("medium", PICTURES),
             )
             for domain in about["domains"]
         }
@@ -155,7 +159,7 @@ class ArrayWriter:
         self._file: BinaryIO | None = None
 
     def append(self, pixels: np.ndarray) -> None:
-        """Add an image, (H, W, C).
+        """Add an example, (*axes, C).
 
         Raises:
             UnreadableImageError: it has a number of channels that does not go with those before.
@@ -163,11 +167,11 @@ class ArrayWriter:
         if self._file is None:
             self._start(pixels.shape, pixels.dtype)
         dtype = max(self.dtype, pixels.dtype, key=lambda kind: kind.itemsize)
-        channels = 3 if (self.shape[2], pixels.shape[2]) == (1, 3) else self.shape[2]
+        channels = 3 if (self.shape[-1], pixels.shape[-1]) == (1, 3) else self.shape[-1]
         stored = np.ascontiguousarray(_widened(to_channels(pixels, channels), dtype))
-        if (channels, dtype) != (self.shape[2], self.dtype):
+        if (channels, dtype) != (self.shape[-1], self.dtype):
             self._widen(channels, dtype)
-        self.widened |= (pixels.shape[2], pixels.dtype) != (channels, dtype)
+        self.widened |= (pixels.shape[-1], pixels.dtype) != (channels, dtype)
         assert self._file is not None
         self._file.write(stored.data)
         self.count += 1
@@ -196,7 +200,7 @@ class ArrayWriter:
         self.path.replace(narrow)
         images = np.load(narrow, mmap_mode="r")
         self.count, self.widened = 0, True
-        self._start((*self.shape[:2], channels), dtype)
+        self._start((*self.shape[:-1], channels), dtype)
         for image in images:
             self.append(_widened(to_channels(np.asarray(image), channels), dtype))
         let_go(images)

@@ -13,10 +13,7 @@ from PIL import Image
 
 from genlab.files import write_folder
 from genlab.io.local import local_path
-from genlab.media.pictures.tiles import to_rgb8
-from genlab.media.pictures.write import read_picture, write_picture
-
-PREVIEW_WIDTH = 1000  # pixels
+from genlab.media.base import PICTURES, medium_named
 
 
 class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[str, np.ndarray]]):
@@ -26,33 +23,28 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
     """
 
     def __init__(
-        self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
-    ) -> None:
+        self, *, filepath: str, medium: str = PICTURES, version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(filepath=PurePosixPath(local_path(filepath)), version=version)
         self.metadata = metadata
+        self._medium = medium_named(medium)
 
     def load(self) -> dict[str, np.ndarray]:
         root = Path(self._get_load_path())
-        paths = [path for path in root.rglob("*") if path.suffix in (".png", ".tif")]
-        return {path.relative_to(root).with_suffix("").as_posix(): read_picture(path) for path in sorted(paths)}
+        paths = [path for path in root.rglob("*") if path.suffix in self._medium.suffixes]
+        return {path.relative_to(root).with_suffix("").as_posix(): self._medium.read(path) for path in sorted(paths)}
 
     def save(self, data: Mapping[str, np.ndarray]) -> None:
         with write_folder(Path(self._get_save_path())) as folder:
             for name, pixels in data.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                write_picture(folder / name, pixels)
+                self._medium.write(folder / name, pixels)
 
     def preview(self, pictures: int = 40) -> ImagePreview:
         """The first pictures side by side, as kedro-viz shows them: a PNG in base64."""
-        images = [Image.fromarray(to_rgb8(pixels[None])[0]) for pixels in list(self.load().values())[:pictures]]
-        images = images or [Image.new("RGB", (1, 1), "white")]  # a study that was skipped
-        cell = (max(image.width for image in images) + 4, max(image.height for image in images) + 4)
-        columns = max(1, min(len(images), PREVIEW_WIDTH // cell[0]))
-        sheet = Image.new("RGB", (columns * cell[0], -(-len(images) // columns) * cell[1]), "white")
-        for number, image in enumerate(images):
-            sheet.paste(image, (number % columns * cell[0], number // columns * cell[1]))
         buffer = io.BytesIO()
-        sheet.save(buffer, "PNG")
+        Image.fromarray(self._medium.preview(list(self.load().values())[:pictures])).save(buffer, "PNG")
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
 
     def _exists(self) -> bool:

@@ -256,7 +256,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     from genlab.data.arrange.derive import derived_channels
     from genlab.data.sources.layouts import SINGLE
     from genlab.data.sources.listing import known_channels, known_classes, require_source
-    from genlab.data.spec import ImageSpec
+    from genlab.data.spec import Spec
     from genlab.models import model_class
     from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
@@ -275,7 +275,9 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
             f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
             "--params=data.source=NAME, or one of its folders"
         )
-    spec = ImageSpec(settings.data.image_size, channels, UNREAD if classes is None else classes,
+    size = settings.data.image_size
+    shapes = {domain: (count, size, size) for domain, count in channels.items()}
+    spec = Spec(shapes, UNREAD if classes is None else classes,
                      UNREAD if words is None else words)  # fmt: skip
     with torch.device("meta"):
         built = build_model(model, spec, settings.arguments)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from genlab.data.arrange.captions import number_captions, require_words
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.models.base import Condition
 from genlab.sampling.settings import SampleSettings
@@ -35,7 +35,7 @@ def require_drawable(
         require_words(settings.text, words)
 
 
-def requested(condition: Condition | None, spec: ImageSpec, settings: SampleSettings) -> np.ndarray | None:
+def requested(condition: Condition | None, spec: Spec, settings: SampleSettings) -> np.ndarray | None:
     """The condition that is asked for, (1,) or (1, L); None where nothing is.
 
     Raises:

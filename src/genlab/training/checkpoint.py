@@ -10,9 +10,10 @@ from typing import IO, Any, Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.files import write_file
+from genlab.media.base import medium_named
 from genlab.models import model_class
 from genlab.models.base import Model
 
@@ -59,15 +60,14 @@ def read_state(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def build_model(name: str, spec: ImageSpec, arguments: Mapping[str, Any]) -> Model:
+def build_model(name: str, spec: Spec, arguments: Mapping[str, Any]) -> Model:
     """The model `name` for images of that shape, on the current default device.
 
     Raises:
         GenlabError: the network cannot take these images.
     """
     cls = model_class(name)
-    shape = {"image_size": spec.size, "classes": len(spec.classes), "words": len(spec.words)}
-    shape |= {"channels" if domain == "images" else f"channels_{domain}": n for domain, n in spec.channels.items()}
+    shape = {"classes": len(spec.classes), "words": len(spec.words)} | medium_named(spec.medium).arguments(spec.shapes)
     wanted = inspect.signature(cls.__init__).parameters
     return cls(**{name: value for name, value in shape.items() if name in wanted}, **arguments)
 
@@ -78,7 +78,7 @@ class Checkpoint:
 
     model: str  # a key of MODELS
     arguments: Mapping[str, Any]  # the constructor's, without the image shape
-    spec: ImageSpec
+    spec: Spec
     weights: Mapping[str, Tensor]  # those that draw
     draws_with: DrawsWith
     step: int
@@ -109,7 +109,7 @@ class Checkpoint:
             torch.manual_seed(self.seed)
             return build_model(self.model, self.spec, self.arguments).eval()
 
-    def require(self, spec: ImageSpec) -> None:
+    def require(self, spec: Spec) -> None:
         """Refuse images of another shape than the model was trained on.
 
         Raises:
@@ -118,7 +118,7 @@ class Checkpoint:
         if spec != self.spec:
             raise GenlabError(
                 f"this {self.model} checkpoint was trained on {_describe(self.spec)}, but the data are "
-                f"{_describe(spec)}; set data.image_size={self.spec.size} and the data it was trained on, load another "
+                f"{_describe(spec)}; set data.image_size and data.source to what it was trained on, load another "
                 f"version (--load-versions={self.model}.checkpoint:VERSION), or train again"
             )
 
@@ -147,14 +147,13 @@ class Checkpoint:
         """
         state = read_state(path)
         try:
-            return cls(**{**state, "spec": ImageSpec(**state["spec"])})
+            return cls(**{**state, "spec": Spec(**state["spec"])})
         except (TypeError, KeyError) as error:
             raise GenlabError(
                 f"{path} holds no Genlab checkpoint ({error}); name another file or train again"
             ) from error
 
 
-def _describe(spec: ImageSpec) -> str:
-    channels = " and ".join(f"{count} channel(s) in {domain}" for domain, count in spec.channels.items())
+def _describe(spec: Spec) -> str:
     labels = f", labelled {', '.join(spec.classes)}" if spec.classes else ""
-    return f"{spec.size}x{spec.size} images with {channels}{labels}"
+    return medium_named(spec.medium).describe(spec.shapes) + labels

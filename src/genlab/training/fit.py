@@ -15,7 +15,7 @@ import torch
 from genlab.data.arrange.examples import Examples
 from genlab.data.batches import ExampleBatches
 from genlab.errors import GenlabError
-from genlab.media.pictures.augment import augment
+from genlab.media.base import medium_named
 from genlab.models.base import Batch, Model
 from genlab.training.alarms import Alarm, Alarms
 from genlab.training.checkpoint import Checkpoint, DrawsWith, build_model
@@ -87,11 +87,12 @@ def build_training(job: Job, machine: Machine) -> Training:
 def augment_streams(job: Job) -> Augment:
     """What changes a batch's images at random: those of one stream belong together and are changed alike."""
     streams = [list(stream.rows) for stream in job.examples.streams()]
+    medium = medium_named(job.examples.spec.medium)
 
     def change(batch: Batch) -> dict[str, torch.Tensor]:
         changed = dict(batch)
         for names in streams:
-            changed |= augment({name: batch[name] for name in names}, **job.settings.augmentation())
+            changed |= medium.augment({name: batch[name] for name in names}, job.settings.augmentation())
         return changed
 
     return change

@@ -7,7 +7,7 @@ import pandas as pd
 
 from genlab.data.arrange.examples import Stream, name_images, require_split
 from genlab.data.arrange.pairs import PairedImages
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.data.store import ImageSet, ImageStore
 from genlab.errors import GenlabError
 
@@ -39,8 +39,8 @@ class UnpairedImages:
         return int(self.table["domain"].value_counts().max())
 
     @property
-    def spec(self) -> ImageSpec:
-        return ImageSpec(self.b.size, {"a": self.a.channels, "b": self.b.channels})
+    def spec(self) -> Spec:
+        return Spec({"a": self.a.shape, "b": self.b.shape}, medium=self.b.medium)
 
     def split(self, name: str) -> "UnpairedImages":
         rows = self.table[self.table["split"] == name].reset_index(drop=True)

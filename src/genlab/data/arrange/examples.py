@@ -11,7 +11,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 
@@ -41,7 +41,7 @@ class Examples(Protocol):
         ...
 
     @property
-    def spec(self) -> ImageSpec: ...
+    def spec(self) -> Spec: ...
 
     def split(self, name: str) -> Self:
         """Those in split `name`.

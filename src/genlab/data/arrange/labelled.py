@@ -9,7 +9,7 @@ import pandas as pd
 from genlab.data.arrange.captions import number_captions, vocabulary
 from genlab.data.arrange.examples import Stream, name_images, require_split, spread_rows
 from genlab.data.sources.layouts import SINGLE
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.data.store import ImageSet, ImageStore
 from genlab.errors import GenlabError
 
@@ -62,8 +62,8 @@ class LabelledImages:
         return len(self.table)
 
     @property
-    def spec(self) -> ImageSpec:
-        return ImageSpec(self.store.size, {"images": self.store.channels}, self.classes, self.words)
+    def spec(self) -> Spec:
+        return Spec({"images": self.store.shape}, self.classes, self.words, self.store.medium)
 
     def split(self, name: str) -> "LabelledImages":
         rows = self.table[self.table["split"] == name].reset_index(drop=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from genlab.data.arrange.examples import Stream, name_images, name_set, require_split
-from genlab.data.spec import ImageSpec
+from genlab.data.spec import Spec
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 
@@ -75,8 +75,8 @@ class PairedImages:
         return name_set(f"{one} {other}" for one, other in zip(a, b, strict=True))
 
     @property
-    def spec(self) -> ImageSpec:
-        return ImageSpec(self.b.size, {"a": self.a.channels, "b": self.b.channels})
+    def spec(self) -> Spec:
+        return Spec({"a": self.a.shape, "b": self.b.shape}, medium=self.b.medium)
 
     def streams(self) -> list[Stream]:
         return [Stream({side: (getattr(self, side), self.table[side].to_numpy()) for side in ("a", "b")}, {})]

@@ -29,7 +29,8 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
         parts.append(_classes(labels, settings))
     if not isinstance(examples, LabelledImages):
         parts.append(_task(examples, settings))
-    parts += [f"{_count(test)} test images", f"{examples.spec.size} × {examples.spec.size}"]  # noqa: RUF001
+    *_, (_, *axes) = examples.spec.shapes.values()
+    parts += [f"{_count(test)} test images", " × ".join(map(str, axes))]  # noqa: RUF001
     learned = f"{_count(train)} images"
     if isinstance(train, PairedImages):
         learned = f"{len(train):,} pairs"

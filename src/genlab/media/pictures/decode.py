@@ -168,13 +168,13 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     Raises:
         UnreadableImageError: there are other numbers of channels than 1 and 3 on one of the two sides.
     """
-    have = pixels.shape[2]
+    have = pixels.shape[-1]
     if have == channels:
         return pixels
     if (have, channels) == (1, 3):
-        return np.repeat(pixels, 3, axis=2)
+        return np.repeat(pixels, 3, axis=-1)
     if (have, channels) == (3, 1):
-        return ((pixels.astype(np.uint32) @ LUMINANCE + 500) // 1000).astype(pixels.dtype)[:, :, None]
+        return ((pixels.astype(np.uint32) @ LUMINANCE + 500) // 1000).astype(pixels.dtype)[..., None]
     raise UnreadableImageError(
         f"has {have} channels where {channels} are wanted; keep such images in a folder of their own, with "
         "data.channels=auto"

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP = 4  # pixels between images
+SHEET_WIDTH = 1000  # pixels, of a preview
 HEADING = 22  # pixels for the headings
 
 
@@ -82,3 +83,15 @@ def stack_pictures(pictures: Sequence[np.ndarray]) -> np.ndarray:
     width = max(picture.shape[1] for picture in pictures)
     filled = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in pictures]
     return np.concatenate(filled)
+
+
+def paste_side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W, C) pictures of any sizes in rows of about 1000 pixels, (H, W, 3) uint8; one white pixel where none are."""
+    images = [Image.fromarray(to_rgb8(pixels[None])[0]) for pixels in pictures]
+    images = images or [Image.new("RGB", (1, 1), "white")]
+    cell = (max(image.width for image in images) + GAP, max(image.height for image in images) + GAP)
+    columns = max(1, min(len(images), SHEET_WIDTH // cell[0]))
+    sheet = Image.new("RGB", (columns * cell[0], -(-len(images) // columns) * cell[1]), "white")
+    for number, image in enumerate(images):
+        sheet.paste(image, (number % columns * cell[0], number // columns * cell[1]))
+    return np.asarray(sheet)

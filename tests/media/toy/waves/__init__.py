@@ -1,0 +1,1 @@
+"""A medium that only a test has."""

@@ -1,4 +1,4 @@
-"""What can be measured on pictures of one bright thing on black, such as those of Fashion-MNIST, and said in words.
+"""Brightness and shape of one bright thing on black, as in Fashion-MNIST: measured, and said in words.
 
 N images, H = W pixels, C channels. The same functions describe real images and judge drawn ones.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from genlab.media.pictures.integers import largest
 
-FOREGROUND = 0.25  # of the pixel range: what is brighter belongs to the thing
+FOREGROUND = 0.25  # of the pixel range: brighter pixels belong to the thing
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def brightness(images: np.ndarray) -> np.ndarray:
 
 
 def height(images: np.ndarray) -> np.ndarray:
-    """Rows from the first to the last in which the thing has two pixels or more (one may be a speck), (N,)."""
+    """Rows from the first to the last with at least two pixels of the thing, (N,). One pixel may be a speck."""
     rows = (_grey(images) > FOREGROUND).sum(axis=2) >= 2  # (N, H)
     spans = rows.shape[1] - rows.argmax(axis=1) - rows[:, ::-1].argmax(axis=1)
     return np.where(rows.any(axis=1), spans, 0).astype(float)
@@ -43,7 +43,7 @@ MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"brightness": brightn
 
 @dataclass(frozen=True)
 class Aspect:
-    """A measure in words: which for the lowest third of the training images, which for the highest; none between."""
+    """A measure in words: one for the lowest third of the training images, one for the highest, none between."""
 
     measure: str
     low: str
@@ -58,7 +58,7 @@ SHAPES: dict[str, Aspect] = {
     "sandal": Aspect("height", "low", "high", "{thing} with a {word} heel"),
     "sneaker": Aspect("height", "low", "high", "{thing} with a {word} top"),
 }
-"""What is said of a thing's shape, by its label; of all others, how wide it is."""
+"""The aspect of a thing's shape that captions name, by its label. All other labels get `WIDTH`."""
 WIDTH = Aspect("width", "narrow", "wide")
 THINGS = {"t_shirt": "t-shirt"}  # labels whose words are not just parted by underscores
 
@@ -71,7 +71,7 @@ def thing(label: str) -> str:
 
 
 def shape_of(label: str) -> Aspect:
-    """What is said of the shape of things with this label."""
+    """The aspect of shape that captions name for this label."""
     return SHAPES.get(label, WIDTH)
 
 
@@ -92,8 +92,10 @@ def possible_captions(labels: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Where "dark" ends and "light" begins, and the like: terciles of brightness over all images, because light is
-    light, but of shape within each label, because a low boot is higher than a high sneaker."""
+    """Where each word begins and ends, as terciles.
+
+    Brightness has one scale for all images. Shape has one for each label: a low boot is higher than a high sneaker.
+    """
 
     brightness: Terciles
     shapes: Mapping[str, Terciles]  # by label
@@ -109,7 +111,7 @@ class Scale:
         return cls(bright, shapes)
 
     def describe(self, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The words for brightness and for shape, (N,) each; "" between the thirds, or where a label is unknown."""
+        """The words for brightness and for shape, (N,) each. The middle third and unknown labels have ""."""
         bright = _words(brightness(images), self.brightness, BRIGHTNESS)
         shape = np.full(len(images), "", dtype=bright.dtype)
         for label in set(np.unique(labels)) & set(self.shapes):

@@ -1,7 +1,7 @@
 """Random changes of the training images, per sample, the same for both sides of a pair, in batches on the device.
 
-B batch, C channels, H, W pixels; images in [-1, 1]. Everything draws from torch's global generator, and what is off
-draws nothing. Each function takes any number of batches by name and gives each of them the same change.
+B batch, C channels, H, W pixels; images in [-1, 1]. Each function takes batches by name and changes all of them alike.
+All chance comes from torch's global generator. A change that is off draws no random number.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ def differentiable_augment(
 ) -> dict[str, Float[Tensor, "b _c h w"]]:  # fmt: skip
     """DiffAugment: colour, translation, cutout, through which gradients pass; Zhao et al. 2020, arXiv:2006.10738.
 
-    For what a discriminator sees, real and drawn alike: on the training images alone a generator would learn to draw
-    the changes. The defaults are those of the authors' code. Values may leave [-1, 1].
+    It changes all images that a discriminator sees, real and drawn. If it changed the real ones alone, a generator
+    would learn to draw the changes. The defaults are those of the authors' code. Values may leave [-1, 1].
     """
     return cut_out(translate(_change_colour(batch, brightness, saturation, contrast), translation), cutout)
 
@@ -71,7 +71,7 @@ def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Float[Te
 def crop_at_random(batch: Batches, crop: float) -> dict[str, Float[Tensor, "b _c h w"]]:
     """Show a window with sides of `crop` to 1 of the image's, at a random place, enlarged to the full size (bilinear).
 
-    Where jitter always shows as much of the image, this changes how large things are. `crop` 1 is off.
+    Jitter shows all things at one size; this changes their size. `crop` 1 is off.
     """
     if crop == 1.0:
         return dict(batch)
@@ -84,9 +84,9 @@ def crop_at_random(batch: Batches, crop: float) -> dict[str, Float[Tensor, "b _c
 def jitter_colour(
     batch: Batches, brightness: float, saturation: float, contrast: float
 ) -> dict[str, Float[Tensor, "b _c h w"]]:
-    """Add up to +-`brightness` to values in [-1, 1]; saturation and contrast are multiplied by factors in 1 +- theirs.
+    """Add up to +-`brightness` to values in [-1, 1]; multiply saturation and contrast by factors in 1 +- theirs.
 
-    What leaves [-1, 1] is clipped. Where the colours of one side mean something, as in a label map, leave this off.
+    Values are clipped to [-1, 1]. Leave this off where colours have a meaning, as in a label map.
     """
     if not (brightness or saturation or contrast):
         return dict(batch)

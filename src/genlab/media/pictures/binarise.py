@@ -1,9 +1,8 @@
-"""Static binarisation: grey images drawn as black and white ones, once for all.
+"""Static binarisation: each grey image is drawn once as a black and white one.
 
-Densities of binarised images are comparable only where everybody has the same ones, or at least draws them in the same
-way (Salakhutdinov and Murray 2008): each value is white with its own intensity as the probability. Here the draw is a
-function of the image alone, so that training and test images are the same in every epoch, every run and every model.
-Drawing anew in every epoch, as some do, is another problem with better numbers.
+Each value becomes white with its own intensity as the probability (Salakhutdinov and Murray 2008). The draw depends on
+the image alone, so all epochs, runs and models have the same black and white images: only then can densities be
+compared. Some authors draw anew in every epoch. That is another problem, and its numbers are better.
 """
 
 import numpy as np

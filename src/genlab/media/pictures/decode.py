@@ -1,4 +1,4 @@
-"""One file's bytes -> pixels, whatever the format: PNG, JPEG, WebP, TIFF, BMP, NPY and what else Pillow reads.
+"""One file's bytes -> pixels: PNG, JPEG, WebP, TIFF, BMP, NPY, and every other format that Pillow reads.
 
 Pixels are (H, W, C), uint8 or uint16, with as many channels as the file has. Palettes and CMYK become RGB, alpha is
 composited on a background, EXIF rotation is applied.
@@ -16,7 +16,7 @@ from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.settings import Fit
 
 DECODER = 1
-"""Raise it when the same bytes shall give other pixels: stores that were made before are then made anew."""
+"""A number that grows when the same bytes give other pixels. Stores of an older number are made anew."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -28,7 +28,7 @@ LUMINANCE = np.array([299, 587, 114])
 
 
 class UnreadableImageError(GenlabError):
-    """Why one file cannot be used; the rest of the set can."""
+    """Says why one file cannot be used. The rest of the set can."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarr
 
 
 def _decode_jpeg(data: bytes) -> Decoded | None:
-    """A JPEG that is grey or RGB and not turned; None for others, such as CMYK, and for what Pillow may yet read.
+    """The pixels of a grey or RGB JPEG. None for others, such as CMYK: Pillow reads those.
 
-    The same pixels as Pillow's, but several threads decode at once: Pillow holds Python's lock while it copies them.
+    The pixels are Pillow's. Several threads decode at once here, while Pillow holds Python's lock as it copies pixels.
     """
     import simplejpeg
 
@@ -118,7 +118,7 @@ def _decode_jpeg(data: bytes) -> Decoded | None:
             return None
         mode, name = ("L", "GRAY") if colours == "Gray" else ("RGB", "RGB")
         return Decoded(simplejpeg.decode_jpeg(data, name), mode, 8)
-    except ValueError:  # it is strict; what is damaged indeed Pillow refuses too
+    except ValueError:  # it is strict; Pillow refuses a file that is really damaged
         return None
 
 

@@ -1,4 +1,4 @@
-"""GAN: two multilayer perceptrons, one of which draws and the other of which tells drawn from real images.
+"""GAN: two multilayer perceptrons. One draws images, the other tells drawn images from real ones.
 
 Goodfellow et al. 2014, arXiv:1406.2661, in the form of a lecture's first exercise: the discriminator is an ordinary
 classifier with two classes, and the generator is trained by showing it drawings under the wrong label.
@@ -28,7 +28,7 @@ REAL, FAKE = 0, 1
 """The two classes."""
 
 
-def cross_entropy(logits: Logits, label: int) -> Float[Tensor, " b"]:
+def label_nll(logits: Logits, label: int) -> Float[Tensor, " b"]:
     """-log p(label | image), p = softmax(logits)."""
     return F.cross_entropy(logits, torch.full((len(logits),), label, device=logits.device), reduction="none")
 
@@ -91,11 +91,11 @@ class GAN(Model):
         right = torch.cat([on_real.argmax(1) == REAL, on_fake.argmax(1) == FAKE])
         yield Turn(
             "discriminator",  # halves, so that their sum is the mean over the batch
-            {"d_real": cross_entropy(on_real, REAL).mean() / 2, "d_fake": cross_entropy(on_fake, FAKE).mean() / 2},
+            {"d_real": label_nll(on_real, REAL).mean() / 2, "d_fake": label_nll(on_fake, FAKE).mean() / 2},
             metrics={"accuracy": right.to(x.dtype).mean()},
         )
         drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
-        yield Turn("generator", {"g_adversarial": cross_entropy(self.discriminator(drawn), REAL).mean()})
+        yield Turn("generator", {"g_adversarial": label_nll(self.discriminator(drawn), REAL).mean()})
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)

@@ -6,11 +6,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from genlab.data.store import ImageSet, ImageStore
-from genlab.media.pictures.tiles import to_rgb8
+from genlab.media.pictures.tiles import GAP, paste, to_rgb8
 
 ACROSS = 12  # images in a strip
 CELL = 80  # pixels
-GAP = 4  # pixels
 CAPTION = 20  # pixels
 STRIPS = 40  # at most; labels beyond are left out
 
@@ -25,9 +24,7 @@ def draw_contact_sheet(images: ImageSet) -> np.ndarray:
         pen.text((GAP, top + CAPTION / 2), f"{caption}: {len(rows)} images", fill="black", font=font, anchor="lm")
         chosen = rows[np.linspace(0, len(rows) - 1, min(ACROSS, len(rows))).round().astype(int)]
         for place, pixels in enumerate(to_rgb8(store.take(chosen))):
-            enlarged = pixels.shape[0] < CELL
-            how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BICUBIC
-            sheet.paste(Image.fromarray(pixels).resize((CELL, CELL), how), (GAP + place * (CELL + GAP), top + CAPTION))
+            paste(sheet, pixels, (GAP + place * (CELL + GAP), top + CAPTION), (CELL, CELL))
     return np.asarray(sheet)
 
 

@@ -17,6 +17,12 @@ def to_rgb8(images: np.ndarray) -> np.ndarray:
     return np.repeat(images[:, :, :, :1], 3, axis=3) if images.shape[3] < 3 else images[:, :, :, :3]
 
 
+def paste(sheet: Image.Image, pixels: np.ndarray, place: tuple[int, int], size: tuple[int, int]) -> None:
+    """Put (H, W, 3) uint8 on a sheet at `place` (left, top), at `size` (width, height); enlarged pixels stay square."""
+    how = Image.Resampling.NEAREST if pixels.shape[0] < size[1] else Image.Resampling.BICUBIC
+    sheet.paste(Image.fromarray(pixels).resize(size, how), place)
+
+
 def draw_grid(columns: Mapping[str, np.ndarray], *, scale: int = 1, blocks: int = 1) -> Image.Image:
     """One column per heading, one row per image; the rows fold into `blocks` side by side.
 
@@ -37,8 +43,7 @@ def draw_grid(columns: Mapping[str, np.ndarray], *, scale: int = 1, blocks: int 
             left = block * block_width + column * cell_w + GAP
             pen.text((left + w * scale / 2, HEADING / 2), heading, fill="black", font=font, anchor="mm")
             for row, pixels in enumerate(images[block * rows : (block + 1) * rows]):
-                image = Image.fromarray(pixels).resize((w * scale, h * scale), Image.Resampling.NEAREST)
-                grid.paste(image, (left, HEADING + row * cell_h))
+                paste(grid, pixels, (left, HEADING + row * cell_h), (w * scale, h * scale))
     return grid
 
 
@@ -67,8 +72,8 @@ def draw_tiles(
     for number in range(n):
         row, column = divmod(number, across)
         for strip, images in enumerate(pictures):
-            image = Image.fromarray(images[number]).resize((cell_w, cell_h), Image.Resampling.NEAREST)
-            grid.paste(image, (margin + GAP + column * (cell_w + GAP), GAP + row * row_height + strip * cell_h))
+            place = (margin + GAP + column * (cell_w + GAP), GAP + row * row_height + strip * cell_h)
+            paste(grid, images[number], place, (cell_w, cell_h))
     for row in range(rows if strip_names else 0):
         for strip, name in enumerate(strip_names or ()):
             top = GAP + row * row_height + strip * cell_h

@@ -149,5 +149,5 @@ def test_what_cannot_be_is_refused() -> None:
         AAE(**SMALL, classes=7, prior="mixture", components=10, label_informed=True)
     with pytest.raises(GenlabError, match="'standard_normal' has no parts; set aae.model.prior to 'mixture'"):
         AAE(**SMALL, classes=10, label_informed=True)
-    with pytest.raises(GenlabError, match="this aae draws a class"):
+    with pytest.raises(GenlabError, match="this AAE must be told labels"):
         AAE(**SMALL, classes=10, prior="mixture", label_informed=True).sample(3, rng())

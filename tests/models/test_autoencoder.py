@@ -55,7 +55,7 @@ def test_the_code_is_all_that_the_decoder_sees(generation: str) -> None:
     x = torch.rand(2, 3, 32, 32) * 2 - 1
     z = model.encode(x)
     assert z.shape == (2, 3)
-    assert torch.equal(model.reconstruct(x), model.decode(z))
+    assert torch.equal(model.reconstruct(x), model.draw(z))
     assert model.reconstruct(x).shape == x.shape
 
 
@@ -64,7 +64,7 @@ def test_the_sigmoid_keeps_reconstructions_in_range(generation: str) -> None:
     z = 1000 * torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     for sigmoid in (True, False):
         model = small(generation=generation, sigmoid=sigmoid)
-        assert (model.decode(z).abs().max() <= 1) == sigmoid
+        assert (model.draw(z).abs().max() <= 1) == sigmoid
 
 
 def test_what_is_linear_is_linear_and_what_is_deep_is_not() -> None:

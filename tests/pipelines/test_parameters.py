@@ -98,3 +98,14 @@ def test_an_image_size_that_no_network_takes_is_refused_before_data_are_read() -
 def test_a_source_that_does_not_exist_is_refused_before_data_are_read() -> None:
     with pytest.raises(GenlabError, match=r"data source 'facade' is neither.*did you mean 'facades'\?.*emoji_pairs"):
         check_model_fits("pix2pix", resolve("pix2pix", given(data={"source": "facade"})))
+
+
+def test_a_label_is_asked_of_the_model_as_it_is_built() -> None:
+    asked = {
+        "sample": {"label": "sneaker"},
+        "aae": {"model": {"label_informed": True, "prior": "mixture", "latent_dim": 2}},
+    }
+    check_model_fits("aae", resolve("aae", asked))
+    asked["aae"]["model"]["label_informed"] = False
+    with pytest.raises(GenlabError, match="aae is told nothing"):
+        check_model_fits("aae", resolve("aae", asked))

@@ -20,7 +20,18 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.models.base import (
+    Batch,
+    Condition,
+    Decodes,
+    Encodes,
+    MatchesPrior,
+    Model,
+    Recipe,
+    Reconstructs,
+    Samples,
+    Turn,
+)
 from genlab.nn.coders import Activation, Decoder, Encoder, Network, mlp
 from genlab.nn.gan_losses import cross_entropy
 from genlab.nn.priors import GaussianMixture, Rng, make_prior, normal_noise
@@ -36,7 +47,7 @@ def squared_error(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
     return (x - x_hat).square().flatten(1).sum(dim=1) / 8
 
 
-class AAE(Model):
+class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs):
     """An autoencoder and an adversary, which shapes the codes until they have the distribution of the prior.
 
     With `label_informed` (section 2.3) D sees the label beside the code. Each class then moves to its own part of the
@@ -169,15 +180,20 @@ class AAE(Model):
         return codes.chunk(2, dim=1)[0] if self.gaussian else codes
 
     def decode(self, z: Latents, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
-        """The images of these latents. The code says everything; `condition` changes nothing."""
+        """The images of these latents. A label is no argument of the decoder: it says where `draw_prior` draws.
+
+        Raises:
+            GenlabError: there is a condition.
+        """
+        if condition is not None:
+            raise GenlabError("aae decodes a latent without being told what: leave the condition out")
         return torch.tanh(self.decoder(z))  # the paper's sigmoid, in the range [-1, 1]
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Latents:
         return self.prior.sample(n, rng)
 
     def sample(self, n: int, rng: torch.Generator, condition: Labels | None = None) -> Float[Tensor, "n c h w"]:
-        if self.label_informed and condition is None:
-            raise GenlabError("this aae draws a class: give `n` numbers of labels as the condition")
+        self.check_condition(condition)
         z = self.draw_latents(n, rng) if condition is None else self.draw_prior(condition, rng)
         return self.decode(z)
 

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Turn
+from genlab.models.base import Batch, Model, Recipe, Reconstructs, StartsClassifier, Turn
 from genlab.nn.coders import COARSEST, mlp
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_he
@@ -82,7 +82,7 @@ def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -
     return encoder, nn.Sequential(nn.Linear(latent_dim, deepest), nn.Unflatten(1, (widths[-1], side, side)), *up)
 
 
-class Autoencoder(Model):
+class Autoencoder(Model, StartsClassifier, Reconstructs):
     """An encoder keeps Z numbers of an image. A decoder draws the image anew from them.
 
     Raises:
@@ -135,13 +135,13 @@ class Autoencoder(Model):
     def encode(self, x: Images) -> Codes:
         return self.encoder(x)
 
-    def decode(self, z: Codes) -> Images:
+    def draw(self, z: Codes) -> Images:
         """The images of these codes; with a sigmoid in [-1, 1]."""
         x_hat = self.decoder(z)
         return 2 * torch.sigmoid(x_hat) - 1 if self.sigmoid else x_hat
 
     def reconstruct(self, x: Images) -> Images:
-        return self.decode(self.encode(x))
+        return self.draw(self.encode(x))
 
     def encoder_network(self) -> nn.Module:
         return self.encoder

@@ -3,19 +3,23 @@
 A training step is a short game. The model says whose turn it is and what that player minimises, in the order of its
 paper; the trainer moves that player. Between two `yield`s of `Model.turns` the player has moved.
 
-After training nobody asks for a model's name, only for what it can do: `isinstance(model, Translates)`.
+After training nobody asks for a model's name, only for what it can do: `isinstance(model, Translates)`. A model lists
+its capabilities as bases: `class VAE(Model, Samples, Decodes)`. `Model` checks them when the class is made.
 """
 
+import dis
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol, get_args, get_origin, runtime_checkable
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from genlab.errors import GenlabError
 from genlab.nn.priors import Prior
 
 Batch = Mapping[str, Tensor]
@@ -82,6 +86,10 @@ class Model(nn.Module, ABC):
 
     recipe: ClassVar[Recipe] = Recipe()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_capabilities(cls)
+
     @classmethod
     def recipe_for(cls, arguments: Mapping[str, Any]) -> Recipe:
         """The recipe of the model with these constructor arguments: where papers differ, so do their recipes."""
@@ -122,27 +130,126 @@ class Model(nn.Module, ABC):
         return found
 
 
-@runtime_checkable
-class Translates(Protocol):
+class Capability:
+    """Something that a model can do. A subclass says which methods and attributes it needs."""
+
+    @classmethod
+    def methods(cls) -> dict[str, Any]:
+        """The methods that a model must write, by name."""
+        found = {name: member for base in cls.__mro__ for name, member in vars(base).items()}
+        return {name: found[name] for name in sorted(found) if getattr(found[name], "__isabstractmethod__", False)}
+
+    @classmethod
+    def attributes(cls) -> set[str]:
+        """The attributes that a model must have, on the class or from its constructor."""
+        return {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+
+
+def every_capability(base: type[Capability] = Capability) -> list[type[Capability]]:
+    """All subclasses of `Capability` that are no models."""
+    found = [kind for kind in base.__subclasses__() if nn.Module not in kind.__mro__]
+    return [kind for one in found for kind in (one, *every_capability(one))]
+
+
+def sampling_arguments(method: Any) -> dict[str, inspect.Parameter]:
+    """The arguments of sampling: the keyword-only parameters of `sample` or `translate`."""
+    parameters = inspect.signature(method).parameters
+    return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+TAKES_ARGUMENTS = ("sample", "translate")
+"""Methods to which a model may add arguments of sampling: keyword-only, with a type and a default."""
+
+
+def check_capabilities(model: type) -> None:
+    """Refuse a model class that does not keep what its capabilities ask.
+
+    Raises:
+        TypeError: names the class, the method and what to do.
+    """
+    mine = {name: member for name, member in _members(model).items() if not name.startswith("_")}
+    every = every_capability()
+    listed = [kind for kind in every if kind in model.__mro__]
+    for kind in listed:
+        for name, wanted in kind.methods().items():
+            if name not in mine:
+                close = get_close_matches(name, mine, n=1)
+                hint = f"rename {close[0]}" if close else "write it"
+                raise TypeError(f"{model.__name__} lists {kind.__name__} but has no method {name}: {hint}")
+            _check_signature(model, name, mine[name], wanted)
+        for name in sorted(kind.attributes() - _attributes(model)):
+            raise TypeError(
+                f"{model.__name__} lists {kind.__name__} but has no {name}: set it on the class or in __init__"
+            )
+    listed_names = {name for kind in listed for name in kind.methods()}
+    unlisted = {name: kind for kind in reversed(every) for name in kind.methods() if name not in listed_names}
+    for name in mine:
+        if name in unlisted:
+            raise TypeError(
+                f"{model.__name__} has a method {name} but does not list {unlisted[name].__name__}: add it to the "
+                "bases, or rename the method"
+            )
+        close = get_close_matches(name, unlisted, n=1, cutoff=0.8) if name not in listed_names else []
+        if close:
+            raise TypeError(
+                f"{model.__name__}.{name} looks like {unlisted[close[0]].__name__}.{close[0]}: list "
+                f"{unlisted[close[0]].__name__} and write {close[0]}, or choose a name that is less alike"
+            )
+
+
+def _members(model: type) -> dict[str, Any]:
+    """The functions of a model's classes, without those of its capabilities, of `Model` and of PyTorch."""
+    own = [b for b in model.__mro__ if Model in b.__mro__ and b is not Model]
+    return {name: member for b in reversed(own) for name, member in vars(b).items() if inspect.isfunction(member)}
+
+
+def _attributes(model: type) -> set[str]:
+    """What the classes and constructors of a model set."""
+    constructors = [
+        inspect.unwrap(vars(b)["__init__"]) for b in model.__mro__ if Model in b.__mro__ and "__init__" in vars(b)
+    ]
+    stored = {i.argval for init in constructors for i in dis.get_instructions(init) if i.opname == "STORE_ATTR"}
+    return stored | {name for b in model.__mro__ for name in vars(b)}
+
+
+def _check_signature(model: type, name: str, mine: Any, wanted: Any) -> None:
+    given = inspect.signature(mine).parameters
+    fixed = [n for n, p in given.items() if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    needed = list(inspect.signature(wanted).parameters)
+    if fixed != needed:
+        raise TypeError(
+            f"{model.__name__}.{name} has the parameters ({', '.join(fixed)}), its capability has "
+            f"({', '.join(needed)}): use the same names in the same order"
+        )
+    for argument, parameter in sampling_arguments(mine).items():
+        if name not in TAKES_ARGUMENTS:
+            raise TypeError(
+                f"{model.__name__}.{name} has the further argument {argument}: only sample and translate may"
+            )
+        if parameter.empty in (parameter.default, parameter.annotation):
+            raise TypeError(f"{model.__name__}.{name}: the argument {argument} needs a type and a default")
+
+
+class Translates(Capability):
     """Draws an image of one domain from an image of another."""
 
     targets: tuple[Side, ...]
     """The domains that `translate` can reach."""
 
+    @abstractmethod
     def translate(
         self, x: Float[Tensor, "b c h w"], to: Side, rng: torch.Generator | None = None
     ) -> Float[Tensor, "b d h w"]:
         """`x`, in [-1, 1], as it would look in domain `to`, in [-1, 1]. `rng` (on x's device) draws the noise."""
-        ...
 
 
-@runtime_checkable
-class Samples(Protocol):
+class Samples(Capability):
     """Draws new images."""
 
     condition: Condition | None
     """What each drawing must be told; None for nothing."""
 
+    @abstractmethod
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
     ) -> Float[Tensor, "n c h w"]:
@@ -150,87 +257,89 @@ class Samples(Protocol):
 
         `condition` is (n,) numbers of labels, or (n, L) numbers of words: what a model with a `condition` must be told.
         """
-        ...
+
+    def check_condition(self, condition: Int[Tensor, "n *l"] | None) -> None:
+        """Refuse a condition for a model that is told nothing, and a missing one for a model that must be told.
+
+        Raises:
+            GenlabError: says which.
+        """
+        if self.condition is None and condition is not None:
+            raise GenlabError(f"this {type(self).__name__} draws without being told what: leave the condition out")
+        if self.condition is not None and condition is None:
+            raise GenlabError(f"this {type(self).__name__} must be told {self.condition}: give a condition per drawing")
 
 
-@runtime_checkable
-class Decodes(Protocol):
+class Decodes(Capability):
     """Draws an image from a latent vector that has a prior distribution: what can be walked through."""
 
     latent_dim: int
 
+    @abstractmethod
     def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
         """`n` latent vectors from the prior, on the model's device."""
-        ...
 
+    @abstractmethod
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
         """The images of these latents, in [-1, 1]; `condition` as in `Samples.sample`."""
-        ...
 
 
-@runtime_checkable
-class Encodes(Protocol):
+class Encodes(Capability):
     """Describes an image by a few numbers."""
 
+    @abstractmethod
     def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z"]:
         """The code of each image (where the model has a distribution over codes, its mean)."""
-        ...
 
 
-@runtime_checkable
-class StartsClassifier(Encodes, Protocol):
+class StartsClassifier(Encodes):
     """Encodes by a network that can be trained on, as the beginning of a classifier."""
 
+    @abstractmethod
     def encoder_network(self) -> nn.Module:
         """The network behind `encode`, (B, C, H, W) in [-1, 1] -> (B, Z): the model's own, not a copy."""
-        ...
 
 
-@runtime_checkable
-class MatchesPrior(Protocol):
+class MatchesPrior(Capability):
     """Its codes shall have a known distribution, all together."""
 
     prior: Prior
 
+    @abstractmethod
     def draw_codes(self, x: Float[Tensor, "b c h w"], rng: torch.Generator | None = None) -> Float[Tensor, "b z"]:
         """A code drawn from the model's distribution over the codes of each image."""
-        ...
 
+    @abstractmethod
     def draw_prior(self, labels: Int[Tensor, " n"], rng: torch.Generator | None = None) -> Float[Tensor, "n z"]:
         """As the codes of images with these labels shall be distributed, -1: unknown; where the model ties no class to
         a part of its prior, a draw from all of it, whatever the label."""
-        ...
 
 
-@runtime_checkable
-class EncodesDomains(Protocol):
+class EncodesDomains(Capability):
     """Describes an image of either domain by numbers of the same kind: a latent that the domains share, or features."""
 
+    @abstractmethod
     def encode_domain(self, x: Float[Tensor, "b c h w"], side: Side) -> Float[Tensor, "b *z"]:
         """What the model keeps of images of domain `side`; without chance."""
-        ...
 
 
-@runtime_checkable
-class DecodesDomains(Protocol):
+class DecodesDomains(Capability):
     """Draws one latent in either domain."""
 
+    @abstractmethod
     def decode_domain(self, z: Float[Tensor, "b *z"], side: Side) -> Float[Tensor, "b c h w"]:
         """The latents of `EncodesDomains` as images of domain `side`, in [-1, 1]."""
-        ...
 
 
-@runtime_checkable
-class Reconstructs(Protocol):
+class Reconstructs(Capability):
     """Draws an image anew from what it keeps of it."""
 
+    @abstractmethod
     def reconstruct(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The reconstruction of each image, in [-1, 1]; without chance."""
-        ...
 
 
-@runtime_checkable
-class ScoresDensity(Protocol):
+class ScoresDensity(Capability):
     """Says how probable images are."""
 
     density: Literal["exact", "bound", "estimate"]
@@ -240,19 +349,18 @@ class ScoresDensity(Protocol):
     """How many values a pixel has in the model's eyes: `log_prob` is of one of so many. With 2, a grey pixel stands for
     its random binarisation."""
 
+    @abstractmethod
     def log_prob(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them."""
-        ...
 
 
-@runtime_checkable
-class BoundsDensity(ScoresDensity, Protocol):
+class BoundsDensity(ScoresDensity):
     """Says how probable images are at least, the closer the more latent vectors it draws."""
 
+    @abstractmethod
     def elbo(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
         """The evidence lower bound of each image in nats, by one latent vector."""
-        ...
 
+    @abstractmethod
     def importance_bound(self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int) -> Float[Tensor, " b"]:
         """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
-        ...

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
 from genlab.nn.gan_losses import GAN_LOSSES
@@ -58,7 +58,7 @@ def projection_discriminator(
     return ProjectionDiscriminator(network, embed)
 
 
-class CGAN(Model):
+class CGAN(Model, Samples, Decodes):
     """DCGAN's networks. Both are told the class.
 
     Raises:
@@ -130,8 +130,8 @@ class CGAN(Model):
         return draw_noise(n, self.latent_dim, self.noise, next(self.generator.parameters()), rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, " n"] | None = None) -> Images:
-        if condition is None:
-            raise GenlabError("cgan must be told a class for every drawing: a number for each latent vector")
+        self.check_condition(condition)
+        assert condition is not None
         told = self.told(z, condition)
         return self.generator(told)
 

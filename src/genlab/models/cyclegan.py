@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Side, Turn
+from genlab.models.base import Batch, EncodesDomains, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.image_pool import ImagePool
 from genlab.nn.init import init_normal
@@ -37,7 +37,7 @@ def residual_blocks(image_size: int) -> int:
     return 6 if image_size < 256 else 9
 
 
-class CycleGAN(Model):
+class CycleGAN(Model, Translates, EncodesDomains):
     """Two generators, there and back, each against a PatchGAN of its target domain.
 
     Raises:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.media.pictures.augment import differentiable_augment
-from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import GAN_LOSSES, LossName, squared_gradient, unit_gradient_penalty
 from genlab.nn.noise import Noise, draw_noise
@@ -24,7 +24,7 @@ from genlab.nn.noise import Noise, draw_noise
 Images = Float[Tensor, "b c h w"]
 
 
-class DCGAN(Model):
+class DCGAN(Model, Samples, Decodes):
     """Convolutional generator and discriminator for images of 32, 64 or 128 pixels.
 
     Raises:
@@ -124,9 +124,10 @@ class DCGAN(Model):
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
+        self.check_condition(condition)
         return self.generator(z)
 
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
     ) -> Float[Tensor, "n c h w"]:
-        return self.decode(self.draw_latents(n, rng))
+        return self.decode(self.draw_latents(n, rng), condition)

@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -33,7 +33,7 @@ def label_nll(logits: Logits, label: int) -> Float[Tensor, " b"]:
     return F.cross_entropy(logits, torch.full((len(logits),), label, device=logits.device), reduction="none")
 
 
-class GAN(Model):
+class GAN(Model, Samples, Decodes):
     """Generator Z - 128 - C*H*W and discriminator C*H*W - 128 - 2, whatever the image size."""
 
     recipe = Recipe(
@@ -101,9 +101,10 @@ class GAN(Model):
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
+        self.check_condition(condition)
         return self.generator(z)
 
     def sample(
         self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
     ) -> Float[Tensor, "n c h w"]:
-        return self.decode(self.draw_latents(n, rng))
+        return self.decode(self.draw_latents(n, rng), condition)

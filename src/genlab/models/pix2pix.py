@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Side, Turn
+from genlab.models.base import Batch, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_normal
@@ -114,7 +114,7 @@ class UNet(nn.Module):
         return torch.tanh(h)
 
 
-class Pix2Pix(Model):
+class Pix2Pix(Model, Translates):
     """A U-Net draws b from a (or a from b). A PatchGAN judges input and drawing together.
 
     Raises:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Condition, Model, Recipe, Turn
+from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import cross_entropy, won_pairs
@@ -120,7 +120,7 @@ class CaptionDiscriminator(nn.Module):
         return self.last(beside(features, self.compress(code))).flatten()
 
 
-class TextGAN(Model):
+class TextGAN(Model, Samples, Decodes):
     """GAN-CLS: the discriminator must also tell whether image and caption belong together.
 
     The encoder learns with the discriminator, from real images with right and wrong captions. The generator takes the
@@ -210,8 +210,8 @@ class TextGAN(Model):
         return draw_noise(n, self.latent_dim, self.noise, self.encoder.embed.weight, rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n l"] | None = None) -> Images:
-        if condition is None:
-            raise GenlabError("text_gan must be told a caption for every drawing: the numbers of its words")
+        self.check_condition(condition)
+        assert condition is not None
         start = torch.cat([z, self.encoder(condition)], dim=1)
         return self.generator(start)
 

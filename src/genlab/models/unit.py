@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Model, Recipe, Side, Turn
+from genlab.models.base import Batch, DecodesDomains, EncodesDomains, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.init import init_he, init_normal
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
@@ -109,7 +109,7 @@ class Generator(nn.Module):
         return torch.tanh(self.back(self.blocks(self.shared(z))))
 
 
-class UNIT(Model):
+class UNIT(Model, Translates, EncodesDomains, DecodesDomains):
     """Two variational autoencoders over one latent space, each with a critic of its domain.
 
     Raises:

@@ -20,8 +20,18 @@ from annotated_types import Ge
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Turn
+from genlab.models.base import (
+    Batch,
+    BoundsDensity,
+    Decodes,
+    Encodes,
+    MatchesPrior,
+    Model,
+    Recipe,
+    Reconstructs,
+    Samples,
+    Turn,
+)
 from genlab.nn.coders import Activation, Decoder, Encoder, Network
 from genlab.nn.priors import PriorName, Rng, StandardNormal, log_normal, make_prior, normal_noise
 
@@ -126,7 +136,7 @@ PIXELS: dict[str, type[Pixels]] = {
 }  # fmt: skip
 
 
-class VAE(Model):
+class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDensity):
     """A Gaussian encoder and a decoder, trained on a bound of the log-likelihood.
 
     A drawing is the mean of p(x|z), as in the paper's figures.
@@ -239,8 +249,7 @@ class VAE(Model):
         return reparameterise(*self.posterior(x), rng)
 
     def decode(self, z: Latents, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
-        if condition is not None:
-            raise GenlabError("this vae draws without being told what: leave the condition out")
+        self.check_condition(condition)
         return self.pixels.mean(self.decoder(z))
 
     def draw_prior(self, labels: Int[Tensor, " n"], rng: Rng = None) -> Latents:

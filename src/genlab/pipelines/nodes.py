@@ -103,6 +103,8 @@ def train(
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
     """
+    import torch
+
     from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.diversity import measure_diversity
     from genlab.evaluation.evaluate import scorer
@@ -110,14 +112,17 @@ def train(
     from genlab.sampling.draw import FixedSamples
     from genlab.sampling.request import requested
     from genlab.tracking.tracker import run_of
+    from genlab.training.checkpoint import build_model
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
 
     settings = resolve(model, parameters)
     examples = _arranged(model, inputs)
-    condition = getattr(model_class(model), "condition", None)
-    if condition == "labels" and isinstance(examples, LabelledImages):
+    with torch.device("meta"):
+        condition = getattr(build_model(model, examples.spec, settings.arguments), "condition", None)
+    always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
+    if always_told == "labels" and isinstance(examples, LabelledImages):
         examples.require_labels(model)
     requested(condition, examples.spec, settings.sample)  # refuses now what could not be drawn after training
     training, watched = examples.split("train"), _watched(examples)

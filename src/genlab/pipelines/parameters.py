@@ -244,11 +244,12 @@ def require_said(given: Mapping[str, Any]) -> None:
 def check_model_fits(model: str, settings: RunSettings) -> None:
     """Build the model without memory for the images that the data settings promise.
 
-    Where only the files can tell how many channels their images have, nothing is checked: the train node does, once
-    it has read them.
+    Where only the files can tell how many channels their images have, three are assumed. The train node checks again
+    once it has read the files.
 
     Raises:
-        GenlabError: the source does not exist, or the network cannot take its images.
+        GenlabError: the source does not exist, the network cannot take its images, or `sample` asks for a drawing that
+            the model cannot make.
     """
     import torch
 
@@ -257,18 +258,16 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     from genlab.data.sources.layouts import SINGLE
     from genlab.data.sources.listing import known_channels, known_classes, require_source
     from genlab.data.spec import Spec
-    from genlab.models import model_class
     from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
 
     require_source(settings.data)
     words = known_words(settings.data) if MODELS[model].captions else ()
     classes = known_classes(settings.data)
-    require_drawable(model, getattr(model_class(model), "condition", None), settings.sample, classes, words)
     channels = known_channels(settings.data)
     if channels is None:
-        return
-    if MODELS[model].trains_on != "images":
+        channels = dict.fromkeys((SINGLE,) if MODELS[model].trains_on == "images" else ("a", "b"), 3)
+    elif MODELS[model].trains_on != "images":
         channels = derived_channels(channels, settings.data)
     elif SINGLE not in channels:
         raise GenlabError(
@@ -282,3 +281,4 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     with torch.device("meta"):
         built = build_model(model, spec, settings.arguments)
     settings.training.require_players(built.players())
+    require_drawable(model, getattr(built, "condition", None), settings.sample, classes, words)

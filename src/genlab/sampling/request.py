@@ -26,8 +26,7 @@ def require_drawable(
         if given is not None and condition != wanted:
             told = {"labels": "a label: use sample.label", "captions": "a text: use sample.text"}
             raise GenlabError(
-                f"sample.{key}={given!r} is given, but {model} is told {told.get(str(condition), 'nothing')}. By label "
-                "draws cgan, by text text_gan"
+                f"sample.{key}={given!r} is given, but {model} is told {told.get(str(condition), 'nothing')}"
             )
     if settings.label is not None and classes is not None:
         label_number(settings.label, classes)

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from genlab.data.arrange.pairs import PairedImages
 from genlab.evaluation.measures.partners import encode_images, evaluate_shared_space, partner_is_nearest
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Batch, Model, Side, Turn
+from genlab.models.base import Batch, EncodesDomains, Model, Side, Turn
 from genlab.sampling.settings import SampleSettings
 
 SETTINGS = EvaluationSettings(resamples=50)
 
 
-class Knows(Model):
+class Knows(Model, EncodesDomains):
     """Encodes an edge drawing as the shoe that it is of, by looking it up."""
 
     def __init__(self, pairs: PairedImages, noise: float) -> None:

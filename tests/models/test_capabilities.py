@@ -1,0 +1,122 @@
+"""What a model class says that it can do is checked when the class is made."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genlab.errors import GenlabError
+from genlab.models.aae import AAE
+from genlab.models.base import Batch, Decodes, Encodes, Model, Reconstructs, Samples, Turn
+from genlab.models.dcgan import DCGAN
+from genlab.models.gan import GAN
+from genlab.models.vae import VAE
+
+
+class Nobody(Model):
+    """A model that can do nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {"nobody": [self.weight]}
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        yield Turn("nobody", {"nothing": self.weight})
+
+
+def test_what_is_listed_is_found() -> None:
+    class Copies(Nobody, Reconstructs, Samples):
+        condition = None
+
+        def reconstruct(self, x: Tensor) -> Tensor:
+            return x
+
+        def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None, *, steps: int = 10) -> Tensor:
+            return torch.zeros(n, 1, 4, 4)
+
+    assert isinstance(Copies(), Reconstructs)
+    assert isinstance(Copies(), Samples)
+    assert not isinstance(Copies(), Encodes)
+
+
+def test_a_missing_method() -> None:
+    with pytest.raises(TypeError, match="Missing lists Encodes but has no method encode: write it"):
+
+        class Missing(Nobody, Encodes):
+            pass
+
+
+def test_a_misspelt_method() -> None:
+    with pytest.raises(TypeError, match="Misspelt lists Reconstructs but has no method reconstruct: rename reconstuct"):
+
+        class Misspelt(Nobody, Reconstructs):
+            def reconstuct(self, x: Tensor) -> Tensor:
+                return x
+
+
+def test_a_misspelt_method_of_a_capability_that_is_not_listed() -> None:
+    with pytest.raises(TypeError, match=r"Alike\.reconstuct looks like Reconstructs\.reconstruct"):
+
+        class Alike(Nobody):
+            def reconstuct(self, x: Tensor) -> Tensor:
+                return x
+
+
+def test_a_method_of_a_capability_that_is_not_listed() -> None:
+    with pytest.raises(TypeError, match="Unlisted has a method encode but does not list Encodes"):
+
+        class Unlisted(Nobody):
+            def encode(self, x: Tensor) -> Tensor:
+                return x
+
+
+def test_a_wrong_signature() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.encode has the parameters \(self, images\).*\(self, x\)"):
+
+        class Wrong(Nobody, Encodes):
+            def encode(self, images: Tensor) -> Tensor:
+                return images
+
+
+def test_an_attribute_that_nobody_sets() -> None:
+    with pytest.raises(TypeError, match="Untold lists Samples but has no condition"):
+
+        class Untold(Nobody, Samples):
+            def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+                return torch.zeros(n, 1, 4, 4)
+
+
+def test_an_argument_of_sampling_needs_a_type_and_a_default() -> None:
+    with pytest.raises(TypeError, match="the argument steps needs a type and a default"):
+
+        class Vague(Nobody, Samples):
+            condition = None
+
+            def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None, *, steps: int) -> Tensor:
+                return torch.zeros(n, 1, 4, 4)
+
+
+def test_only_drawing_has_further_arguments() -> None:
+    with pytest.raises(TypeError, match=r"Extra\.encode has the further argument scale"):
+
+        class Extra(Nobody, Encodes):
+            def encode(self, x: Tensor, *, scale: float = 1.0) -> Tensor:
+                return x
+
+
+@pytest.mark.parametrize("cls", [GAN, DCGAN, VAE, AAE])
+def test_a_condition_is_never_ignored_in_silence(cls: type[Model]) -> None:
+    changes = {"label_informed": False} if cls is AAE else {}
+    size = 32 if cls is DCGAN else 8
+    model = cls(**{**cls.small(), **changes, "image_size": size, "channels": 1})
+    assert isinstance(model, Samples)
+    assert isinstance(model, Decodes)
+    told, rng = torch.zeros(2, dtype=torch.long), torch.Generator().manual_seed(0)
+    with pytest.raises(GenlabError, match="without being told what"):
+        model.sample(2, rng, told)
+    with pytest.raises(GenlabError, match="without being told what"):
+        model.decode(model.draw_latents(2, rng), told)

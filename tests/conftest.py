@@ -34,6 +34,7 @@ from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.data.arrange.unpair import DOMAIN_COLUMNS
+from genlab.data.arrange.view import view, view_derived
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import list_source
@@ -49,9 +50,9 @@ def shoes(tmp_path_factory: pytest.TempPathFactory) -> PairedImages:
     settings = DataSettings(classes=("sandal", "sneaker", "ankle_boot"))
     folder = tmp_path_factory.mktemp("shoes")
     images = ingest(list_source(PROJECT / "data/01_raw", settings), settings, folder / "images")
-    images = images.move_to(folder / "images")
-    derived = derive(images, settings, folder / "derived").move_to(folder / "derived")
-    return PairedImages(pair_sides(images, derived, settings), *sides(images, derived))
+    seen = view(images, settings)
+    derived = view_derived(derive(seen, settings, folder / "derived"), seen)
+    return PairedImages(pair_sides(seen, derived, settings), *sides(seen, derived))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +67,7 @@ def fashion(tmp_path_factory: pytest.TempPathFactory) -> LabelledImages:
     settings = DataSettings()
     folder = tmp_path_factory.mktemp("fashion")
     images = ingest(list_source(PROJECT / "data/01_raw", settings), settings, folder / "images")
-    return LabelledImages.of(images.move_to(folder / "images"))
+    return LabelledImages.of(view(images, settings))
 
 
 @pytest.fixture(scope="session")

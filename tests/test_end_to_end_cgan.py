@@ -44,7 +44,7 @@ def test_a_text_is_drawn(kedro: Kedro, data_root: Path) -> None:
     assert len(list((samples / "requested").iterdir())) == 4
     figures = newest(data_root / "08_reporting/text_gan/figures")
     assert {path.stem for path in figures.iterdir()} >= {"by_caption", "requested", "samples"}
-    captions = pd.read_parquet(data_root / "05_model_input/text_gan/captions.parquet")
+    captions = pd.read_parquet(data_root / "05_model_input/captions")
     assert len(captions) == 14000
     assert 0.05 < captions["held_out"].mean() < 0.3
     assert json.loads(newest(data_root / "08_reporting/text_gan/metrics.json").read_text())["images_seen"] == 24

@@ -92,7 +92,12 @@ def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
         click.echo(line)
 
 
+def run_model_by_model(**options: Any) -> Any:
+    """`kedro run` with Genlab's runner, unless the command names another."""
+    assert kedro_run.callback is not None
+    return kedro_run.callback(**{**options, "runner": options["runner"] or "genlab.runner.ModelByModel"})
+
+
 run = copy.copy(kedro_run)
-assert kedro_run.callback is not None
-run.callback = in_one_line(kedro_run.callback)
+run.callback = in_one_line(run_model_by_model)
 cli = click.Group("genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "send": send})

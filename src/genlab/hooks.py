@@ -11,14 +11,23 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, MemoryDataset
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from genlab.data.sources.listing import require_source
 from genlab.errors import GenlabError
 from genlab.models import MODELS
-from genlab.pipelines.parameters import check_model_fits, compare_settings, require_said, resolve, resolve_data
+from genlab.pipelines.parameters import (
+    RunSettings,
+    check_model_fits,
+    compare_settings,
+    require_said,
+    resolve,
+    resolve_data,
+)
+from genlab.pipelines.template import DATA, names_in
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
 
 logger = logging.getLogger(__name__)
@@ -30,9 +39,9 @@ def models_in(pipeline: Pipeline) -> list[str]:
     return [model for model in MODELS if model in namespaces]
 
 
-def trains_nothing(pipeline: Pipeline) -> bool:
-    """Whether a pipeline is `data`, or a part of it."""
-    return any(node.namespace == "data" for node in pipeline.nodes)
+def prepares_data(pipeline: Pipeline) -> bool:
+    """Whether a pipeline holds nodes of the data branch."""
+    return any(node.namespace == DATA for node in pipeline.nodes)
 
 
 ARTIFACTS = (
@@ -52,6 +61,8 @@ class GenlabHooks:
         self.catalog: CatalogProtocol | None = None
         self.pipeline = Pipeline([])
         self.missing: dict[str, set[str]] = {}  # what each model has not saved yet
+        self.tags: dict[str, str] = {}  # of every run
+        self.resolved: dict[str, RunSettings] = {}  # of the models that run
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -68,13 +79,19 @@ class GenlabHooks:
             raise GenlabError(message)
 
     @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Say to the nodes, as a parameter, where all data are: an absolute path, as the catalog has it."""
+        parameters = {**catalog["parameters"].load(), "data_root": str(catalog["raw"].load().parent)}
+        catalog["parameters"] = MemoryDataset(parameters)
+
+    @hook_impl
     def before_pipeline_run(self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Check every parameter of every model about to run, then open their MLflow runs."""
+        """Check every parameter of every model that runs or whose data are prepared."""
         assert self.context is not None
-        settings = TrackingSettings(**self.context.config_loader["tracking"])
-        self.tracker = Tracker(Path(self.context.project_path), settings)
+        tracking = TrackingSettings(**self.context.config_loader["tracking"])
+        self.tracker = Tracker(Path(self.context.project_path), tracking)
         self.catalog, self.pipeline = catalog, pipeline
-        tags = {
+        self.tags = {
             "kedro.save_version": str(run_params["run_id"]),
             "kedro.env": str(run_params["env"] or "local"),
             "kedro.pipelines": ", ".join(run_params["pipeline_names"] or ["__default__"]),
@@ -84,23 +101,33 @@ class GenlabHooks:
         models = models_in(pipeline)
         outputs = pipeline.all_outputs()
         self.missing = {model: {name for name in outputs if name.startswith(f"{model}.")} for model in models}
+        self.resolved = {}
         set_tracker(None)
         compare_settings(self.context.params)
-        if trains_nothing(pipeline):
-            require_source(resolve_data(self.context.params))
-        resolved = {}
-        for model in models:
+        for name in names_in(run_params["pipeline_names"]) if prepares_data(pipeline) else models:
             try:
-                resolved[model] = resolve(model, self.context.params)
+                if name == DATA:
+                    require_source(resolve_data(self.context.params))
+                    continue
+                settings = resolve(name, self.context.params)
                 require_said(run_params["runtime_params"] or {})
-                check_model_fits(model, resolved[model])
+                check_model_fits(name, settings)
             except GenlabError as error:
-                self._fail_before_start(model, {**tags, "error": str(error)}, self.tracker)
+                self._fail_before_start(name, {**self.tags, "error": str(error)}, self.tracker)
                 raise
+            if name in models:
+                self.resolved[name] = settings
         set_tracker(self.tracker)
-        for model, own in resolved.items():
-            run = self.tracker.open_run(model, {**tags, **own.tags()})
-            run.log_parameters(own.as_parameters())
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Open a model's MLflow run when its first node begins."""
+        self._open(node.namespace or "")
+
+    def _open(self, model: str) -> None:
+        if self.tracker is not None and model in self.resolved and model not in self.tracker.runs:
+            run = self.tracker.open_run(model, {**self.tags, **self.resolved[model].tags()})
+            run.log_parameters(self.resolved[model].as_parameters())
 
     @staticmethod
     def _fail_before_start(model: str, tags: Mapping[str, str], tracker: Tracker) -> None:
@@ -127,7 +154,10 @@ class GenlabHooks:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Close the runs that are still open as failed, with the error."""
+        """Close the open run as failed, with the error. Where none has begun, the data failed for all models."""
+        if self.tracker is not None and not self.tracker.runs:
+            for model in self.resolved:
+                self._open(model)
         end_open_runs("FAILED", str(error))
 
     @hook_impl
@@ -137,9 +167,9 @@ class GenlabHooks:
         for model in models_in(pipeline):
             if not self.tracker.runs[model].ended:
                 self._finish(model)
-        if trains_nothing(pipeline):
-            outputs = [name for name in pipeline.all_outputs() if name.startswith("data.")]
-            self._say_where("data", self._places(outputs))
+        if prepares_data(pipeline) and not self.resolved:
+            outputs = [name for name in pipeline.all_outputs() if name.startswith(f"{DATA}.")]
+            self._say_where(DATA, self._places(outputs))
         if "leaderboard" in pipeline.all_outputs():
             self._say_where("compare", self._places([name for name in pipeline.all_outputs() if "leaderboard" in name]))
         if not self.tracker.wait():

@@ -14,32 +14,34 @@ from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import list_source
 from genlab.errors import GenlabError
 from genlab.files import write_folder
+from genlab.io.by_name import ImageSetsDataset
 from genlab.io.checkpoint import CheckpointDataset
 from genlab.io.folder import FolderDataset
-from genlab.io.image_store import ImageSetDataset
 from genlab.io.local import local_path
 from genlab.io.pictures import PicturesDataset
 from tests.conftest import PROJECT
 
 
-def test_an_image_set_moves_to_its_place_and_comes_back_memory_mapped(tmp_path: Path) -> None:
-    settings = DataSettings(classes=("sandal",))
-    dataset = ImageSetDataset(filepath=str(tmp_path / "place/set"))
+def test_image_sets_come_back_by_name_memory_mapped(tmp_path: Path) -> None:
+    settings = DataSettings()
+    dataset = ImageSetsDataset(filepath=str(tmp_path))
     assert not dataset.exists()
-    made = ingest(list_source(PROJECT / "data/01_raw", settings), settings, tmp_path / "place/set")
-    pixels = made["images"].images[:].copy()
-    dataset.save(made)
-    loaded = dataset.load()["images"]
+    made = ingest(list_source(PROJECT / "data/01_raw", settings), settings, tmp_path / settings.set_name())
+    with pytest.raises(DatasetError, match="the image sets other are not in"):
+        dataset.save({"other": made})
+    dataset.save({settings.set_name(): made})
+    assert dataset.exists()
+    assert list(dataset.load()) == [settings.set_name()]
+    loaded = dataset.load()[settings.set_name()]["images"]
     assert isinstance(loaded.images, np.memmap)
-    assert np.array_equal(loaded.images, pixels)
-    assert loaded.table["label"].unique().tolist() == ["sandal"]
-    assert [path.name for path in (tmp_path / "place").iterdir()] == ["set"], "nothing temporary stays"
-    assert dataset.preview(rows=3)["data"][0]
+    assert np.array_equal(loaded.images, made["images"].images)
+    assert {path.name for path in (tmp_path / settings.set_name()).iterdir()} == {"newest", made.about["key"]}
+    assert dataset.preview()["data"] == [[settings.set_name(), "images", 14000, "(1, 32, 32)", "uint8"]]
 
 
 def test_a_missing_set_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"image store .*set is missing or damaged.*run the pipeline again"):
-        ImageSetDataset(filepath=str(tmp_path / "set")).load()
+    with pytest.raises(GenlabError, match=r"image store .*set is missing or damaged.*run the pipeline again"):
+        ImageSetsDataset(filepath=str(tmp_path)).load()["set"]
 
 
 def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:

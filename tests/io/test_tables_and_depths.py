@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from genlab.errors import find_genlab_error
-from genlab.io.checked_table import CheckedTableDataset
+from genlab.errors import GenlabError, find_genlab_error
+from genlab.io.by_name import CheckedTablesDataset
 from genlab.io.pictures import PicturesDataset
 
 PAIRS = pd.DataFrame({"id": ["x", "y"], "split": ["train", "test"], "label": ["", ""], "a": [0, 1], "b": [1, 0]})
 
 
 def test_a_table_of_pairs_comes_back_and_opens_with_pandas(tmp_path: Path) -> None:
-    dataset = CheckedTableDataset(filepath=str(tmp_path / "pairs.parquet"), table="pairs")
-    dataset.save(PAIRS)
-    assert dataset.load().equals(PAIRS)
+    dataset = CheckedTablesDataset(filepath=str(tmp_path), table="pairs")
+    dataset.save({"pairs": PAIRS})
+    assert dataset.load()["pairs"].equals(PAIRS)
     assert pd.read_parquet(tmp_path / "pairs.parquet").query("split == 'test'")["id"].tolist() == ["y"]
 
 
@@ -33,15 +33,14 @@ def test_a_table_that_is_not_as_its_schema_says_is_refused_on_both_ways(
     tmp_path: Path, change: dict[str, list], message: str
 ) -> None:
     path = tmp_path / "pairs.parquet"
-    dataset = CheckedTableDataset(filepath=str(path), table="pairs")
+    dataset = CheckedTablesDataset(filepath=str(tmp_path), table="pairs")
     with pytest.raises(DatasetError) as caught:
-        dataset.save(PAIRS.assign(**change))
+        dataset.save({"pairs": PAIRS.assign(**change)})
     assert pd.Series(str(find_genlab_error(caught.value))).str.contains(message).all()
     assert not path.exists()
     PAIRS.assign(**change).to_parquet(path, index=False)
-    with pytest.raises(DatasetError) as caught:
-        dataset.load()
-    assert "pairs.parquet" in str(find_genlab_error(caught.value))
+    with pytest.raises(GenlabError, match="pairs.parquet"):
+        dataset.load()["pairs"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from PIL import Image
 from genlab.benchmarks.speed import peak_memory
 from genlab.data.arrange.derive import derive, pair_sides, sides
 from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.view import view
 from genlab.data.batches import ExampleBatches
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings, PairSettings
@@ -88,7 +89,7 @@ def measure_memory(images: int, size: int, steps: int, work: Path) -> None:
     logger.info("%d files generated: peak %.2f GB", images, peak_memory(CPU))
     settings = DataSettings(source=str(work / "raw"), image_size=size, pairs=PairSettings(kind="grey"))
     start = time.perf_counter()
-    stored = ingest(list_source(work, settings), settings, work / "images")
+    stored = view(ingest(list_source(work, settings), settings, work / "images"), settings)
     logger.info("ingested in %.0f s: peak %.2f GB", time.perf_counter() - start, peak_memory(CPU))
     start = time.perf_counter()
     derived = derive(stored, settings, work / "derived")

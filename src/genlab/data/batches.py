@@ -49,10 +49,10 @@ class ExampleBatches:
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         self.steps_per_epoch = len(examples) // batch_size  # of the longest stream
-        stores = {name: store.images for stream in self.streams for name, (store, _) in stream.rows.items()}
+        stores = {name: store for stream in self.streams for name, (store, _) in stream.rows.items()}
         self.resident: dict[str, Tensor] = {}
-        if sum(images.nbytes for images in stores.values()) < RESIDENT_SHARE * _free_memory(device):
-            self.resident = {name: torch.from_numpy(images[:]).to(device) for name, images in stores.items()}
+        if sum(store.nbytes for store in stores.values()) < RESIDENT_SHARE * _free_memory(device):
+            self.resident = {name: torch.from_numpy(store.all()).to(device) for name, store in stores.items()}
         self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
     def rows(self, step: int, stream: int = 0) -> np.ndarray:

@@ -1,7 +1,8 @@
 """From files to the image store: decoded in parallel, written as a stream, keyed by content.
 
-The set is never in memory, an unchanged file is never decoded twice, and what is not finished is never trusted: all is
-written into a folder of its own, which takes its place at the end.
+The set is never in memory. An unchanged file is never decoded twice. What is not finished is never trusted: a set is
+written into a folder of its own, which takes its place at the end. All images of a source are stored;
+`genlab.data.arrange.view` chooses among them.
 """
 
 import os
@@ -14,13 +15,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from genlab.data.arrange.splits import assign_splits
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import Entry, Listing, Part, Rejected
-from genlab.data.store import ImageSet, SetWriter, checksum, digest, open_set
+from genlab.data.store import ImageSet, SetWriter, checksum, digest, keep_set, open_newest
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
-from genlab.media.pictures.binarise import binarise
 from genlab.media.pictures.decode import DECODER, Decoded, UnreadableImageError, decode, fit_image, to_channels
 
 CHUNK = 8  # files that a thread takes at a time
@@ -40,12 +39,12 @@ class Image:
 
 
 def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
-    """The image set of a listing, beside `folder`, where the set before it lies; `ImageSet.move_to` puts it there.
+    """The image set of a listing, in `folder`, beside those that were ingested there before.
 
-    Where neither files nor settings have changed, it is the set that already lies there, and nothing is decoded.
+    Where neither files nor settings have changed since the newest of them, that one comes back, and nothing is decoded.
 
     Raises:
-        GenlabError: no file can be read, or the disk is full; the set in `folder` is as it was.
+        GenlabError: no file can be read, or the disk is full; the sets in `folder` are as they were.
     """
     before = _open_usable(folder, settings, listing)
     contents: Sequence[str | None] = [None] * len(listing.entries)
@@ -55,7 +54,7 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
             return before
     rejected = list(listing.rejected)
     known = _known(before)
-    with stage_folder(folder) as stage:
+    with stage_folder(folder / "set") as stage:
         writer = SetWriter(stage)
         read = _Reader(listing, settings, known)
         jobs = zip(listing.entries, contents, strict=True)
@@ -81,8 +80,9 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
             where = "" if not writer.rows else f" for domain {', '.join(sorted(missing))}"
             first = f"; the first that failed: {rejected[0].source} {rejected[0].reason}" if rejected else ""
             raise GenlabError(f"no file in {listing.name} gives an image{where}{first}")
+        key = _key(listing, settings, digests)
         about = {
-            "key": _key(listing, settings, digests),
+            "key": key,
             "decoded_with": _decode_settings(settings, listing),
             "source": listing.name,
             "layout": listing.layout,
@@ -91,7 +91,8 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
             "ignored": listing.ignored,
             "widened": writer.widened(),
         }
-        return writer.finish(assign_splits(writer.table(), settings.split), about)
+        writer.finish(about)
+        return keep_set(stage, folder, key)
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> Iterator[Result]:
@@ -131,13 +132,12 @@ def _decode_settings(settings: DataSettings, listing: Listing) -> dict[str, Any]
     return {
         "decoder": DECODER, "image_size": settings.image_size, "fit": settings.fit or listing.fit,
         "background": list(settings.background), "channels": settings.channels,
-        **({"binarise": settings.binarise} if settings.binarise else {}),
     }  # fmt: skip
 
 
 def _key(listing: Listing, settings: DataSettings, contents: Sequence[str | None]) -> str:
     """Names files, their places and all settings that the set depends on."""
-    parts = [f"{_decode_settings(settings, listing)}{settings.split}{listing.layout}{listing.square_halves}"]
+    parts = [f"{_decode_settings(settings, listing)}{listing.layout}{listing.square_halves}"]
     parts += [f"{entry.source}{entry.parts}{content}" for entry, content in zip(listing.entries, contents, strict=True)]
     parts += [f"{one}" for one in listing.rejected]
     return digest("\n".join(parts).encode())
@@ -146,7 +146,7 @@ def _key(listing: Listing, settings: DataSettings, contents: Sequence[str | None
 def _open_usable(folder: Path, settings: DataSettings, listing: Listing) -> ImageSet | None:
     """The set of an earlier run, where its images were decoded as these shall be."""
     try:
-        before = open_set(folder)
+        before = open_newest(folder)
     except GenlabError:
         return None
     return before if before.about.get("decoded_with") == _decode_settings(settings, listing) else None
@@ -220,12 +220,10 @@ class _Reader:
         pixels = fit_image(pixels, self.settings.image_size, self.fit)
         if self.settings.channels != "auto":
             pixels = to_channels(pixels, self.settings.channels)
-        name = self._checksum(content, part)
-        if self.settings.binarise:
-            pixels = binarise(pixels, name)
         found = {
             "height": h, "width": w, "mode": decoded.mode, "bits": decoded.bits,
-            "content": digest(f"{content}{part.half}".encode()) if part.half else content, "checksum": name,
+            "content": digest(f"{content}{part.half}".encode()) if part.half else content,
+            "checksum": self._checksum(content, part),
         }  # fmt: skip
         return Image(part, pixels, found)
 

@@ -1,5 +1,8 @@
 """The `data` section of the parameters."""
 
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
@@ -10,6 +13,12 @@ Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
 """How a folder of images is arranged; `genlab.data.sources.layouts` describes each."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+STORED = ("source", "root", "layout", "source_a", "source_b", "order", "image_size", "fit", "background", "channels")
+"""The settings that decide which images are stored, and how. All others are views of what is stored."""
+
+DERIVED = ("classes", "binarise", "edges", "pairs")
+"""The settings that decide what is derived from a stored set. Only images that a view shows are worth the time."""
 
 
 def split_domains(domains: object) -> object:
@@ -74,7 +83,9 @@ class DataSettings(BaseModel):
     fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
     background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
     channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
-    binarise: Literal["fixed"] | None = None  # every value becomes black or white, once for all; see data/binarise.py
+    binarise: Literal["fixed"] | None = (
+        None  # every value becomes black or white, once for all; a view: media/pictures/binarise.py
+    )
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
     workers: PositiveInt | None = None  # threads that decode; null: one for each core
@@ -86,3 +97,22 @@ class DataSettings(BaseModel):
     unpair: UnpairSettings = UnpairSettings()
     captions: str | None = None  # for models of text: "derived", or a CSV file with columns id (or file) and caption
     held_out: HeldOutSettings = HeldOutSettings()
+
+    def set_name(self) -> str:
+        """The name of the stored set: two models whose settings give the same name share it."""
+        source = self.source if self.source_a is None else f"{self.source_a} and {self.source_b}"
+        return f"{Path(source).name}-{self.image_size}-{self._digest(STORED)}"
+
+    def derived_name(self) -> str:
+        """The name of what is derived from the stored set."""
+        return f"{self.set_name()}-{self._digest(DERIVED)}"
+
+    def table_name(self, key: str) -> str:
+        """The name of a table of pairs, domains or captions of the set with that key."""
+        fields = [name for name in type(self).model_fields if name not in (*STORED, "max_rejected", "workers")]
+        return f"{self.set_name()}-{self._digest(fields, key)}"
+
+    def _digest(self, fields: Iterable[str], key: str = "") -> str:
+        """8 hexadecimal digits that name the values of some fields, and a key."""
+        values = "".join(f"{name}={getattr(self, name)!r}\n" for name in fields)
+        return hashlib.sha256(f"{values}{key}".encode()).hexdigest()[:8]

@@ -2,11 +2,15 @@
 
 N images, H = W pixels, C channels; uint8 or uint16. A set has a store for each of its domains: "a" and "b", or
 "images" alone. On disk it is a folder with `<domain>.npy` for each, one `table.parquet` and `set.json`.
+
+The folder is named after what is in it. Sets of one name lie side by side, `<name>/<key>`, and the file `<name>/newest`
+holds the key of the newest. A set on disk never changes, so several processes can share it.
 """
 
 import hashlib
 import json
 import mmap
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +20,16 @@ import numpy as np
 import pandas as pd
 
 from genlab.errors import GenlabError
-from genlab.files import replace_folder
+from genlab.files import replace_folder, write_file
 from genlab.media.base import PICTURES
 from genlab.media.pictures.decode import to_channels
 
 TABLE_COLUMNS = [
     "id", "domain", "split", "label", "source", "height", "width", "mode", "bits", "content", "checksum",
 ]  # fmt: skip
-"""id: unique in its domain, shared by the sides of a pair · domain: a, b or images · split: train, val or test ·
-label: class name · source: file it came from · height, width: pixels before fitting · mode, bits: of the file ·
-content: digest of the file's bytes · checksum: names the stored pixels."""
+"""id: unique in its domain, shared by the sides of a pair · domain: a, b or images · split: train, val or test, or ""
+where the source does not say · label: class name · source: file it came from · height, width: pixels before fitting ·
+mode, bits: of the file · content: digest of the file's bytes · checksum: names the stored pixels."""
 
 LETTING_GO = 32 * 2**20  # bytes read from a large store after which its pages are let go of
 LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
@@ -33,16 +37,18 @@ LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 
 @dataclass(frozen=True)
 class ImageStore:
-    """N images and what is known of each; row i of the table describes image i."""
+    """N images and what is known of each. Row i of the table describes image i, which stands at `places[i]`."""
 
-    images: np.ndarray  # (N, *axes, C); of pictures (N, H, W, C)
+    images: np.ndarray  # (M, *axes, C), as stored; of pictures (M, H, W, C); a view may show some of them only
     table: pd.DataFrame  # N rows, TABLE_COLUMNS
     medium: str = PICTURES
+    places: np.ndarray | None = None  # (N,) rows of `images`; None: all of them, in their order
     _read: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # bytes since pages were let go
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.table) or self.images.ndim < 2:
-            raise ValueError(f"{self.images.shape} images do not go with {len(self.table)} rows")
+        places = len(self.images) if self.places is None else len(self.places)
+        if places != len(self.table) or self.images.ndim < 2:
+            raise ValueError(f"{places} of {self.images.shape} images do not go with {len(self.table)} rows")
 
     def __len__(self) -> int:
         return len(self.table)
@@ -57,9 +63,18 @@ class ImageStore:
         *axes, channels = self.images.shape[1:]
         return channels, *axes
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all N images take in memory."""
+        return len(self) * self.images[:1].nbytes
+
+    def all(self) -> np.ndarray:
+        """All images, (N, *axes, C), in memory."""
+        return self.take(np.arange(len(self)))
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The images in those rows, (len(rows), *axes, C), in memory; a memory-mapped store stays out of it."""
-        taken = self.images[rows]
+        taken = self.images[rows if self.places is None else self.places[rows]]
         self._read[0] += taken.nbytes
         if self._read[0] > LETTING_GO and self.images.nbytes > LARGE:
             self._read[0] = 0
@@ -94,7 +109,6 @@ class ImageSet:
 
     stores: Mapping[str, ImageStore]
     about: Mapping[str, Any]  # plain values: "key" names files and settings; the rest is for the report
-    folder: Path
 
     def __getitem__(self, domain: str) -> ImageStore:
         return self.stores[domain]
@@ -110,12 +124,6 @@ class ImageSet:
         """All domains, one row per image: TABLE_COLUMNS."""
         tables = [store.table for store in self.stores.values()]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLE_COLUMNS)
-
-    def move_to(self, folder: Path) -> "ImageSet":
-        """The set in its place, which what was there leaves; nothing happens where it already is there."""
-        if folder != self.folder:
-            replace_folder(self.folder, folder)
-        return ImageSet(self.stores, self.about, folder)
 
 
 def open_set(folder: Path) -> ImageSet:
@@ -140,7 +148,33 @@ def open_set(folder: Path) -> ImageSet:
             f"the image store {folder} is missing or damaged ({error}); run the pipeline again from its start (without "
             "--from-nodes) to ingest the images anew"
         ) from error
-    return ImageSet(stores, about, folder)
+    return ImageSet(stores, about)
+
+
+def open_newest(folder: Path) -> ImageSet:
+    """The newest of the sets in a folder.
+
+    Raises:
+        GenlabError: there is none, or it is damaged.
+    """
+    newest = folder / "newest"
+    return open_set(folder / newest.read_text() if newest.is_file() else folder)
+
+
+def keep_set(stage: Path, folder: Path, key: str) -> ImageSet:
+    """A finished set in its place, `<folder>/<key>`, from where it was written; it is the newest now.
+
+    Where another process has put the same set there already, that one stays.
+    """
+    place = folder / key
+    try:
+        found = open_set(place)
+        shutil.rmtree(stage)
+    except GenlabError:
+        replace_folder(stage, place)
+        found = open_set(place)
+    write_file(folder / "newest", lambda file: file.write(key.encode()))
+    return found
 
 
 class ArrayWriter:
@@ -231,18 +265,13 @@ class SetWriter:
         array.append(pixels)
         self.rows.append(row)
 
-    def table(self) -> pd.DataFrame:
-        """What was added so far: TABLE_COLUMNS."""
-        return pd.DataFrame(self.rows, columns=TABLE_COLUMNS)
-
     def widened(self) -> list[str]:
         """Domains with images that had to be widened to go with the others."""
         return sorted(domain for domain, array in self._arrays.items() if array.widened)
 
-    def finish(self, table: pd.DataFrame, about: Mapping[str, Any]) -> ImageSet:
-        """Close all files, the one that makes the set readable last, and open it."""
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Close all files, the one that makes the set readable last."""
         for array in self._arrays.values():
             array.close()
-        table.to_parquet(self.folder / "table.parquet", index=False)
+        pd.DataFrame(self.rows, columns=TABLE_COLUMNS).to_parquet(self.folder / "table.parquet", index=False)
         (self.folder / "set.json").write_text(json.dumps({**about, "domains": sorted(self._arrays)}, indent=1))
-        return open_set(self.folder)

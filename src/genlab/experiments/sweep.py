@@ -13,10 +13,10 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io.core import generate_timestamp
-from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
 from genlab.errors import GenlabError, find_genlab_error
+from genlab.runner import ModelByModel
 from genlab.tracking.tracker import RUN_TAGS, Tracker, TrackingSettings
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping
     """One `kedro run`, in this process."""
     session: Any
     with KedroSession.create(env=env, runtime_params=dict(parameters)) as session:
-        session.run(pipeline_names=list(pipelines) or None, runner=SequentialRunner())
+        session.run(pipeline_names=list(pipelines) or None, runner=ModelByModel())
 
 
 def run_sweep(

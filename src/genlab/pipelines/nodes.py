@@ -1,7 +1,7 @@
 """The nodes of every model's pipeline: unpack, call the library, pack. Torch is imported when a node runs."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from genlab.data.arrange.examples import Examples
+    from genlab.data.settings import DataSettings
     from genlab.data.store import ImageSet
     from genlab.training.checkpoint import Checkpoint
 
@@ -23,71 +24,118 @@ Parameters = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
+def _requests(names: Sequence[str], parameters: Parameters) -> "list[DataSettings]":
+    """What the models of these names, or "data", want of the data branch."""
+    return [data_settings(name, parameters) for name in names]
+
+
+def _folder(parameters: Parameters, *parts: str) -> Path:
+    """A folder below that of all data."""
+    return Path(parameters["data_root"], *parts)
+
+
 def ingest(
-    name: str, raw: Path, place: Path, parameters: Parameters
-) -> Iterator[tuple["ImageSet", dict[str, Any], pd.DataFrame, dict[str, np.ndarray]]]:
-    """Raw files -> the image set, the data report as values and as a table, and the contact sheet.
+    names: Sequence[str], raw: Path, parameters: Parameters
+) -> Iterator[tuple[dict[str, "ImageSet"], dict[str, Any], pd.DataFrame, dict[str, np.ndarray]]]:
+    """Raw files -> the image sets that the models want; of each a report, as values and as a table, and a picture.
 
     A generator: Kedro saves what is yielded before it asks for more, so that the report can be read where too many
     files were rejected and the run stops.
     """
+    from genlab.data.arrange.view import view
     from genlab.data.ingest import ingest
     from genlab.data.report import describe_set, report_table, require_few_rejected, warnings
     from genlab.data.sources.listing import list_source
     from genlab.report.contact import draw_contact_sheet
 
-    settings = data_settings(name, parameters)
-    images = ingest(list_source(raw, settings), settings, place)
-    report = describe_set(images, settings)
-    for warning in warnings(report):
-        logger.warning("%s: %s", report["source"], warning)
-    yield images, report, report_table(report), {"contact_sheet": draw_contact_sheet(images)}
-    require_few_rejected(report, settings)
+    sets, reports, sheets = {}, {}, {}
+    requests = _requests(names, parameters)
+    for settings in requests:
+        name = settings.set_name()
+        if name not in sets:
+            sets[name] = ingest(list_source(raw, settings), settings, _folder(parameters, "02_intermediate", name))
+            whole = view(sets[name], settings.model_copy(update={"classes": None, "binarise": None}))
+            reports[name], sheets[name] = describe_set(whole, settings), draw_contact_sheet(whole)
+            for warning in warnings(reports[name]):
+                logger.warning("%s: %s", reports[name]["source"], warning)
+    table = pd.concat([report_table(report).assign(set=name) for name, report in reports.items()])
+    yield sets, reports, table, sheets
+    for settings in requests:
+        require_few_rejected(reports[settings.set_name()], settings)
 
 
-def derive(name: str, images: "ImageSet", place: Path, parameters: Parameters) -> "ImageSet":
+def derive(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: Parameters) -> dict[str, "ImageSet"]:
     """Images -> what domain a is made of where pairs are derived, e.g. their edge drawings."""
     from genlab.data.arrange.derive import derive
+    from genlab.data.arrange.view import view
 
-    return derive(images, data_settings(name, parameters), place)
+    wanted = {settings.derived_name(): settings for settings in _requests(names, parameters)}
+    return {
+        name: derive(view(images[settings.set_name()], settings), settings, _folder(parameters, "03_primary", name))
+        for name, settings in wanted.items()
+    }
 
 
-def pair(name: str, images: "ImageSet", derived: "ImageSet", parameters: Parameters) -> pd.DataFrame:
-    """Two domains -> the table of pairs."""
+def pair(
+    names: Sequence[str], images: Mapping[str, "ImageSet"], derived: Mapping[str, "ImageSet"], parameters: Parameters
+) -> dict[str, pd.DataFrame]:
+    """Two domains -> the tables of pairs."""
     from genlab.data.arrange.derive import pair_sides
+    from genlab.data.arrange.view import view, view_derived
 
-    return pair_sides(images, derived, data_settings(name, parameters))
+    tables = {}
+    for settings in _requests(names, parameters):
+        stored = images[settings.set_name()]
+        name = settings.table_name(stored.about["key"])
+        if name not in tables:
+            seen = view(stored, settings)
+            tables[name] = pair_sides(seen, view_derived(derived[settings.derived_name()], seen), settings)
+    return tables
 
 
 def unpair(
-    name: str, images: "ImageSet", derived: "ImageSet", pairs: pd.DataFrame, parameters: Parameters
-) -> pd.DataFrame:
-    """Two domains -> the table of images to be trained on without pairs."""
+    names: Sequence[str], images: Mapping[str, "ImageSet"], derived: Mapping[str, "ImageSet"],
+    pairs: Mapping[str, pd.DataFrame], parameters: Parameters,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """Two domains -> the tables of images to be trained on without pairs."""
     from genlab.data.arrange.unpair import unpair
+    from genlab.data.arrange.view import view, view_derived
 
-    return unpair(images, derived, pairs, data_settings(name, parameters))
+    tables = {}
+    for settings in _requests(names, parameters):
+        stored = images[settings.set_name()]
+        name = settings.table_name(stored.about["key"])
+        if name not in tables:
+            seen = view(stored, settings)
+            tables[name] = unpair(seen, view_derived(derived[settings.derived_name()], seen), pairs[name], settings)
+    return tables
 
 
-def caption(name: str, images: "ImageSet", parameters: Parameters) -> pd.DataFrame:
-    """Images -> the table of their captions, and which of them are held out."""
+def caption(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: Parameters) -> dict[str, pd.DataFrame]:
+    """Images -> the tables of their captions, and which of them are held out."""
     from genlab.data.arrange.captions import caption_images
+    from genlab.data.arrange.view import view
 
-    captions = caption_images(images, data_settings(name, parameters))
-    train = captions[captions["split"] == "train"]
-    logger.info("%s: %d captions to train on, %d held out", name, (~train["held_out"]).sum(), train["held_out"].sum())
-    return captions
+    tables = {}
+    for settings in _requests(names, parameters):
+        stored = images[settings.set_name()]
+        table = tables[settings.table_name(stored.about["key"])] = caption_images(view(stored, settings), settings)
+        train = table[table["split"] == "train"]
+        logger.info("%d captions to train on, %d held out", (~train["held_out"]).sum(), train["held_out"].sum())
+    return tables
 
 
-def _arranged(model: str, inputs: tuple[Any, ...]) -> "Examples":
-    """What the model learns from, out of the catalog's image sets and tables."""
+def arranged(model: str, parameters: Parameters, inputs: tuple[Mapping[str, Any], ...]) -> "Examples":
+    """What the model learns from: its own of the catalog's image sets and tables."""
     from genlab.data.arrange.arrange import arrange
-    from genlab.data.arrange.labelled import LabelledImages
     from genlab.models import MODELS
 
-    if MODELS[model].captions:
-        images, captions = inputs
-        return LabelledImages.of(images).with_captions(captions)
-    return arrange(MODELS[model].trains_on, *inputs)
+    entry, settings = MODELS[model], data_settings(model, parameters)
+    images = inputs[0][settings.set_name()]
+    derived = None if entry.trains_on == "images" else inputs[1][settings.derived_name()]
+    tables = inputs[-1] if entry.captions or derived is not None else None
+    table = None if tables is None else tables[settings.table_name(images.about["key"])]
+    return arrange(entry.trains_on, settings, images, derived, table)
 
 
 def _watched(examples: "Examples") -> "Examples":
@@ -96,7 +144,7 @@ def _watched(examples: "Examples") -> "Examples":
 
 
 def train(
-    model: str, snapshots: Path, parameters: Parameters, *inputs: Any
+    model: str, parameters: Parameters, *inputs: Any
 ) -> Iterator[tuple["Checkpoint", "Checkpoint", pd.DataFrame]]:
     """Images -> the trained model, the same with the best score on the validation split, and the history.
 
@@ -117,8 +165,8 @@ def train(
     from genlab.training.progress import ProgressBar
     from genlab.training.snapshots import Snapshots
 
-    settings = resolve(model, parameters)
-    examples = _arranged(model, inputs)
+    settings, snapshots = resolve(model, parameters), _folder(parameters, "06_models", model, "snapshots")
+    examples = arranged(model, parameters, inputs)
     with torch.device("meta"):
         condition = getattr(build_model(model, examples.spec, settings.arguments), "condition", None)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
@@ -173,7 +221,7 @@ def draw(
     """The trained model -> its drawings for the test split."""
     from genlab.sampling.draw import draw
 
-    examples = _arranged(model, inputs)
+    examples = arranged(model, parameters, inputs)
     chosen = _chosen(model, checkpoint, best, parameters)
     chosen.require(examples.spec)
     return draw(chosen.build(), examples.split("test"), resolve(model, parameters).sample)
@@ -181,7 +229,7 @@ def draw(
 
 def evaluate(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray],
-    features: Path, parameters: Parameters, *inputs: Any,
+    parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
     from genlab.data.arrange.labelled import LabelledImages
@@ -190,7 +238,11 @@ def evaluate(
     from genlab.evaluation.features.cache import Cache
     from genlab.evaluation.measures.untrained import evaluate_untrained
 
-    settings, examples, cache = resolve(model, parameters), _arranged(model, inputs), Cache(features)
+    settings, examples, cache = (
+        resolve(model, parameters),
+        arranged(model, parameters, inputs),
+        Cache(_folder(parameters, "04_feature")),
+    )
     chosen = _chosen(model, checkpoint, best, parameters)
     built = chosen.build()
     quality = evaluate(built, examples, drawings, settings.evaluation, settings.sample, cache)
@@ -203,7 +255,7 @@ def evaluate(
 
 def report(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
-    features: Path, parameters: Parameters, *inputs: Any,
+    parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
     from genlab.data.arrange.labelled import LabelledImages
@@ -212,11 +264,13 @@ def report(
     from genlab.report.figures.draw import draw_figures
     from genlab.report.figures.memorisation import draw_sample_figures
 
-    examples, settings = _arranged(model, inputs), resolve(model, parameters)
+    examples, settings = arranged(model, parameters, inputs), resolve(model, parameters)
     chosen = _chosen(model, checkpoint, best, parameters)
     figures = draw_figures(chosen.build(), examples.split("test"), drawings, settings.sample)
     if isinstance(examples, LabelledImages):
-        figures |= draw_sample_figures(examples, drawings, settings.evaluation, settings.sample, Cache(features))
+        figures |= draw_sample_figures(
+            examples, drawings, settings.evaluation, settings.sample, Cache(_folder(parameters, "04_feature"))
+        )
     return figures, draw_curves(history, f"{model}: losses while training")
 
 
@@ -232,7 +286,7 @@ def classify(
     from genlab.report.figures.studies import draw_accuracies
     from genlab.training.checkpoint import build_model
 
-    settings, examples = resolve(model, parameters), _arranged(model, inputs)
+    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
     assert isinstance(examples, LabelledImages)
     if reason := classifiers.why_not(examples):
         logger.warning("%s: %s", model, reason)
@@ -254,7 +308,7 @@ def sweep_dimensions(
     from genlab.evaluation.studies.latent_dimension import compare_dimensions
     from genlab.report.figures.studies import draw_dimensions
 
-    settings, examples = resolve(model, parameters), _arranged(model, inputs)
+    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
     assert isinstance(examples, LabelledImages)
     chosen = _chosen(model, checkpoint, best, parameters)
     study = compare_dimensions(chosen, examples, settings.training, settings.sample, settings.evaluation.dimension)

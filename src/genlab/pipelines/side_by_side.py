@@ -12,9 +12,10 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
 
-from genlab.data.arrange.arrange import arrange
 from genlab.data.arrange.pairs import PairedImages
 from genlab.models import MODELS
+from genlab.pipelines.nodes import arranged
+from genlab.pipelines.template import IMAGES
 from genlab.report.figures.side_by_side import side_by_side
 
 TRANSLATORS = [name for name, entry in MODELS.items() if entry.trains_on != "images"]
@@ -32,9 +33,10 @@ def main(given: list[str] | None = None) -> None:
     bootstrap_project(project)
     parameters = {"data_root": arguments.data_root} if arguments.data_root else {}
     with KedroSession.create(project, runtime_params=parameters) as session:
-        catalog = session.load_context().catalog  # type: ignore[attr-defined]
+        context = session.load_context()  # type: ignore[attr-defined]
+        catalog = context.catalog
         first = arguments.models[0]
-        pairs = arrange("pairs", *(catalog[f"{first}.{name}"].load() for name in ("images", "derived", "pairs")))
+        pairs = arranged(first, context.params, tuple(catalog[name].load() for name in (*IMAGES, "data.pairs")))
         assert isinstance(pairs, PairedImages)
         drawings = {model: catalog[f"{model}.translations"].load() for model in arguments.models}
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""The pipeline of every model: ingest, derive, pair or unpair, train, draw, evaluate, report, in the model's namespace,
-and its studies; the pipeline `data`, which does what needs no model; and `compare`. What a model trains on decides
-which of the first it needs.
+"""The pipelines: the data branch, which all models of a run share; the branch of each model, which trains, draws,
+evaluates, reports and studies in a namespace of its own; and `compare`. What a model trains on decides what it needs of
+the data branch.
 """
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
 from typing import Any
 
@@ -14,8 +14,12 @@ from kedro.pipeline import Node, Pipeline, node
 from genlab.models import MODELS
 from genlab.pipelines import nodes
 
-IMAGES = ["images", "derived"]
-SHARED = ("raw", "features_place", "parameters")  # one entry of the catalog for all models
+warnings.filterwarnings("ignore", message="One or more dataset names contain")  # of another namespace: as it should be
+
+DATA = "data"
+"""The namespace of the data branch, and the name of the pipeline that runs nothing else."""
+
+IMAGES = ["data.images", "data.derived"]
 
 STUDIES: dict[str, tuple[Any, list[str]]] = {
     "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
@@ -24,19 +28,26 @@ STUDIES: dict[str, tuple[Any, list[str]]] = {
 """Nodes that some models ask for (`Entry.studies`), with what they make out of the trained model and its images."""
 
 
-def bind(function: Callable[..., Any], namespace: str) -> Callable[..., Any]:
-    """`function` with its first argument, the namespace, given; kedro-viz still shows the source of `function`.
+def names_in(requested: Sequence[str] | None) -> list[str]:
+    """The models, and perhaps "data", that a run of these pipelines holds; without a request all models."""
+    if not requested or "__default__" in requested:
+        return list(MODELS)
+    return [name for name in (*MODELS, DATA) if name in requested]
+
+
+def bind(function: Callable[..., Any], first: str | Sequence[str]) -> Callable[..., Any]:
+    """`function` with its first argument given: a model, or all that share a node. kedro-viz still shows its source.
 
     No annotations: they name types that are imported only when a node runs, and Kedro would look for them.
     """
     if inspect.isgeneratorfunction(function):
 
         def bound(*inputs: Any) -> Any:
-            yield from function(namespace, *inputs)
+            yield from function(first, *inputs)
     else:
 
         def bound(*inputs: Any) -> Any:
-            return function(namespace, *inputs)
+            return function(first, *inputs)
 
     wrapped: Any = wraps(function)(bound)
     wrapped.__annotations__ = {}
@@ -44,65 +55,71 @@ def bind(function: Callable[..., Any], namespace: str) -> Callable[..., Any]:
     return wrapped
 
 
-def _step(namespace: str, function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
-    """A node whose function knows its namespace."""
+def _data_steps(needs: set[str], names: Sequence[str]) -> list[Node]:
+    """From raw files to what is trained on, and the report. Each node serves those of the names that need it.
 
-    def inside(names: str | list[str]) -> Any:
-        """Catalog names in the namespace, but for what all share."""
-        if isinstance(names, list):
-            return [inside(name) for name in names]
-        return names if names in SHARED else f"{namespace}.{names}"
+    The nodes of two models are equal, so a run of both has them once.
+    """
 
-    bound = bind(function, namespace)
-    return node(bound, inside(inputs), inside(outputs), name=function.__name__, namespace=namespace, tags=stage)
+    def step(need: str, function: Any, inputs: list[str], outputs: str | list[str]) -> list[Node]:
+        served = [name for name in names if need in _needs(name)]
+        made = node(bind(function, served), inputs, outputs, name=function.__name__, namespace=DATA, tags="data")
+        return [made] if need in needs else []
 
-
-def _data_steps(namespace: str, trains_on: str, captions: bool = False) -> list[Node]:
-    """From raw files to what is trained on; and their report."""
-    step = partial(_step, namespace)
-    outputs = ["images", "data_report", "data_table", "contact_sheet"]
-    steps = [step(nodes.ingest, ["raw", "images_place", "parameters"], outputs, "data")]
-    if trains_on != "images":
-        steps += [
-            step(nodes.derive, ["images", "derived_place", "parameters"], "derived", "data"),
-            step(nodes.pair, [*IMAGES, "parameters"], "pairs", "data"),
-        ]
-    if trains_on == "domains":
-        steps.append(step(nodes.unpair, [*IMAGES, "pairs", "parameters"], "domains", "data"))
-    if captions:
-        steps.append(step(nodes.caption, ["images", "parameters"], "captions", "data"))
-    return steps
+    reports = ["data.report", "data.report_table", "data.contact_sheet"]
+    return [
+        *step("images", nodes.ingest, ["raw", "parameters"], ["data.images", *reports]),
+        *step("pairs", nodes.derive, ["data.images", "parameters"], "data.derived"),
+        *step("pairs", nodes.pair, [*IMAGES, "parameters"], "data.pairs"),
+        *step("domains", nodes.unpair, [*IMAGES, "data.pairs", "parameters"], "data.domains"),
+        *step("captions", nodes.caption, ["data.images", "parameters"], "data.captions"),
+    ]
 
 
-def create_data_pipeline() -> Pipeline:
-    """Ingest, report, pair and unpair, and train nothing."""
-    return Pipeline(_data_steps("data", "domains"))
+def _needs(name: str) -> set[str]:
+    """What a model needs of the data branch: images always, pairs also where they are taken apart into domains."""
+    if name == DATA:
+        return {"images", "pairs", "domains"}
+    entry = MODELS[name]
+    pairs = {"pairs"} if entry.trains_on == "domains" else set()
+    return {"images", entry.trains_on, *pairs, *(["captions"] if entry.captions else [])}
 
 
-def create_pipeline(model: str) -> Pipeline:
-    """The pipeline of the model of that name; imports neither torch nor the model."""
+def create_data_pipeline(names: Sequence[str]) -> Pipeline:
+    """Ingest, report, pair and unpair, and train nothing. `names` are all pipelines that run."""
+    return Pipeline(_data_steps(_needs(DATA), names))
+
+
+def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
+    """The pipeline of a model, in a run of all these; imports neither torch nor the model."""
     trains_on, captions = MODELS[model].trains_on, MODELS[model].captions
-    step = partial(_step, model)
-    examples = {"images": ["images"], "pairs": [*IMAGES, "pairs"], "domains": [*IMAGES, "domains"]}[trains_on]
-    examples += ["captions"] if captions else []
+    examples = {"images": IMAGES[:1], "pairs": [*IMAGES, "data.pairs"], "domains": [*IMAGES, "data.domains"]}[trains_on]
+    examples += ["data.captions"] if captions else []
     studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
     trained = ["checkpoint", "best_checkpoint"]
-    return Pipeline([
-        *_data_steps(model, trains_on, captions),
-        step(nodes.train, ["snapshots", "parameters", *examples], [*trained, "history"], "train"),
-        step(nodes.draw, [*trained, "parameters", *examples], drawings, "sample"),
-        step(nodes.evaluate, [*trained, drawings, "features_place", "parameters", *examples], "metrics", "evaluate"),
-        step(nodes.report, [*trained, drawings, "history", "features_place", "parameters", *examples],
-             ["figures", "curves"], "report"),
-        *(step(function, [*trained, "parameters", *examples], outputs, "study") for function, outputs in studies),
-    ])  # fmt: skip
+
+    def step(function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
+        """A node that takes from its own namespace, the examples and the parameters."""
+        mine = partial("{}.{}".format, model)
+        made = mine(outputs) if isinstance(outputs, str) else [mine(name) for name in outputs]
+        takes = [*(mine(name) for name in inputs), "parameters", *examples]
+        return node(bind(function, model), takes, made, name=function.__name__, namespace=model, tags=stage)
+
+    return Pipeline(
+        [
+            *_data_steps(_needs(model), names),
+            step(nodes.train, [], [*trained, "history"], "train"),
+            step(nodes.draw, trained, drawings, "sample"),
+            step(nodes.evaluate, [*trained, drawings], "metrics", "evaluate"),
+            step(nodes.report, [*trained, drawings, "history"], ["figures", "curves"], "report"),
+            *(step(function, trained, outputs, "study") for function, outputs in studies),
+        ]
+    )
 
 
 def create_compare_pipeline(models: Iterable[str]) -> Pipeline:
     """The leaderboard of what MLflow holds, once these models, which run with it, have their metrics and figures."""
     awaited = [f"{model}.{name}" for model in models for name in ("metrics", "figures")]
     outputs = ["leaderboard", "leaderboard_text", "leaderboard_page"]
-    with warnings.catch_warnings():  # Kedro would have a node take nothing of another namespace
-        warnings.filterwarnings("ignore", message="One or more dataset names contain")
-        return Pipeline([node(nodes.compare, ["parameters", *awaited], outputs, name="compare", tags="compare")])
+    return Pipeline([node(nodes.compare, ["parameters", *awaited], outputs, name="compare", tags="compare")])

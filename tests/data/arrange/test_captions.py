@@ -17,6 +17,7 @@ from genlab.data.arrange.captions import (
     words_of,
 )
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.view import view
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings, HeldOutSettings
 from genlab.data.sources.listing import FASHION_CLASSES, list_source
@@ -86,7 +87,7 @@ def test_numbers_are_those_of_words_and_zero_pads() -> None:
 def fashion_set(tmp_path_factory: pytest.TempPathFactory) -> ImageSet:
     folder = tmp_path_factory.mktemp("fashion") / "images"
     raw = Path(__file__).parents[3] / "data/01_raw"
-    return ingest(list_source(raw, DERIVED), DERIVED, folder).move_to(folder)
+    return view(ingest(list_source(raw, DERIVED), DERIVED, folder), DERIVED)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_the_test_split_decides_nothing(fashion_set: ImageSet, table: pd.DataFra
     stored = fashion_set["images"]
     images = stored.images[:].copy()
     images[(stored.table["split"] == "test").to_numpy()] = 255
-    changed = ImageSet({"images": type(stored)(images, stored.table)}, fashion_set.about, fashion_set.folder)
+    changed = ImageSet({"images": type(stored)(images, stored.table)}, fashion_set.about)
     again = caption_images(changed, DERIVED)
     others = (table["split"] != "test").to_numpy()
     pd.testing.assert_frame_equal(again[others], table[others])
@@ -173,7 +174,7 @@ def pictures(tmp_path: Path) -> Path:
 def read(folder: Path, lines: list[str], header: str = "file,caption", **changes: object) -> pd.DataFrame:
     (folder / "captions.csv").write_text("\n".join([header, *lines]) + "\n")
     settings = DataSettings(source=str(folder), captions="captions.csv", **changes)  # type: ignore[arg-type]
-    images = ingest(list_source(folder, settings), settings, folder.parent / "images")
+    images = view(ingest(list_source(folder, settings), settings, folder.parent / "images"), settings)
     return caption_images(images, settings)
 
 
@@ -220,7 +221,7 @@ def test_no_captions_and_no_file_are_refused(pictures: Path) -> None:
 def test_captions_cannot_be_derived_without_labels(pictures: Path) -> None:
     (pictures / "cat/cat0.png").rename(pictures / "stray.png")
     settings = DataSettings(source=str(pictures), captions="derived")
-    images = ingest(list_source(pictures, settings), settings, pictures.parent / "images")
+    images = view(ingest(list_source(pictures, settings), settings, pictures.parent / "images"), settings)
     with pytest.raises(GenlabError, match="1 images have none; the first: stray"):
         caption_images(images, settings)
 

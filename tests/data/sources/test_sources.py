@@ -14,12 +14,13 @@ from PIL import Image
 from genlab.data.arrange.derive import derive, pair_sides, sides
 from genlab.data.arrange.splits import assign_splits
 from genlab.data.arrange.unpair import unpair
+from genlab.data.arrange.view import view, view_derived
 from genlab.data.ingest import ingest
 from genlab.data.report import describe_set, report_table, require_few_rejected, warnings
 from genlab.data.settings import DataSettings, PairSettings, SplitSettings, UnpairSettings
 from genlab.data.sources.layouts import list_folder
 from genlab.data.sources.listing import list_source
-from genlab.data.store import TABLE_COLUMNS, ImageSet, open_set
+from genlab.data.store import TABLE_COLUMNS, ImageSet, open_newest
 from genlab.errors import GenlabError
 from genlab.media.pictures.decode import UnreadableImageError, decode, fit_image
 
@@ -37,7 +38,7 @@ def write(path: Path, pixels: np.ndarray) -> None:
 
 def read(root: Path, work: Path, **settings: object) -> ImageSet:
     checked = DataSettings(source=str(root), image_size=16, **settings)
-    return ingest(list_source(work, checked), checked, work / "set").move_to(work / "set")
+    return view(ingest(list_source(work, checked), checked, work / "set"), checked)
 
 
 def labelled(root: Path, count: int = 10) -> Path:
@@ -301,8 +302,8 @@ def test_a_disk_that_fills_up_leaves_the_set_before_and_no_half_one(tmp_path: Pa
             read(tmp_path / "raw", tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert open_set(tmp_path / "set").about["key"] == before.about["key"]
-    assert not list(tmp_path.glob(".set.*"))
+    assert open_newest(tmp_path / "set").about["key"] == before.about["key"]
+    assert not list(tmp_path.glob("set/.set.*"))
 
 
 # The store
@@ -316,10 +317,11 @@ def test_what_has_not_changed_is_not_decoded_again(tmp_path: Path, monkeypatch: 
     decoded = []
     real = module.decode
     monkeypatch.setattr(module, "decode", lambda data, *rest: decoded.append(data) or real(data, *rest))
-    written = (tmp_path / "set/images.npy").stat()
+    [array] = tmp_path.glob("set/*/images.npy")
+    written = array.stat()
     assert read(tmp_path / "raw", tmp_path).about["key"] == before.about["key"]
     assert decoded == []
-    assert (tmp_path / "set/images.npy").stat().st_ino == written.st_ino
+    assert array.stat().st_ino == written.st_ino
     write(tmp_path / "raw/cat/0.png", picture(5000))
     (tmp_path / "raw/cat/9.png").unlink()
     after = read(tmp_path / "raw", tmp_path)
@@ -328,6 +330,7 @@ def test_what_has_not_changed_is_not_decoded_again(tmp_path: Path, monkeypatch: 
         row = after.table.index[after.table["id"] == name][0]
         wanted = picture(5000) if name == "cat__0" else picture(1007)
         assert np.array_equal(after["images"].images[row], wanted)
+    assert np.array_equal(np.load(array, mmap_mode="r"), before["images"].images), "who reads the old set still can"
 
 
 def test_other_settings_decode_anew(tmp_path: Path) -> None:
@@ -338,14 +341,16 @@ def test_other_settings_decode_anew(tmp_path: Path) -> None:
 
 def test_what_a_killed_ingest_left_is_deleted_and_never_trusted(tmp_path: Path) -> None:
     labelled(tmp_path / "raw", 2)
-    left = tmp_path / ".set.staged-999999999"
-    left.mkdir()
+    left = tmp_path / "set/.set.staged-999999999"
+    left.mkdir(parents=True)
     (left / "images.npy").write_bytes(b"half")
     assert len(read(tmp_path / "raw", tmp_path)) == 4
     assert not left.exists()
-    (tmp_path / "set/set.json").unlink()
+    [about] = tmp_path.glob("set/*/set.json")
+    about.unlink()
     with pytest.raises(GenlabError, match="missing or damaged"):
-        open_set(tmp_path / "set")
+        open_newest(tmp_path / "set")
+    assert len(read(tmp_path / "raw", tmp_path)) == 4, "a damaged set is made anew"
 
 
 # Splits, report, unpairing
@@ -388,7 +393,8 @@ def test_unpaired_training_never_holds_both_halves_of_a_scene_unless_asked(tmp_p
     images = read(side_by_side(tmp_path / "raw", 20), tmp_path)
     settings = DataSettings(image_size=16)
     pairs = pair_sides(images, images, settings)
-    table = unpair(images, derive(images, settings, tmp_path / "derived"), pairs, settings)
+    derived = view_derived(derive(images, settings, tmp_path / "derived"), images)
+    table = unpair(images, derived, pairs, settings)
     train = table[table["split"] == "train"]
     assert not set(train.loc[train["domain"] == "a", "id"]) & set(train.loc[train["domain"] == "b", "id"])
     assert (train["truth"] == -1).all()
@@ -396,7 +402,7 @@ def test_unpaired_training_never_holds_both_halves_of_a_scene_unless_asked(tmp_p
     assert images["b"].table["id"].iloc[test["truth"]].tolist() == test["id"].tolist()
     assert len(test) == 20
     shared = settings.model_copy(update={"unpair": UnpairSettings(share_scenes=True)})
-    both = unpair(images, derive(images, settings, tmp_path / "derived"), pairs, shared)
+    both = unpair(images, derived, pairs, shared)
     assert (both[both["split"] == "train"].groupby("id").size() == 2).all()
     a, b = (both.loc[both["domain"] == side, "id"].tolist() for side in "ab")
     assert sorted(a) == sorted(b)
@@ -406,7 +412,7 @@ def test_unpaired_training_never_holds_both_halves_of_a_scene_unless_asked(tmp_p
 def test_two_labels_become_two_domains(tmp_path: Path) -> None:
     images = read(labelled(tmp_path / "raw"), tmp_path)
     settings = DataSettings(domains=("dog/deep", "cat"))
-    derived = derive(images, settings, tmp_path / "derived")
+    derived = view_derived(derive(images, settings, tmp_path / "derived"), images)
     table = unpair(images, derived, pair_sides(images, derived, settings), settings)
     assert table.groupby("domain")["label"].unique().str[0].to_dict() == {"a": "dog/deep", "b": "cat"}
     with pytest.raises(GenlabError, match=r"names cow, but the labels are 'cat', 'dog/deep'"):

@@ -1,4 +1,4 @@
-"""From an image set to what a model trains on."""
+"""From the stored sets to what a model trains on."""
 
 import pandas as pd
 
@@ -7,21 +7,27 @@ from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.view import view, view_derived
+from genlab.data.settings import DataSettings
 from genlab.data.store import ImageSet
 
 
 def arrange(
-    trains_on: str, images: ImageSet, derived: ImageSet | None = None, table: pd.DataFrame | None = None
-) -> Examples:
-    """The images of a source as a model wants them; `table` is that of the pairs or of the domains.
+    trains_on: str, settings: DataSettings, images: ImageSet, derived: ImageSet | None = None,
+    table: pd.DataFrame | None = None,
+) -> Examples:  # fmt: skip
+    """The view of a stored set that a model wants; `table` is that of the pairs, the domains or the captions.
 
     Raises:
         GenlabError: the source cannot be arranged so.
     """
+    seen = view(images, settings)
     if trains_on == "images":
-        return LabelledImages.of(images)
+        examples = LabelledImages.of(seen)
+        return examples if table is None else examples.with_captions(table)
     assert derived is not None
     assert table is not None
+    derived = view_derived(derived, seen)
     if trains_on == "domains":
-        return UnpairedImages.of(images, derived, table)
-    return PairedImages(table, *sides(images, derived))
+        return UnpairedImages.of(seen, derived, table)
+    return PairedImages(table, *sides(seen, derived))

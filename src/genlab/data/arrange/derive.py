@@ -14,7 +14,7 @@ from genlab.data.arrange.pairs import pair_by_id
 from genlab.data.ingest import in_parallel
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import SINGLE
-from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, open_set
+from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, keep_set, open_newest
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
 from genlab.media.pictures.derive import add_noise, cut_hole, draw_edges, lower_resolution, take_colour
@@ -48,22 +48,23 @@ def pair_kind(domains: set[str], settings: DataSettings) -> str:
 
 
 def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
-    """Domain a, made from domain b (or the only one), under the same ids; empty where pairs are not derived.
+    """Domain a, made from domain b (or the only one) of a view, under the same ids; empty where pairs are not derived.
 
-    Written as a stream beside `folder`, or what lies there already if it was made from the same images.
+    Written as a stream into `folder`, or what lies there already if it was made from the same images.
 
     Raises:
         GenlabError: the disk is full, or the kind of pairs does not go with the source.
     """
     kind = pair_kind(set(images.stores), settings)
-    key = digest(f"{images.about['key']}{kind}{settings.edges}{settings.pairs}".encode())
+    how = f"{kind}{settings.edges}{settings.pairs}"
+    key = digest(f"{images.about['key']}{settings.classes}{settings.binarise}{how}".encode())
     try:
-        before = open_set(folder)
-        if before.about.get("key") == key:
+        before = open_newest(folder)
+        if before.about["key"] == key:
             return before
     except GenlabError:
         pass  # there is none yet, or it is damaged: it is made anew
-    with stage_folder(folder) as stage:
+    with stage_folder(folder / "set") as stage:
         writer = SetWriter(stage)
         if kind in DERIVATIONS:
             store = images["b" if "b" in images else SINGLE]
@@ -74,11 +75,12 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
                 return DERIVATIONS[kind](store.take(np.array([row]))[0], settings, rng)
 
             for row, pixels in zip(rows, in_parallel(work, range(len(store)), settings.workers), strict=True):
-                name = digest(f"{row['checksum']}{key}".encode())
+                name = digest(f"{row['checksum']}{how}".encode())
                 about = {str(name): value for name, value in row.items()}
                 about |= {"domain": "a", "source": f"{kind} of {row['id']}", "checksum": name}
                 writer.append(about, pixels)
-        return writer.finish(writer.table(), {"key": key, "widened": []})
+        writer.finish({"key": key, "widened": []})
+        return keep_set(stage, folder, key)
 
 
 def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:

@@ -201,14 +201,7 @@ def _list_labels(root: Path, files: list[Path], settings: DataSettings) -> list[
             split, inside = SPLIT_FOLDERS[inside[0]], inside[1:]
         name = place.stem if stems[place.with_suffix("")] == 1 else place.name.replace(".", "_")
         part = Part(_scene(split, *inside, name), SINGLE, split, "/".join(inside))
-        if settings.classes is None or part.label in settings.classes:
-            entries.append(Entry(str(place), (part,), path))
-    if not entries:
-        labels = sorted({"/".join(p.parts[p.parts[0] in split_at_top : -1]) for p in places})
-        raise GenlabError(
-            f"no image in {root} has one of the labels data.classes={list(settings.classes or ())}; there are "
-            f"{', '.join(map(repr, labels))}. Labels are the folders that images lie in"
-        )
+        entries.append(Entry(str(place), (part,), path))
     return entries
 
 

@@ -3,7 +3,7 @@
 Embedded sets come with Genlab, public sets are downloaded once, and any other name is a folder of images.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,12 +21,8 @@ def list_fashion_mnist(raw: Path, settings: DataSettings) -> Listing:
     """The embedded sample of Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): four IDX files in raw/fashion_mnist.
 
     Raises:
-        GenlabError: a file is missing or damaged, images and labels differ in number, or a class has no such name.
+        GenlabError: a file is missing or damaged, or images and labels differ in number.
     """
-    if unknown := set(settings.classes or ()) - set(FASHION_CLASSES):
-        raise GenlabError(
-            f"data.classes names {', '.join(sorted(unknown))}; fashion_mnist has {', '.join(FASHION_CLASSES)}"
-        )
     entries = []
     for split, prefix in (("train", "train"), ("test", "t10k")):
         path = raw / "fashion_mnist" / f"{prefix}-images-idx3-ubyte.gz"
@@ -37,10 +33,8 @@ def list_fashion_mnist(raw: Path, settings: DataSettings) -> Listing:
                 f"{path} holds {len(pixels)} images but there are {len(labels)} labels; restore both files"
             )
         for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
-            name = FASHION_CLASSES[label]
-            if settings.classes is None or name in settings.classes:
-                part = Part(f"{split}_{number:05d}", SINGLE, split, name)
-                entries.append(Entry(f"{path.name}[{number}]", (part,), pixels=image))
+            part = Part(f"{split}_{number:05d}", SINGLE, split, FASHION_CLASSES[label])
+            entries.append(Entry(f"{path.name}[{number}]", (part,), pixels=image))
     return Listing("fashion_mnist", "labels", entries, "pad")
 
 
@@ -71,7 +65,7 @@ def list_public(name: str, raw: Path, settings: DataSettings) -> Listing:
 
     Raises:
         GenlabError: it is not there and cannot be downloaded: the message says what to fetch by hand and where to put
-            it; or it is damaged, or has no such class.
+            it; or it is damaged.
     """
     root = Path(settings.root).expanduser() if settings.root else raw
     entry = SETS[name]
@@ -79,14 +73,11 @@ def list_public(name: str, raw: Path, settings: DataSettings) -> Listing:
         folder = locate(name, root)
         listing = list_folder(folder, settings.model_copy(update={"layout": layout_of(folder)}))
         return replace(listing, name=name)
-    if unknown := set(settings.classes or ()) - set(entry.labels):
-        raise GenlabError(f"data.classes names {', '.join(sorted(unknown))}; {name} has {', '.join(entry.labels)}")
     if name == "celeba":
         return Listing(name, "labels", _celeba_entries(locate(name, root) / "celeba"), "crop")
     entries = [
         Entry(f"{name}[{split} {number}]", (Part(f"{split}_{number:06d}", SINGLE, split, label),), pixels=pixels)
         for number, (split, label, pixels) in enumerate(iterate_torchvision(name, root))
-        if settings.classes is None or label in settings.classes
     ]
     return Listing(name, "labels", entries, "pad")
 
@@ -167,9 +158,29 @@ def _published_channels(source: str) -> dict[str, int] | None:
 
 
 def known_classes(settings: DataSettings) -> tuple[str, ...] | None:
-    """The labels that a set's images will have, by their number; None where only the files can tell."""
+    """The labels that a set's images will have, by their number; None where only the files can tell.
+
+    Raises:
+        GenlabError: `data.classes` names a label that the set does not have.
+    """
     if settings.source_a is not None or settings.source not in {**EMBEDDED, **SETS}:
         return None
     labels = FASHION_CLASSES if settings.source == "fashion_mnist" else ()
     labels = SETS[settings.source].labels if settings.source in SETS else labels
-    return tuple(sorted(label for label in labels if settings.classes is None or label in settings.classes))
+    if settings.classes is None:
+        return tuple(sorted(labels))
+    if (_published_channels(settings.source) or {}).keys() == {SINGLE}:
+        require_classes(settings, labels, settings.source)
+    return tuple(sorted(set(labels) & set(settings.classes)))
+
+
+def require_classes(settings: DataSettings, labels: Sequence[str], source: str) -> None:
+    """Refuse `data.classes` that name other labels than these.
+
+    Raises:
+        GenlabError: names them, and the labels that the source has.
+    """
+    if unknown := sorted(set(settings.classes or ()) - set(labels)):
+        raise GenlabError(
+            f"data.classes names {', '.join(unknown)}; {source} has {', '.join(map(repr, labels)) or 'no labels'}"
+        )

@@ -65,7 +65,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(1)
     hits = 0
     for seed in range(200):
-        low, high = bootstrap_interval(rng.normal(3.0, 1.0, 60), 200, seed)
+        low, high = bootstrap_interval(rng.normal(3.0, 1.0, 60), resamples=200, seed=seed)
         hits += low <= 3.0 <= high
     assert 0.88 <= hits / 200 <= 0.99
 
@@ -103,3 +103,7 @@ def test_the_protocol_follows_what_was_measured(drawn: np.ndarray, truth: np.nda
 
     assert name(6) == name(6)
     assert len({name(6), name(5), name(6, batch_size=3)}) == 3
+
+
+def test_one_value_has_an_interval_without_width() -> None:
+    assert bootstrap_interval(np.array([0.25]), resamples=10, seed=0) == (0.25, 0.25)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from scipy.stats import bootstrap
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from genlab.evaluation.settings import EvaluationSettings
@@ -53,12 +54,17 @@ METRICS: dict[str, Metric] = {"l1": l1, "psnr": psnr, "ssim": ssim}
 RECONSTRUCTION_METRICS: dict[str, Metric] = {"mse": mse, "psnr": psnr, "ssim": ssim}
 
 
-def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of (N,) values, by resampling images with replacement."""
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+def bootstrap_interval(
+    *samples: np.ndarray, resamples: int, seed: int, statistic: Callable[..., np.ndarray] = np.mean
+) -> tuple[float, float]:
+    """The 95 % percentile interval of a statistic of (N,) values, by resampling each sample with replacement.
+
+    `statistic(*samples, axis)` defaults to the mean. A single value has no width.
+    """
+    if min(map(len, samples)) < 2:
+        return (float(statistic(*samples, axis=-1)),) * 2
+    found = bootstrap(samples, statistic, n_resamples=resamples, batch=64, method="percentile", rng=seed)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def measure(
@@ -69,7 +75,7 @@ def measure(
     result: dict[str, float] = {}
     for name, metric in metrics.items():
         values = metric(drawn, truth)
-        low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+        low, high = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
         result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
         result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
     return result

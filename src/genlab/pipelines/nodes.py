@@ -159,7 +159,7 @@ def train(
     from genlab.models import model_class
     from genlab.sampling.draw import FixedSamples
     from genlab.sampling.request import requested
-    from genlab.tracking.tracker import run_of
+    from genlab.tracking.training import TrainingRecord
     from genlab.training.checkpoint import build_model
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
@@ -180,33 +180,17 @@ def train(
         score=scorer(watched, settings.sample, settings.evaluation),
         diversity=measure_diversity(watched, settings.sample),
     )  # fmt: skip
-    run = run_of(model)
-    if run:
-        run.log_dataset(settings.data.source, training.fingerprint(), f"{len(training)} {training.unit}")
-
+    record = TrainingRecord(model, settings.data.source, training)
     with ProgressBar(model) as bar:
 
         def watch(sight: Sight) -> None:
             bar.show(sight.progress)
-            if run:
-                run.log_metrics(sight.progress.values, sight.progress.step)
-            looked = {"validation/score": sight.score, "validation/diversity": sight.diversity}
-            if run and any(value is not None for value in looked.values()):
-                run.log_metrics({k: v for k, v in looked.items() if v is not None}, sight.progress.step)
             for alarm in sight.alarms:
                 bar.warn(alarm)
-                if run:
-                    run.log_metrics({f"alarm/{alarm.kind}": 1.0}, alarm.step)
-                    run.set_tags({f"alarm.{alarm.kind}": f"step {alarm.step}: {alarm.message}"})
-            if run and sight.picture is not None:
-                run.log_picture("drawings", sight.picture, sight.progress.step)
+            record.see(sight)
 
         fitted = fit(job, watch)
-    if run and fitted.resumed_from:
-        run.set_tags({"resumed_from_step": str(fitted.resumed_from)})
-        for row in fitted.history:
-            if row["step"] <= fitted.resumed_from:
-                run.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
+    record.end(fitted)
     yield fitted.checkpoint, fitted.best, pd.DataFrame(fitted.history)
     Snapshots(snapshots).clear(fitted.checkpoint.fingerprint)
 

@@ -121,7 +121,7 @@ def label_metrics(
     """
     known = told >= 0
     right = (classifier(drawn[known]) == told[known]).astype(np.float64)
-    low, high = bootstrap_interval(right, settings.resamples, settings.seed)
+    low, high = bootstrap_interval(right, resamples=settings.resamples, seed=settings.seed)
     return {
         "label_accuracy": float(right.mean()), "label_accuracy_low": low, "label_accuracy_high": high,
         "label_accuracy_real": classifier.accuracy,

@@ -28,7 +28,7 @@ def evaluate_cycle(
     start, test = other(to), examples.split("test")
     images = test.side(start)
     values = l1(np.stack([back[name] for name in ids_of(test, start)]), images)
-    low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+    low, high = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
     mean = mean_image(getattr(examples, start), training_rows(examples, start))
     control = l1(np.broadcast_to(mean, images.shape), images).mean()
     return {

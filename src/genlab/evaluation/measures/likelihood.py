@@ -88,7 +88,7 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
         nll = -score_images(model, images, score, settings.seed)
     else:
         nll = -score_images(model, images, model.log_prob, settings.seed)
-    low, high = bootstrap_interval(nll, settings.resamples, settings.seed)
+    low, high = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
     per_dim = 1 / (math.log(2) * images[0].size)
     control = independent_pixels(examples.split("train"), images, model.levels)
     protocol = {"test": content_fingerprint(test), "levels": model.levels, "kind": model.density, "samples": samples}

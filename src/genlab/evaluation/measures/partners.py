@@ -48,7 +48,7 @@ def evaluate_shared_space(
     some = spread(pairs, PAIRS)
     images = {"a": some.side("a"), "b": some.side("b")}
     found = partner_is_nearest(*(encode_images(model, images[side], side, sample.batch_size) for side in ("a", "b")))
-    low, high = bootstrap_interval(found, settings.resamples, settings.seed)
+    low, high = bootstrap_interval(found, resamples=settings.resamples, seed=settings.seed)
     metrics: dict[str, float | str] = {
         "partner_found": float(found.mean()), "partner_found_low": low, "partner_found_high": high,
         "partner_found_chance": 1 / len(some),

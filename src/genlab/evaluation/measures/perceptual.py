@@ -68,7 +68,7 @@ def evaluate_lpips(
     if metric is None:
         return {}
     values = metric(drawn, truth)
-    low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+    low, high = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
     found: dict[str, float | str] = {"lpips": float(values.mean()), "lpips_low": low, "lpips_high": high}
     found |= {f"lpips_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}
     return {**found, "lpips_protocol_hash": protocol_hash(metric.protocol)}

@@ -71,7 +71,7 @@ def set_metrics(test: np.ndarray, real: Gaussian, drawn: np.ndarray, settings: E
     names = ("kid_lite0", "kid_lite0_low", "kid_lite0_high")
     found |= dict(zip(names, kid(test, drawn, settings.kid_subsets, settings.seed), strict=True))
     for name, values in vars(compare_neighbourhoods(test, drawn, settings.neighbours)).items():
-        low, high = bootstrap_interval(values, settings.resamples, settings.seed)
+        low, high = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
         found |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
     return found
 
@@ -87,18 +87,13 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
         drawn: distances of the drawings, (M,).
         test: of the test images, (N,).
     """
-    rng = np.random.default_rng(settings.seed)
 
-    def ratio(ours: np.ndarray, real: np.ndarray) -> float:
-        return float(np.median(ours) / max(float(np.median(real)), 1e-12))
+    def ratio(ours: np.ndarray, real: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.median(ours, axis=axis) / np.maximum(np.median(real, axis=axis), 1e-12)
 
-    again = [
-        ratio(drawn[rng.integers(len(drawn), size=len(drawn))], test[rng.integers(len(test), size=len(test))])
-        for _ in range(settings.resamples)
-    ]
-    low, high = np.quantile(again, [0.025, 0.975])
+    low, high = bootstrap_interval(drawn, test, resamples=settings.resamples, seed=settings.seed, statistic=ratio)
     return {
-        "nearest_train": ratio(drawn, test), "nearest_train_low": float(low), "nearest_train_high": float(high),
+        "nearest_train": float(ratio(drawn, test)), "nearest_train_low": low, "nearest_train_high": high,
         "nearest_train_copies": float((drawn < np.quantile(test, COPY_QUANTILE)).mean()),
     }  # fmt: skip
 

@@ -1,0 +1,39 @@
+"""What a training tells MLflow: its data, its curves, its alarms and its pictures."""
+
+from collections.abc import Mapping
+
+from genlab.data.arrange.examples import Examples
+from genlab.tracking.tracker import run_of
+from genlab.training.fit import Fitted, Sight
+
+
+class TrainingRecord:
+    """Tells the open run of a model; tells nobody where there is none, as in a notebook."""
+
+    def __init__(self, model: str, source: str, examples: Examples) -> None:
+        self.run = run_of(model)
+        if self.run:
+            self.run.log_dataset(source, examples.fingerprint(), f"{len(examples)} {examples.unit}")
+
+    def see(self, sight: Sight) -> None:
+        """Record what `fit` shows."""
+        if not self.run:
+            return
+        step = sight.progress.step
+        found = {"validation/score": sight.score, "validation/diversity": sight.diversity}
+        looked = {name: value for name, value in found.items() if value is not None}
+        self.run.log_metrics({**sight.progress.values, **looked}, step)
+        for alarm in sight.alarms:
+            self.run.log_metrics({f"alarm/{alarm.kind}": 1.0}, alarm.step)
+            self.run.set_tags({f"alarm.{alarm.kind}": f"step {alarm.step}: {alarm.message}"})
+        if sight.picture is not None:
+            self.run.log_picture("drawings", sight.picture, step)
+
+    def end(self, fitted: Fitted) -> None:
+        """Record the steps before a training was resumed: they belong to an earlier run."""
+        if not self.run or not fitted.resumed_from:
+            return
+        self.run.set_tags({"resumed_from_step": str(fitted.resumed_from)})
+        rows: list[Mapping[str, float]] = [row for row in fitted.history if row["step"] <= fitted.resumed_from]
+        for row in rows:
+            self.run.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))

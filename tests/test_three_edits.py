@@ -26,7 +26,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Model, Recipe, Samples, Turn
-from genlab.nn.noise import draw_noise
+from genlab.nn.noise import Chance, draw_noise
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Toy(Model, Samples):
         drawn = self.generator(draw_noise(len(x), self.latent_dim, "normal", like=x))
         yield Turn("generator", {"energy": energy_distance(x.flatten(1), drawn.flatten(1))})
 
-    def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int, rng: Chance, condition: Tensor | None = None) -> Tensor:
         return self.generator(draw_noise(n, self.latent_dim, "normal", next(self.parameters()), rng))
 '''
 SETTINGS = """toy:

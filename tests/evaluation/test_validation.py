@@ -13,6 +13,7 @@ from genlab.evaluation.measures import samples, untrained
 from genlab.evaluation.measures.untrained import evaluate_untrained
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.gan import GAN
+from genlab.nn.noise import Chance
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
 from genlab.training.fit import Job, fit
@@ -44,7 +45,7 @@ def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImag
     real = torch.from_numpy(few_images.pixels.transpose(0, 3, 1, 2)).float() / 127.5 - 1
 
     class Perfect(GAN):
-        def sample(self, n: int, rng: torch.Generator, condition: torch.Tensor | None = None) -> torch.Tensor:
+        def sample(self, n: int, rng: Chance, condition: torch.Tensor | None = None) -> torch.Tensor:
             return real[torch.arange(n) % len(real)]
 
     perfect, random = score(Perfect()), score(model)

@@ -8,8 +8,13 @@ from scipy import stats
 from genlab.errors import GenlabError
 from genlab.models.aae import AAE, squared_error
 from genlab.models.base import Decodes, Encodes, MatchesPrior, Reconstructs, Samples
+from genlab.nn.noise import Chance
 
 SMALL = {"image_size": 4, "channels": 1, "latent_dim": 2, "width": 16, "discriminator_width": 32}
+
+
+def chance(n: int, seed: int = 0) -> Chance:
+    return Chance.of(seed, range(n))
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -78,14 +83,14 @@ def test_the_discriminators_turn_does_not_reach_the_encoder() -> None:
 def test_a_gaussian_encoder_draws_and_a_deterministic_one_does_not() -> None:
     x, _ = images(5)
     fixed, noisy = AAE(**SMALL), AAE(**SMALL, encoder="gaussian")
-    assert torch.equal(fixed.draw_codes(x, rng(1)), fixed.encode(x))
-    assert not torch.equal(noisy.draw_codes(x, rng(1)), noisy.draw_codes(x, rng(2)))
-    many = torch.stack([noisy.draw_codes(x, rng(seed)) for seed in range(400)])
+    assert torch.equal(fixed.draw_codes(x, chance(len(x), 1)), fixed.encode(x))
+    assert not torch.equal(noisy.draw_codes(x, chance(len(x), 1)), noisy.draw_codes(x, chance(len(x), 2)))
+    many = torch.stack([noisy.draw_codes(x, chance(len(x), seed)) for seed in range(400)])
     torch.testing.assert_close(many.mean(dim=0), noisy.encode(x), atol=0.2, rtol=0.0)
     with torch.no_grad():
         noisy.encoder[-1][-1].bias[noisy.latent_dim :] = 4.0  # the second half are logarithms of variances
         log_var = noisy.encoder(x).chunk(2, dim=1)[1]
-        many = torch.stack([noisy.draw_codes(x, rng(seed)) for seed in range(1000)])
+        many = torch.stack([noisy.draw_codes(x, chance(len(x), seed)) for seed in range(1000)])
     torch.testing.assert_close(many.var(dim=0).log(), log_var, atol=0.25, rtol=0.0)
 
 
@@ -101,7 +106,7 @@ def informed() -> AAE:
 def test_component_k_shows_class_k(informed: AAE) -> None:
     """Figure 4, though three in ten labels were hidden: which quarter of the image is the brightest?"""
     wanted = torch.arange(4).repeat(100)
-    drawn = informed.sample(400, rng(), wanted)
+    drawn = informed.sample(400, chance(400), wanted)
     quarters = torch.nn.functional.avg_pool2d(drawn, 2).flatten(1)
     assert (quarters.argmax(dim=1) == wanted).float().mean() > 0.9
 
@@ -115,7 +120,7 @@ def test_a_class_is_encoded_into_its_component(informed: AAE) -> None:
 
 @torch.no_grad()
 def test_without_a_label_all_of_the_prior_is_meant(informed: AAE) -> None:
-    z = informed.draw_prior(torch.full((2000,), -1), rng())
+    z = informed.draw_prior(torch.full((2000,), -1), chance(2000))
     counts = torch.cdist(z, informed.prior.means).argmin(dim=1).bincount(minlength=4)
     assert stats.chisquare(counts.numpy()).pvalue > 0.001
     unknown, known = informed.judge(z[:1], torch.tensor([-1])), informed.judge(z[:1], torch.tensor([0]))
@@ -131,7 +136,7 @@ def test_codes_take_the_shape_of_the_prior() -> None:
         before = model.encode(x).std(dim=0)
     train(model, 200)
     with torch.no_grad():
-        after, prior = model.encode(x).std(dim=0), model.prior.sample(2000, rng()).std(dim=0)
+        after, prior = model.encode(x).std(dim=0), model.prior.sample(2000, chance(2000)).std(dim=0)
     assert (before - prior).abs().max() > 0.5
     np.testing.assert_allclose(after.numpy(), prior.numpy(), atol=0.35)
 
@@ -150,4 +155,4 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(GenlabError, match="'standard_normal' has no parts; set aae.model.prior to 'mixture'"):
         AAE(**SMALL, classes=10, label_informed=True)
     with pytest.raises(GenlabError, match="this AAE must be told labels"):
-        AAE(**SMALL, classes=10, prior="mixture", label_informed=True).sample(3, rng())
+        AAE(**SMALL, classes=10, prior="mixture", label_informed=True).sample(3, chance(3))

@@ -35,7 +35,7 @@ def test_what_is_listed_is_found() -> None:
         def reconstruct(self, x: Tensor) -> Tensor:
             return x
 
-        def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None, *, steps: int = 10) -> Tensor:
+        def sample(self, n: int, rng: Chance, condition: Tensor | None = None, *, steps: int = 10) -> Tensor:
             return torch.zeros(n, 1, 4, 4)
 
     assert isinstance(Copies(), Reconstructs)
@@ -86,7 +86,7 @@ def test_an_attribute_that_nobody_sets() -> None:
     with pytest.raises(TypeError, match="Untold lists Samples but has no condition"):
 
         class Untold(Nobody, Samples):
-            def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None) -> Tensor:
+            def sample(self, n: int, rng: Chance, condition: Tensor | None = None) -> Tensor:
                 return torch.zeros(n, 1, 4, 4)
 
 
@@ -96,7 +96,7 @@ def test_an_argument_of_sampling_needs_a_type_and_a_default() -> None:
         class Vague(Nobody, Samples):
             condition = None
 
-            def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None, *, steps: int) -> Tensor:
+            def sample(self, n: int, rng: Chance, condition: Tensor | None = None, *, steps: int) -> Tensor:
                 return torch.zeros(n, 1, 4, 4)
 
 

@@ -10,6 +10,7 @@ from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
 from genlab.models.cgan import CGAN, ConcatenationDiscriminator, one_hot, projection_discriminator
 from genlab.nn.conditional import beside
+from genlab.nn.noise import Chance
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
 from genlab.training.fit import Job, build_training
@@ -64,7 +65,7 @@ def test_the_class_matters_to_both_players(kind: str) -> None:
     x, y = given["images"], given["labels"]
     first, second = (model.discriminator(x, (y + shift) % 3) for shift in (0, 1))
     assert ((first - second).abs() > 0).all()
-    z = model.draw_latents(6, torch.Generator().manual_seed(0))
+    z = model.draw_latents(6, Chance.of(0, range(6)))
     told = model.told(z, y).requires_grad_()
     (gradient,) = torch.autograd.grad(model.generator(told).square().sum(), told)
     assert (gradient[:, model.latent_dim :].abs().sum(dim=1) > 0).all()
@@ -107,7 +108,7 @@ def test_sizes_that_the_networks_cannot_make_are_refused() -> None:
 
 def test_drawing_without_a_class_is_refused() -> None:
     with pytest.raises(GenlabError, match="must be told a class"):
-        CGAN(**SMALL).sample(2, torch.Generator().manual_seed(0))
+        CGAN(**SMALL).sample(2, Chance.of(0, range(2)))
 
 
 @pytest.mark.parametrize("kind", ["concatenation", "projection"])

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from genlab.errors import GenlabError
 from genlab.models.text_gan import TextEncoder, TextGAN, discriminator_loss, draw_wrong, generator_loss
+from genlab.nn.noise import Chance
 
 SMALL = {
     "image_size": 32, "channels": 1, "words": 9, "generator_width": 4, "discriminator_width": 4, "code_dim": 8,
@@ -155,7 +156,7 @@ def test_an_image_without_a_wrong_caption_is_not_counted_as_a_wrong_pair() -> No
 def test_drawings_follow_the_caption_and_the_noise() -> None:
     torch.manual_seed(0)
     model = TextGAN(**{**SMALL, "generator_width": 16}).eval()
-    one, other = (model.sample(2, torch.Generator().manual_seed(0), CAPTIONS[[k, k]]) for k in (0, 3))
+    one, other = (model.sample(2, Chance.of(0, range(2)), CAPTIONS[[k, k]]) for k in (0, 3))
     assert not np.allclose(one.detach(), other.detach(), atol=1e-7)
     assert not np.allclose(one[0].detach(), one[1].detach(), atol=1e-7)
 
@@ -167,4 +168,4 @@ def test_data_without_captions_are_refused() -> None:
 
 def test_drawing_without_a_caption_is_refused() -> None:
     with pytest.raises(GenlabError, match="must be told a caption"):
-        TextGAN(**SMALL).sample(2, torch.Generator().manual_seed(0))
+        TextGAN(**SMALL).sample(2, Chance.of(0, range(2)))

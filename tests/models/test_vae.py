@@ -12,8 +12,13 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.errors import GenlabError
 from genlab.models.base import BoundsDensity, Decodes, Encodes, MatchesPrior, Reconstructs, Samples
 from genlab.models.vae import VAE, Bernoulli, DiscretisedLogistic, Gaussian, kl_to_standard_normal
+from genlab.nn.noise import Chance
 
 SMALL = {"image_size": 4, "channels": 1, "latent_dim": 3, "width": 8}
+
+
+def chance(n: int, seed: int = 0) -> Chance:
+    return Chance.of(seed, range(n))
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -46,7 +51,7 @@ def test_an_estimated_kl_comes_to_the_exact_one() -> None:
 
 def test_codes_are_means_and_images_are_means() -> None:
     model, x = VAE(**SMALL), torch.rand(5, 1, 4, 4, generator=rng()) * 2 - 1
-    draws = torch.stack([model.draw_codes(x, rng(seed)) for seed in range(2000)])
+    draws = torch.stack([model.draw_codes(x, chance(len(x), seed)) for seed in range(2000)])
     torch.testing.assert_close(draws.mean(dim=0), model.encode(x), atol=0.15, rtol=0.0)
     white = torch.distributions.Bernoulli(logits=model.decoder(model.encode(x))).mean
     torch.testing.assert_close(model.decode(model.encode(x)), 2 * white - 1)
@@ -94,7 +99,7 @@ def test_a_density_of_levels_and_a_bound_by_dequantised_ones_sum_to_at_most_one(
         if pixels == "gaussian":
             torch.nn.init.constant_(model.pixels.log_scale, -1.5)
         with torch.no_grad():
-            total = model.importance_bound(x, rng(), samples=200).exp().sum().item()
+            total = model.importance_bound(x, chance(len(x)), samples=200).exp().sum().item()
         assert 0.9 < total < 1.005, pixels  # a Gaussian reaches beyond the levels
 
 
@@ -102,7 +107,7 @@ def test_a_dequantised_pixel_stays_in_the_interval_that_the_discretised_logistic
     """One grid for both: 256 levels from -1 to 1, each with 1/255 on either side, without a gap between them."""
     levels = (torch.arange(256, dtype=torch.float64) / 127.5 - 1).view(256, 1, 1, 1)
     x = levels.expand(256, 1, 30, 30)
-    noisy, log_width = Gaussian().dequantise(x, rng())
+    noisy, log_width = Gaussian().dequantise(x, chance(len(x)))
     assert (noisy - x).abs().max() <= 1 / 255
     ks = stats.kstest(((noisy - x) * 255).flatten().numpy(), "uniform", args=(-1, 2))
     assert ks.pvalue > 0.001
@@ -152,14 +157,15 @@ def test_the_elbo_of_a_linear_vae_is_the_likelihood_of_probabilistic_pca(patches
     with torch.no_grad():
         mean, log_var = model.posterior(x)
         many = [
-            model.pixels.log_prob(model.decoder(z := model.draw_codes(x, rng(s))), x) - model.kl(mean, log_var, z)
+            model.pixels.log_prob(model.decoder(z := model.draw_codes(x, chance(len(x), s))), x)
+            - model.kl(mean, log_var, z)
             for s in range(30)
         ]
     assert torch.stack(many).mean().item() == pytest.approx(ours.mean(), abs=0.03)
     # Every single importance weight is the likelihood.
     model.pixels.dequantise = lambda x, rng: (x, 0.0)
     with torch.no_grad():
-        bound = model.importance_bound(x, rng(), samples=1)
+        bound = model.importance_bound(x, chance(len(x)), samples=1)
     np.testing.assert_allclose(bound.numpy(), ours, rtol=1e-6)
 
 
@@ -173,9 +179,10 @@ def test_away_from_the_solution_the_elbo_is_below_the_likelihood_and_more_sample
         x = torch.from_numpy(patches[:200]).view(-1, 1, 6, 6)
         w, scale = model.decoder[0][0].weight.numpy(), model.pixels.log_scale.exp().item()
         exact = stats.multivariate_normal(patches.mean(axis=0), w @ w.T + scale**2 * np.eye(36)).logpdf(patches[:200])
-        elbo = np.mean([model.elbo(x, rng(s)).mean().item() for s in range(20)])
+        elbo = np.mean([model.elbo(x, chance(len(x), s)).mean().item() for s in range(20)])
         bounds = [
-            np.mean([model.importance_bound(x, rng(s), k).mean().item() for s in range(5)]) for k in (1, 5, 50, 500)
+            np.mean([model.importance_bound(x, chance(len(x), s), k).mean().item() for s in range(5)])
+            for k in (1, 5, 50, 500)
         ]
     assert bounds[0] == pytest.approx(elbo, abs=0.6)
     assert np.all(np.diff(bounds) > 0.2)
@@ -225,7 +232,7 @@ def test_it_trains_towards_any_prior(prior: str) -> None:
         optimizer.step()
         losses.append(turn.metrics["negative_elbo"].item())
     assert np.mean(losses[-20:]) < np.mean(losses[:5]) - 0.3
-    assert model.sample(3, rng()).shape == (3, 1, 4, 4)
+    assert model.sample(3, chance(3)).shape == (3, 1, 4, 4)
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -34,7 +34,8 @@ from genlab.models.base import (
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network, mlp
 from genlab.nn.gan_losses import cross_entropy
-from genlab.nn.priors import GaussianMixture, Rng, make_prior, normal_noise
+from genlab.nn.noise import Chance, Rng, normal_noise
+from genlab.nn.priors import GaussianMixture, make_prior
 
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
@@ -144,7 +145,7 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs):
         if not self.gaussian:
             return self.encoder(x)
         mean, log_var = self.encoder(x).chunk(2, dim=1)
-        return mean + torch.exp(0.5 * log_var) * normal_noise(tuple(mean.shape), mean, rng)
+        return mean + torch.exp(0.5 * log_var) * normal_noise(len(mean), tuple(mean.shape[1:]), mean, rng)
 
     def draw_prior(self, labels: Labels, rng: Rng = None) -> Latents:
         """A draw from each label's part of the prior. The part of label -1 is the whole prior."""
@@ -189,10 +190,10 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs):
             raise GenlabError("aae decodes a latent without being told what: leave the condition out")
         return torch.tanh(self.decoder(z))  # the paper's sigmoid, in the range [-1, 1]
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Latents:
+    def draw_latents(self, n: int, rng: Chance) -> Latents:
         return self.prior.sample(n, rng)
 
-    def sample(self, n: int, rng: torch.Generator, condition: Labels | None = None) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Labels | None = None) -> Float[Tensor, "n c h w"]:
         self.check_condition(condition)
         z = self.draw_latents(n, rng) if condition is None else self.draw_prior(condition, rng)
         return self.decode(z)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
+from genlab.nn.noise import Chance, Rng
 from genlab.nn.priors import Prior
 
 Batch = Mapping[str, Tensor]
@@ -237,10 +237,8 @@ class Translates(Capability):
     """The domains that `translate` can reach."""
 
     @abstractmethod
-    def translate(
-        self, x: Float[Tensor, "b c h w"], to: Side, rng: torch.Generator | None = None
-    ) -> Float[Tensor, "b d h w"]:
-        """`x`, in [-1, 1], as it would look in domain `to`, in [-1, 1]. `rng` (on x's device) draws the noise."""
+    def translate(self, x: Float[Tensor, "b c h w"], to: Side, rng: Rng = None) -> Float[Tensor, "b d h w"]:
+        """`x`, in [-1, 1], as it would look in domain `to`, in [-1, 1]. `rng` draws the noise."""
 
 
 class Samples(Capability):
@@ -250,10 +248,8 @@ class Samples(Capability):
     """What each drawing must be told; None for nothing."""
 
     @abstractmethod
-    def sample(
-        self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
-    ) -> Float[Tensor, "n c h w"]:
-        """`n` new images in [-1, 1], on the model's device, where `rng` must be, too.
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
+        """`n` new images in [-1, 1], on the model's device, each by its own stream of `rng`.
 
         `condition` is (n,) numbers of labels, or (n, L) numbers of words: what a model with a `condition` must be told.
         """
@@ -276,7 +272,7 @@ class Decodes(Capability):
     latent_dim: int
 
     @abstractmethod
-    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
         """`n` latent vectors from the prior, on the model's device."""
 
     @abstractmethod
@@ -306,11 +302,11 @@ class MatchesPrior(Capability):
     prior: Prior
 
     @abstractmethod
-    def draw_codes(self, x: Float[Tensor, "b c h w"], rng: torch.Generator | None = None) -> Float[Tensor, "b z"]:
+    def draw_codes(self, x: Float[Tensor, "b c h w"], rng: Rng = None) -> Float[Tensor, "b z"]:
         """A code drawn from the model's distribution over the codes of each image."""
 
     @abstractmethod
-    def draw_prior(self, labels: Int[Tensor, " n"], rng: torch.Generator | None = None) -> Float[Tensor, "n z"]:
+    def draw_prior(self, labels: Int[Tensor, " n"], rng: Rng = None) -> Float[Tensor, "n z"]:
         """As the codes of images with these labels shall be distributed, -1: unknown; where the model ties no class to
         a part of its prior, a draw from all of it, whatever the label."""
 
@@ -350,7 +346,7 @@ class ScoresDensity(Capability):
     its random binarisation."""
 
     @abstractmethod
-    def log_prob(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
+    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them."""
 
 
@@ -358,9 +354,9 @@ class BoundsDensity(ScoresDensity):
     """Says how probable images are at least, the closer the more latent vectors it draws."""
 
     @abstractmethod
-    def elbo(self, x: Float[Tensor, "b c h w"], rng: torch.Generator) -> Float[Tensor, " b"]:
+    def elbo(self, x: Float[Tensor, "b c h w"], rng: Chance) -> Float[Tensor, " b"]:
         """The evidence lower bound of each image in nats, by one latent vector."""
 
     @abstractmethod
-    def importance_bound(self, x: Float[Tensor, "b c h w"], rng: torch.Generator, samples: int) -> Float[Tensor, " b"]:
+    def importance_bound(self, x: Float[Tensor, "b c h w"], rng: Chance, samples: int) -> Float[Tensor, " b"]:
         """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""

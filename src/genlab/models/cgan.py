@@ -21,7 +21,7 @@ from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
 from genlab.nn.gan_losses import GAN_LOSSES
-from genlab.nn.noise import Noise, draw_noise
+from genlab.nn.noise import Chance, Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
 Labels = Int[Tensor, " b"]
@@ -126,7 +126,7 @@ class CGAN(Model, Samples, Decodes):
         on_fake = self.discriminator(drawn, y)  # D has moved and judges the same drawings again
         yield Turn("generator", {"g_adversarial": self.loss.generator(on_real.detach(), on_fake).mean()})
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, next(self.generator.parameters()), rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, " n"] | None = None) -> Images:
@@ -135,5 +135,5 @@ class CGAN(Model, Samples, Decodes):
         told = self.told(z, condition)
         return self.generator(told)
 
-    def sample(self, n: int, rng: torch.Generator, condition: Int[Tensor, " n"] | None = None) -> Images:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, " n"] | None = None) -> Images:
         return self.decode(self.draw_latents(n, rng), condition)

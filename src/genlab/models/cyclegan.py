@@ -20,6 +20,7 @@ from genlab.models.base import Batch, EncodesDomains, Model, Recipe, Side, Trans
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.image_pool import ImagePool
 from genlab.nn.init import init_normal
+from genlab.nn.noise import Rng
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 from genlab.nn.resnet import ResNetGenerator, Upsampling, require_quarters
 
@@ -147,7 +148,7 @@ class CycleGAN(Model, Translates, EncodesDomains):
             f"d_fake_{side}": self.adversarial_loss(on_fake, real=False).mean() / 2,
         }
 
-    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
+    def translate(self, x: Images, to: Side, rng: Rng = None) -> Drawings:
         return self.a_to_b(x) if to == "b" else self.b_to_a(x)
 
     def encode_domain(self, x: Images, side: Side) -> Float[Tensor, "b k h//4 w//4"]:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-import torch
 from annotated_types import Ge
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from genlab.media.pictures.augment import differentiable_augment
 from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import GAN_LOSSES, LossName, squared_gradient, unit_gradient_penalty
-from genlab.nn.noise import Noise, draw_noise
+from genlab.nn.noise import Chance, Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
 
@@ -120,14 +119,12 @@ class DCGAN(Model, Samples, Decodes):
             terms["d_penalty"] = self.penalty_weight * unit_gradient_penalty(self.discriminator, real, fake).mean()
         return Turn("discriminator", terms, self.loss.metrics(on_real, on_fake))
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
         self.check_condition(condition)
         return self.generator(z)
 
-    def sample(
-        self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
-    ) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
         return self.decode(self.draw_latents(n, rng), condition)

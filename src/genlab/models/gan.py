@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
-from genlab.nn.noise import Noise, draw_noise
+from genlab.nn.noise import Chance, Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
 Logits = Float[Tensor, "b 2"]
@@ -97,14 +97,12 @@ class GAN(Model, Samples, Decodes):
         drawn = self.generator(draw_noise(b, self.latent_dim, self.noise, like=x))
         yield Turn("generator", {"g_adversarial": label_nll(self.discriminator(drawn), REAL).mean()})
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, like=next(self.parameters()), rng=rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n *l"] | None = None) -> Images:
         self.check_condition(condition)
         return self.generator(z)
 
-    def sample(
-        self, n: int, rng: torch.Generator, condition: Int[Tensor, "n *l"] | None = None
-    ) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
         return self.decode(self.draw_latents(n, rng), condition)

@@ -20,6 +20,7 @@ from genlab.models.base import Batch, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_normal
+from genlab.nn.noise import Rng
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 
 Images = Float[Tensor, "b c h w"]
@@ -34,11 +35,11 @@ def l1_distance(y: Images, y_hat: Images) -> Float[Tensor, " b"]:
     return (y - y_hat).abs().mean(dim=(1, 2, 3))
 
 
-def noisy_dropout(h: Images, rate: float, rng: torch.Generator | None) -> Images:
-    """Dropout in training and at test time: the noise z. `rng` None draws from torch's global generator."""
+def noisy_dropout(h: Images, rate: float, rng: Rng) -> Images:
+    """Dropout in training and at test time: the noise z."""
     if rng is None:
         return F.dropout(h, rate, training=True)
-    keep = torch.empty_like(h).bernoulli_(1.0 - rate, generator=rng)
+    keep = rng.bernoulli(1.0 - rate, tuple(h.shape[1:]), h)
     return h * keep / (1.0 - rate)
 
 
@@ -99,7 +100,7 @@ class UNet(nn.Module):
             for level in reversed(range(depth))
         )
 
-    def forward(self, x: Images, noise: bool = True, rng: torch.Generator | None = None) -> Drawings:
+    def forward(self, x: Images, noise: bool = True, rng: Rng = None) -> Drawings:
         levels, h = [], x
         for down in self.down:
             h = down(h)
@@ -203,7 +204,7 @@ class Pix2Pix(Model, Translates):
             terms["g_l1"] = self.l1_weight * distance
         yield Turn("generator", terms, metrics={"train_l1": distance.detach() / 2})  # pixel range [0, 1]
 
-    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
+    def translate(self, x: Images, to: Side, rng: Rng = None) -> Drawings:
         if to != self.target:
             raise GenlabError(f"this pix2pix draws domain {self.target!r} from {self.source!r}, not {to!r}")
         return self.generator(x, noise=self.noise_at_test, rng=rng)

@@ -22,7 +22,7 @@ from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import cross_entropy, won_pairs
 from genlab.nn.init import init_normal
-from genlab.nn.noise import Noise, draw_noise
+from genlab.nn.noise import Chance, Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
 Captions = Int[Tensor, "b l"]
@@ -206,7 +206,7 @@ class TextGAN(Model, Samples, Decodes):
         on_fake = self.discriminator.judge(self.discriminator.features(drawn), code)  # the same drawing again
         yield Turn("generator", {"g_adversarial": generator_loss(on_fake).mean()})
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Float[Tensor, "n z"]:
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
         return draw_noise(n, self.latent_dim, self.noise, self.encoder.embed.weight, rng)
 
     def decode(self, z: Float[Tensor, "n z"], condition: Int[Tensor, "n l"] | None = None) -> Images:
@@ -215,5 +215,5 @@ class TextGAN(Model, Samples, Decodes):
         start = torch.cat([z, self.encoder(condition)], dim=1)
         return self.generator(start)
 
-    def sample(self, n: int, rng: torch.Generator, condition: Int[Tensor, "n l"] | None = None) -> Images:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n l"] | None = None) -> Images:
         return self.decode(self.draw_latents(n, rng), condition)

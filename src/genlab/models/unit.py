@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from genlab.models.base import Batch, DecodesDomains, EncodesDomains, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.init import init_he, init_normal
+from genlab.nn.noise import Rng
 from genlab.nn.patchgan import PatchDiscriminator, ReceptiveField
 from genlab.nn.resnet import ResidualBlock, require_quarters
 
@@ -247,6 +248,6 @@ class UNIT(Model, Translates, EncodesDomains, DecodesDomains):
         """z as an image of that domain."""
         return self.networks(side)[1](z)
 
-    def translate(self, x: Images, to: Side, rng: torch.Generator | None = None) -> Drawings:
+    def translate(self, x: Images, to: Side, rng: Rng = None) -> Drawings:
         """Translates by the mean of z, without noise, as the authors' code at test time."""
         return self.decode_domain(self.encode_domain(x, "a" if to == "b" else "b"), to)

@@ -33,7 +33,8 @@ from genlab.models.base import (
     Turn,
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network
-from genlab.nn.priors import PriorName, Rng, StandardNormal, log_normal, make_prior, normal_noise
+from genlab.nn.noise import Chance, Rng, normal_noise, uniform_noise
+from genlab.nn.priors import PriorName, StandardNormal, log_normal, make_prior
 
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
@@ -48,8 +49,8 @@ def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"
 
 
 def reparameterise(mean: Latents, log_var: Latents, rng: Rng = None) -> Latents:
-    """z = mean + std * epsilon; section 2.4. `rng` None draws from torch's global generator."""
-    return mean + torch.exp(0.5 * log_var) * normal_noise(tuple(mean.shape), mean, rng)
+    """z = mean + std * epsilon; section 2.4."""
+    return mean + torch.exp(0.5 * log_var) * normal_noise(len(mean), tuple(mean.shape[1:]), mean, rng)
 
 
 class Pixels(nn.Module):
@@ -102,7 +103,7 @@ class Gaussian(Pixels):
     def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
         """Uniform noise in each level's interval makes the density a bound of a probability; Theis et al. 2016, 3.1."""
         level = ((x + 1) / STEP).round()
-        noise = torch.rand(x.shape, generator=rng, device=x.device, dtype=x.dtype) - 0.5
+        noise = uniform_noise(len(x), tuple(x.shape[1:]), x, rng) - 0.5
         return (level + noise) * STEP - 1, math.log(STEP)
 
 
@@ -215,30 +216,31 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDe
             metrics={"negative_elbo": (kl - log_likelihood).detach()},
         )
 
-    def elbo(self, x: Images, rng: torch.Generator) -> PerImage:
+    def elbo(self, x: Images, rng: Chance) -> PerImage:
         """One sample of a lower bound of each image's log-probability; equation 10. The bound holds in expectation."""
         x, per_number = self.pixels.dequantise(x, rng)
         mean, log_var = self.posterior(x)
         z = reparameterise(mean, log_var, rng)
         return self.pixels.log_prob(self.decoder(z), x) - self.kl(mean, log_var, z) + per_number * x[0].numel()
 
-    def importance_bound(self, x: Images, rng: torch.Generator, samples: int) -> PerImage:
+    def importance_bound(self, x: Images, rng: Chance, samples: int) -> PerImage:
         """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x), K = `samples`; Burda et al. 2016, equation 8.
 
         A lower bound of the log-probability in expectation. It grows with K.
         """
         x, per_number = self.pixels.dequantise(x, rng)
         mean, log_var = self.posterior(x)
+        noise = rng.normal((samples, mean.shape[1]), mean).transpose(0, 1)  # (K, B, Z)
         weights = []
         for start in range(0, samples, share := max(1, CHUNK // len(x))):
             k = min(share, samples - start)
             means, log_vars, again = mean.repeat(k, 1), log_var.repeat(k, 1), x.repeat(k, 1, 1, 1)  # (K * B, ...)
-            z = reparameterise(means, log_vars, rng)
+            z = means + torch.exp(0.5 * log_vars) * noise[start : start + k].flatten(0, 1)
             log_joint = self.pixels.log_prob(self.decoder(z), again) + self.prior.log_prob(z)
             weights.append((log_joint - log_normal(z, means, log_vars)).view(k, len(x)))
         return torch.logsumexp(torch.cat(weights), dim=0) - math.log(samples) + per_number * x[0].numel()
 
-    def log_prob(self, x: Images, rng: torch.Generator) -> PerImage:
+    def log_prob(self, x: Images, rng: Chance) -> PerImage:
         return self.importance_bound(x, rng, samples=50)
 
     def encode(self, x: Images) -> Float[Tensor, "b z"]:
@@ -256,10 +258,10 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDe
         """A draw from the prior for each label. The label changes nothing."""
         return self.prior.sample(len(labels), rng)
 
-    def draw_latents(self, n: int, rng: torch.Generator) -> Latents:
+    def draw_latents(self, n: int, rng: Chance) -> Latents:
         return self.prior.sample(n, rng)
 
-    def sample(self, n: int, rng: torch.Generator, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
         return self.decode(self.draw_latents(n, rng), condition)
 
     def reconstruct(self, x: Images) -> Images:

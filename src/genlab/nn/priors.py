@@ -1,7 +1,7 @@
 """Priors of latent vectors. N latent vectors, D dimensions, K components.
 
 `sample` and `log_prob` of a prior belong to exactly the same distribution: an AAE trains with the first, a VAE with the
-second. Random numbers come from `rng`, or from torch's global generator where it is None.
+second. Random numbers come from `rng`.
 """
 
 import math
@@ -14,19 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
+from genlab.nn.noise import Rng, normal_noise, uniform_noise
 
 Latents = Float[Tensor, "n z"]
-Rng = torch.Generator | None
 PriorName = Literal["standard_normal", "mixture", "learned_mixture", "swiss_roll", "uniform_ball"]
 
 RADIAL_STD, TANGENTIAL_STD, CIRCLE = 0.5, 0.12, 2.0  # of the mixture's petals, and how far they are from the origin
 ROLL_STD, ROLL_RADIUS, ROLL_COMPONENTS = 0.1, 2.5, 240
 BALL_RADIUS, BALL_EDGE = 2.0, 0.1
-
-
-def normal_noise(shape: tuple[int, ...], like: Tensor, rng: Rng) -> Float[Tensor, "..."]:
-    """Standard normal numbers on the device and of the type of `like`."""
-    return torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype)
 
 
 def log_normal(z: Latents, mean: Latents, log_var: Latents) -> Float[Tensor, " n"]:
@@ -64,7 +59,7 @@ class StandardNormal(Prior):
         self.register_buffer("origin", torch.zeros(1), persistent=False)  # knows device and dtype
 
     def sample(self, n: int, rng: Rng = None) -> Latents:
-        return normal_noise((n, self.dim), self.origin, rng)
+        return normal_noise(n, (self.dim,), self.origin, rng)
 
     def log_prob(self, z: Latents) -> Float[Tensor, " n"]:
         return log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
@@ -91,7 +86,10 @@ class GaussianMixture(Prior):
         return len(self.means)
 
     def sample(self, n: int, rng: Rng = None) -> Latents:
-        component = torch.randint(self.components, (n,), generator=rng, device=self.means.device)
+        if rng is None:
+            component = torch.randint(self.components, (n,), device=self.means.device)
+        else:
+            component = rng.integers(self.components, (), self.means)
         return self._sample_components(component, rng)
 
     def sample_group(self, group: Int[Tensor, " n"], groups: int, rng: Rng = None) -> Latents:
@@ -101,11 +99,11 @@ class GaussianMixture(Prior):
         """
         starts = torch.arange(groups + 1, device=group.device) * self.components // groups
         first, size = starts[group], (starts[1:] - starts[:-1])[group]
-        share = torch.rand(group.shape, generator=rng, device=group.device)
+        share = uniform_noise(len(group), (), self.means, rng)
         return self._sample_components(first + (share * size).long(), rng)
 
     def _sample_components(self, component: Int[Tensor, " n"], rng: Rng) -> Latents:
-        noise = normal_noise((len(component), self.dim), self.means, rng)
+        noise = normal_noise(len(component), (self.dim,), self.means, rng)
         return self.means[component] + torch.einsum("nij,nj->ni", self.factors[component], noise)
 
     def log_prob(self, z: Latents) -> Float[Tensor, " n"]:
@@ -150,9 +148,14 @@ class LearnedMixture(Prior):
         self.log_vars = nn.Parameter(torch.zeros(components, dim))
 
     def sample(self, n: int, rng: Rng = None) -> Latents:
-        component = torch.multinomial(self.logits.softmax(dim=0), n, replacement=True, generator=rng)
+        shares = self.logits.softmax(dim=0)
+        if rng is None:
+            component = torch.multinomial(shares, n, replacement=True)
+        else:
+            place = torch.searchsorted(shares.cumsum(dim=0), rng.uniform((), shares))
+            component = place.clamp(max=len(shares) - 1)  # rounding may leave the sum a little below 1
         scale = torch.exp(0.5 * self.log_vars[component])
-        return self.means[component] + scale * normal_noise((n, self.dim), self.means, rng)
+        return self.means[component] + scale * normal_noise(n, (self.dim,), self.means, rng)
 
     def log_prob(self, z: Latents) -> Float[Tensor, " n"]:
         n, k = len(z), len(self.means)
@@ -190,8 +193,8 @@ class UniformBall(Prior):
         return -0.5 * (np.maximum(r - self.radius, 0.0) / self.edge) ** 2
 
     def sample(self, n: int, rng: Rng = None) -> Latents:
-        direction = nn.functional.normalize(normal_noise((n, self.dim), self.radii, rng), dim=1)
-        u = torch.rand(n, generator=rng, device=self.radii.device, dtype=self.radii.dtype)
+        direction = nn.functional.normalize(normal_noise(n, (self.dim,), self.radii, rng), dim=1)
+        u = uniform_noise(n, (), self.radii, rng)
         place = torch.searchsorted(self.cumulative, u).clamp(1, len(self.radii) - 1)
         low, high = self.cumulative[place - 1], self.cumulative[place]
         share = (u - low) / (high - low).clamp(min=1e-12)

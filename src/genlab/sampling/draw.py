@@ -7,19 +7,18 @@ A drawing's name is "<group>/<id>": "a_to_b/<id of the input>", "samples/<number
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
-from genlab.media.pictures.levels import to_model_range, to_pixels
 from genlab.media.pictures.tiles import draw_tiles, stack_pictures
 from genlab.models.base import Model, Reconstructs, Samples, Translates
+from genlab.sampling.apply import apply
 from genlab.sampling.request import requested
 from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import draw_shown, draw_translations, in_evaluation
+from genlab.sampling.translate import draw_shown, draw_translations
 
 Drawings = dict[str, np.ndarray]
 """(H, W, C) pixels by name."""
@@ -43,35 +42,28 @@ def draw(model: Model, examples: Examples, settings: SampleSettings) -> Drawings
     return drawings
 
 
-@torch.no_grad()
 def draw_samples(
     model: Model, count: int, settings: SampleSettings, condition: np.ndarray | None = None,
     depth: np.dtype | type = np.uint8,
 ) -> np.ndarray:  # fmt: skip
     """`count` new images, (count, H, W, C) pixels; `condition` has a row for each where the model must be told.
 
-    They depend on `sample.seed` and `sample.batch_size`. The model is left in the mode in which it came.
+    Each depends on `sample.seed` and its number.
     """
     assert isinstance(model, Samples)
-    with in_evaluation(model) as (device, _):
-        rng = torch.Generator(device).manual_seed(settings.seed)
-        drawn = []
-        for start in range(0, count, settings.batch_size):
-            n = min(settings.batch_size, count - start)
-            told = None if condition is None else torch.from_numpy(condition[start : start + n]).to(device)
-            drawn.append(to_pixels(model.sample(n, rng, told), depth))
-    return np.concatenate(drawn)
+    return apply(
+        model, lambda rng, told: model.sample(len(rng), rng, told), range(count), condition,
+        seed=settings.seed, batch_size=settings.batch_size, depth=depth,
+    )  # fmt: skip
 
 
-@torch.no_grad()
 def reconstruct_images(model: Model, images: np.ndarray, settings: SampleSettings) -> np.ndarray:
     """(N, H, W, C) pixels -> their reconstructions, of the same type."""
     assert isinstance(model, Reconstructs)
-    with in_evaluation(model) as (device, dtype):
-        parts = [torch.from_numpy(images[i : i + settings.batch_size]).to(device)
-                 for i in range(0, len(images), settings.batch_size)]  # fmt: skip
-        drawn = [to_pixels(model.reconstruct(to_model_range(part).to(dtype)), images.dtype) for part in parts]
-    return np.concatenate(drawn)
+    return apply(
+        model, lambda _, x: model.reconstruct(x), range(len(images)), images,
+        batch_size=settings.batch_size, depth=images.dtype,
+    )  # fmt: skip
 
 
 def draw_requested(model: Model, examples: LabelledImages, settings: SampleSettings) -> Drawings:

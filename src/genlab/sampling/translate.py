@@ -1,35 +1,20 @@
 """Translating images with a trained model, and grids of that."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import spread_rows
 from genlab.data.arrange.pairs import PairedImages
-from genlab.media.pictures.levels import to_model_range, to_pixels
 from genlab.media.pictures.tiles import draw_grid
 from genlab.models.base import Model, Side, Translates
+from genlab.sampling.apply import apply
 from genlab.sampling.settings import SampleSettings
 
 
-@contextmanager
-def in_evaluation(model: Model) -> Iterator[tuple[torch.device, torch.dtype]]:
-    """The model in evaluation mode, with its device and type; afterwards it is in the mode in which it came."""
-    parameter = next(model.parameters())
-    was_training = model.training
-    model.eval()
-    try:
-        yield parameter.device, parameter.dtype
-    finally:
-        model.train(was_training)
-
-
-@torch.no_grad()
 def translate_images(
     model: Model, images: np.ndarray, to: Side, *, batch_size: int, seed: int, depth: np.dtype | None = None
 ) -> np.ndarray:
@@ -39,13 +24,10 @@ def translate_images(
     the image's place alone. The model is left in the mode, training or not, in which it came.
     """
     assert isinstance(model, Translates)
-    drawings = []
-    with in_evaluation(model) as (device, dtype):
-        rng = torch.Generator(device).manual_seed(seed)
-        for start in range(0, len(images), batch_size):
-            x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).to(device))
-            drawings.append(to_pixels(model.translate(x.to(dtype), to, rng), depth or images.dtype))
-    return np.concatenate(drawings)
+    return apply(
+        model, lambda rng, x: model.translate(x, to, rng), range(len(images)), images,
+        seed=seed, batch_size=batch_size, depth=depth or images.dtype,
+    )  # fmt: skip
 
 
 def other(side: Side) -> Side:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.arrange.pairs import PairedImages
-from genlab.evaluation.measures.partners import encode_images, evaluate_shared_space, partner_is_nearest
+from genlab.evaluation.measures.partners import evaluate_shared_space, partner_is_nearest
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Batch, EncodesDomains, Model, Side, Turn
+from genlab.sampling.apply import encode_side
 from genlab.sampling.settings import SampleSettings
 
 SETTINGS = EvaluationSettings(resamples=50)
@@ -63,8 +64,8 @@ def test_the_nearest_is_by_distance_and_row() -> None:
 
 def test_codes_do_not_depend_on_the_batch_size(shoes: PairedImages) -> None:
     model, images = Knows(shoes, 0), shoes.split("test").side("a")[:10]
-    one = encode_images(model, images, "a", 3)
-    assert one.shape == (10, 1024)
-    assert np.array_equal(one, encode_images(model, images, "a", 10))
-    assert one.abs().sum() > 0
+    one = encode_side(model, images, "a", 3)
+    assert len(one) == 10
+    assert np.array_equal(one, encode_side(model, images, "a", 10))
+    assert np.abs(one).sum() > 0
     assert model.training, "it is left in the mode in which it came"

@@ -15,7 +15,7 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import flatten
 from genlab.models.base import Encodes, MatchesPrior, Model
-from genlab.sampling.latents import draw_codes, draw_prior, encode_images
+from genlab.sampling.apply import draw_codes, draw_prior, encode_images
 
 ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
 PROBE_LABELS = (100, 1000)  # besides all of them

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from genlab.data.arrange.examples import content_fingerprint
@@ -16,25 +15,17 @@ from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import to_levels, to_unit_range
-from genlab.media.pictures.levels import to_model_range
 from genlab.models.base import BoundsDensity, Model, ScoresDensity
-from genlab.sampling.translate import in_evaluation
+from genlab.nn.noise import Chance
+from genlab.sampling.apply import apply
 
 BATCH = 100  # images at a time
 
 
-@torch.no_grad()
-def score_images(
-    model: Model, images: np.ndarray, score: Callable[[Tensor, torch.Generator], Tensor], seed: int
-) -> np.ndarray:
-    """`score(x, rng)` of (N, H, W, C) pixels, in batches, (N,) float64."""
-    parts = []
-    with in_evaluation(model) as (device, dtype):
-        rng = torch.Generator(device).manual_seed(seed)
-        for start in range(0, len(images), BATCH):
-            x = to_model_range(torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).to(device))
-            parts.append(score(x.to(dtype), rng).double().cpu().numpy())
-    return np.concatenate(parts)
+def score_images(model: Model, images: np.ndarray, score: Callable[[Tensor, Chance], Tensor], seed: int) -> np.ndarray:
+    """`score(x, rng)` of (N, H, W, C) pixels, (N,) float64."""
+    found = apply(model, lambda rng, x: score(x, rng), range(len(images)), images, seed=seed, batch_size=BATCH)
+    return found.astype(np.float64)
 
 
 def independent_pixels(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
@@ -82,7 +73,7 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
         result["nll_samples"] = float(samples)
         result["negative_elbo_nats"] = float(-score_images(model, images, model.elbo, settings.seed).mean())
 
-        def score(x: Tensor, rng: torch.Generator) -> Tensor:
+        def score(x: Tensor, rng: Chance) -> Tensor:
             return model.importance_bound(x, rng, samples)
 
         nll = -score_images(model, images, score, settings.seed)

@@ -7,24 +7,12 @@ from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.media.pictures.levels import to_model_range
-from genlab.models.base import EncodesDomains, Model, Side
+from genlab.models.base import Model, Side
+from genlab.sampling.apply import encode_side
 from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import in_evaluation, spread
+from genlab.sampling.translate import spread
 
 PAIRS = 100  # held-out pairs among which partners are looked for
-
-
-@torch.no_grad()
-def encode_images(model: Model, images: np.ndarray, side: Side, batch_size: int) -> torch.Tensor:
-    """(N, H, W, C) pixels of a domain -> what the model keeps of each, flat: (N, Z) float32 on the CPU."""
-    assert isinstance(model, EncodesDomains)
-    codes = []
-    with in_evaluation(model) as (device, dtype):
-        for start in range(0, len(images), batch_size):
-            x = to_model_range(torch.from_numpy(images[start : start + batch_size]).to(device)).to(dtype)
-            codes.append(model.encode_domain(x, side).flatten(1).float().cpu())
-    return torch.cat(codes)
 
 
 def partner_is_nearest(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
@@ -47,7 +35,9 @@ def evaluate_shared_space(
         return {}
     some = spread(pairs, PAIRS)
     images = {"a": some.side("a"), "b": some.side("b")}
-    found = partner_is_nearest(*(encode_images(model, images[side], side, sample.batch_size) for side in ("a", "b")))
+    sides: tuple[Side, Side] = ("a", "b")
+    codes = (torch.from_numpy(encode_side(model, images[s], s, sample.batch_size)).flatten(1) for s in sides)
+    found = partner_is_nearest(*codes)
     low, high = bootstrap_interval(found, resamples=settings.resamples, seed=settings.seed)
     metrics: dict[str, float | str] = {
         "partner_found": float(found.mean()), "partner_found_low": low, "partner_found_high": high,

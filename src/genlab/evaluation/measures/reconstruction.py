@@ -13,8 +13,8 @@ from genlab.evaluation.pixel_errors import RECONSTRUCTION_METRICS, measure, mse
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Encodes, Model
+from genlab.sampling.apply import encode_images
 from genlab.sampling.draw import reconstruct_images
-from genlab.sampling.latents import encode_images
 from genlab.sampling.settings import SampleSettings
 
 

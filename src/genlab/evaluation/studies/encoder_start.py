@@ -26,7 +26,7 @@ from genlab.evaluation.settings import ClassifierSettings
 from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.levels import to_model_range
 from genlab.models.base import Model, StartsClassifier
-from genlab.sampling.latents import encode_images
+from genlab.sampling.apply import encode_images
 
 METHODS = ("fine_tuned", "from_scratch", "frozen", "pixels")
 COLUMNS = ["method", "labels", "seed", "accuracy"]

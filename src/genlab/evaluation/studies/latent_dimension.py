@@ -9,8 +9,8 @@ from genlab.evaluation.features.principal import PrincipalComponents
 from genlab.evaluation.pixel_errors import mse
 from genlab.evaluation.settings import DimensionSettings
 from genlab.models.base import Encodes, Model
+from genlab.sampling.apply import encode_images
 from genlab.sampling.draw import reconstruct_images
-from genlab.sampling.latents import encode_images
 from genlab.sampling.settings import SampleSettings
 from genlab.training.checkpoint import Checkpoint
 from genlab.training.fit import Job, augment_streams, build_training

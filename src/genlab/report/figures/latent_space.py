@@ -14,8 +14,8 @@ from genlab.media.pictures.tiles import draw_tiles, to_rgb8
 from genlab.models.base import Decodes, Encodes, MatchesPrior, Model, Samples
 from genlab.nn.priors import Prior, StandardNormal
 from genlab.report.figures.scatter import principal_plane, scatter
+from genlab.sampling.apply import decode_latents, draw_codes, draw_latents, encode_images
 from genlab.sampling.draw import spread_condition
-from genlab.sampling.latents import decode_latents, draw_codes, draw_latents, encode_images
 from genlab.sampling.settings import SampleSettings
 
 MANIFOLD = 20  # images a side; Kingma and Welling 2014, figure 4

@@ -101,7 +101,7 @@ def test_models_of_different_sizes_have_arrays_of_their_own_and_run_one_after_an
     found = {}
     for model in ("vae", "gan"):
         [path] = data_root.glob(f"06_models/{model}/checkpoint.pt/*/*.pt")
-        found[model] = Checkpoint.read(path).spec.shape
+        found[model] = Checkpoint.read(path).spec.shapes["images"]
     assert {model: size for model, (*_, size) in found.items()} == {"vae": 64, "gan": 32}
     first, second = runs(mlflow_uri)
     assert (first.data.tags["model"], second.data.tags["model"]) == ("vae", "gan")

@@ -1,5 +1,6 @@
 """What a training tells MLflow."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from genlab.data.arrange.pairs import PairedImages
 from genlab.tracking import training
 from genlab.tracking.training import TrainingRecord
 from genlab.training.alarms import Alarm
-from genlab.training.fit import Fitted, Sight
+from genlab.training.fit import Sight
 from genlab.training.trainer import Progress
 
 
@@ -32,7 +33,8 @@ def test_curves_alarms_pictures_and_earlier_steps_are_told(
     picture = np.zeros((2, 2, 3), np.uint8)
     progress = Progress(step=4, total=6, images_seen=8, seconds=1.0, values={"vae/kl": 1.0})
     record.see(Sight(progress, picture, score=0.5, alarms=(Alarm("divergence", 3, "it does"),)))
-    record.end(Fitted(None, None, [{"step": 2, "vae/kl": 2.0}, {"step": 4, "vae/kl": 1.0}], 2))  # type: ignore[arg-type]
+    fitted: Any = SimpleNamespace(history=[{"step": 2, "vae/kl": 2.0}, {"step": 4, "vae/kl": 1.0}], resumed_from=2)
+    record.end(fitted)
     assert run.calls == [
         ("log_dataset", "set", few_shoes.fingerprint(), "32 pairs"),
         ("log_metrics", {"vae/kl": 1.0, "validation/score": 0.5}, 4),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from genlab.io.pictures import read_picture
+from genlab.media.pictures.write import read_picture
 from tests.test_end_to_end import Kedro, fails, newest, save_pictures
 
 FEW = {"sample.count": 40}

@@ -206,7 +206,7 @@ def test_training_sees_what_the_parameters_say(few_shoes, tmp_path, monkeypatch)
         seen.append(changes)
         return augment(batch, **changes)
 
-    monkeypatch.setattr(fit, "augment", record)
+    monkeypatch.setattr("genlab.media.pictures.augment.augment", record)
     settings = TrainingSettings.of(Pix2Pix.recipe, {**ON, "steps": 2, "batch_size": 2, "accelerator": "cpu"})
     arguments = {"receptive_field": 1, "generator_width": 4, "discriminator_width": 4}
     job = fit.Job("pix2pix", arguments, few_shoes, settings, 0, tmp_path)

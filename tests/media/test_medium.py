@@ -11,18 +11,21 @@ from torch import Tensor, nn
 import genlab.media
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.spec import Spec
-from genlab.data.store import SetWriter, checksum
+from genlab.data.store import SetWriter, checksum, open_set
 from genlab.errors import GenlabError
 from genlab.io.pictures import PicturesDataset
 from genlab.media.base import medium_named
 from genlab.models import MODELS, Entry
-from genlab.models.base import Batch, Model, Recipe, Turn
+from genlab.models.base import Batch, Model, Recipe, Samples, Turn
+from genlab.nn.noise import Chance
 from genlab.training.fit import Job, fit
 from genlab.training.settings import TrainingSettings
 
 
-class MeanLoudness(Model):
+class MeanLoudness(Model, Samples):
     """Learns how loud each sample of a wave is."""
+
+    condition = None
 
     recipe = Recipe(learning_rate=0.05, batch_size=4)
 
@@ -36,7 +39,8 @@ class MeanLoudness(Model):
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         yield Turn("model", {"error": (batch["images"].abs() - self.loudness).square().mean()})
 
-    def sample(self, n: int) -> Tensor:
+    def sample(self, n: int, rng: Chance, condition: Tensor | None = None) -> Tensor:
+        self.check_condition(condition)
         return self.loudness.detach().expand(n, -1, -1)
 
 
@@ -49,7 +53,8 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(tmp_path: Path, monke
     for number in range(8):
         row = {"id": str(number), "domain": "images", "split": "train", "label": "", "checksum": checksum(wave)}
         writer.append(row, wave)
-    waves = LabelledImages.of(writer.finish(writer.table(), {"medium": "waves"}))
+    writer.finish({"medium": "waves"})
+    waves = LabelledImages.of(open_set(tmp_path / "set"))
     assert waves.spec == Spec({"images": (2, 16)}, medium="waves")
 
     settings = TrainingSettings.of(MeanLoudness.recipe, {"steps": 200, "accelerator": "cpu", "precision": "32-true"})
@@ -58,7 +63,7 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(tmp_path: Path, monke
     ).checkpoint
     model = checkpoint.build()
     assert isinstance(model, MeanLoudness)
-    drawn = medium_named("waves").from_model_range(model.sample(3), np.int16)
+    drawn = medium_named("waves").from_model_range(model.sample(3, Chance.of(0, range(3))), np.int16)
     assert np.abs(drawn.astype(int) - np.abs(wave.astype(int))).max() < 300
 
     drawings = PicturesDataset(filepath=str(tmp_path / "drawings"), medium="waves")

@@ -107,7 +107,7 @@ def test_sizes_that_the_networks_cannot_make_are_refused() -> None:
 
 
 def test_drawing_without_a_class_is_refused() -> None:
-    with pytest.raises(GenlabError, match="must be told a class"):
+    with pytest.raises(GenlabError, match="must be told labels"):
         CGAN(**SMALL).sample(2, Chance.of(0, range(2)))
 
 

@@ -360,5 +360,5 @@ def test_batches_serve_the_same_pairs_to_both_sides(few_shoes: PairedImages) -> 
     for side, batch in batches[3].items():
         store = getattr(few_shoes, side)
         assert store.table["id"].iloc[chosen[side]].tolist() == chosen["id"].tolist()
-        expected = store.images[chosen[side]].transpose(0, 3, 1, 2) / 127.5 - 1
+        expected = store.take(chosen[side].to_numpy()).transpose(0, 3, 1, 2) / 127.5 - 1
         np.testing.assert_allclose(batch.numpy(), expected, atol=1e-6)

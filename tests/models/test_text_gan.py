@@ -167,5 +167,5 @@ def test_data_without_captions_are_refused() -> None:
 
 
 def test_drawing_without_a_caption_is_refused() -> None:
-    with pytest.raises(GenlabError, match="must be told a caption"):
+    with pytest.raises(GenlabError, match="must be told captions"):
         TextGAN(**SMALL).sample(2, Chance.of(0, range(2)))

@@ -192,9 +192,9 @@ class Training:
                 for player, optimizer in self.optimizers.items():
                     for group in optimizer.param_groups:
                         group["lr"] = learning_rate(self.settings.of_player(player), step, self.total)
-                if step == 0:
-                    self._prepare(self._batch(0, augment))
                 batch = self._batch(step, augment)
+                if step == 0:
+                    self._prepare(batch)
                 clip = self.settings.clip
                 values.append(train_step(self.model, self.optimizers, batch, step, self.machine, clip))
                 self.machine.average(statistics(self.model))

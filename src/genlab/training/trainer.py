@@ -182,6 +182,8 @@ class Training:
             GenlabError: a loss is no longer a finite number; the model is then worthless, older snapshots are not.
         """
         self.model.train()
+        own = {player: self.settings.of_player(player) for player in self.optimizers}
+        shared = statistics(self.model)
         while self.step < self.total:
             first, start = self.step, time.perf_counter()
             rate = self.settings.learning_rate
@@ -191,13 +193,13 @@ class Training:
                 rate = learning_rate(self.settings, step, self.total)
                 for player, optimizer in self.optimizers.items():
                     for group in optimizer.param_groups:
-                        group["lr"] = learning_rate(self.settings.of_player(player), step, self.total)
+                        group["lr"] = learning_rate(own[player], step, self.total)
                 batch = self._batch(step, augment)
                 if step == 0:
                     self._prepare(batch)
                 clip = self.settings.clip
                 values.append(train_step(self.model, self.optimizers, batch, step, self.machine, clip))
-                self.machine.average(statistics(self.model))
+                self.machine.average(shared)
                 if self.average is not None:
                     self.average.update_parameters(self.model)
             require_finite(values, first)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.aae import AAE
-from genlab.models.base import Batch, Decodes, Encodes, Model, Reconstructs, Samples, Turn
+from genlab.models.base import Batch, Decodes, Encodes, Model, Reconstructs, Samples, Turn, every_capability
 from genlab.models.dcgan import DCGAN
 from genlab.models.gan import GAN
 from genlab.models.vae import VAE
@@ -42,6 +42,14 @@ def test_what_is_listed_is_found() -> None:
     assert isinstance(Copies(), Reconstructs)
     assert isinstance(Copies(), Samples)
     assert not isinstance(Copies(), Encodes)
+
+
+def test_a_capability_is_a_module_and_no_model() -> None:
+    """A function may ask for `Samples` and move it to a device; PyTorch's own annotations ask nothing of a model."""
+    assert {Samples, Encodes} <= set(every_capability())
+    assert all(issubclass(kind, nn.Module) and not issubclass(kind, Model) for kind in every_capability())
+    assert Samples.attributes() == {"condition"}
+    assert list(Samples.methods()) == ["sample"]
 
 
 def test_a_missing_method() -> None:

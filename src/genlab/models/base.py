@@ -130,24 +130,32 @@ class Model(nn.Module, ABC):
         return found
 
 
-class Capability:
-    """Something that a model can do. A subclass says which methods and attributes it needs."""
+class Capability(nn.Module):
+    """Something that a model can do. A subclass says which methods and attributes it needs.
+
+    It is a module, so that a function that asks for a capability can also call what every module has.
+    """
 
     @classmethod
     def methods(cls) -> dict[str, Any]:
         """The methods that a model must write, by name."""
-        found = {name: member for base in cls.__mro__ for name, member in vars(base).items()}
+        found = {name: member for base in cls._bases() for name, member in vars(base).items()}
         return {name: found[name] for name in sorted(found) if getattr(found[name], "__isabstractmethod__", False)}
 
     @classmethod
     def attributes(cls) -> set[str]:
         """The attributes that a model must have, on the class or from its constructor."""
-        return {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+        return {name for base in cls._bases() for name in inspect.get_annotations(base)}
+
+    @classmethod
+    def _bases(cls) -> list[type]:
+        """This capability and those it builds on, without PyTorch's classes."""
+        return [base for base in cls.__mro__ if issubclass(base, Capability)]
 
 
 def every_capability(base: type[Capability] = Capability) -> list[type[Capability]]:
     """All subclasses of `Capability` that are no models."""
-    found = [kind for kind in base.__subclasses__() if nn.Module not in kind.__mro__]
+    found = [kind for kind in base.__subclasses__() if Model not in kind.__mro__]
     return [kind for one in found for kind in (one, *every_capability(one))]
 
 

@@ -35,7 +35,7 @@ def test_the_sample_is_of_the_original() -> None:
 
 def test_a_broken_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "x-idx3-ubyte.gz"
-    with pytest.raises(GenlabError, match=r"x-idx3-ubyte.gz is missing; restore it"):
+    with pytest.raises(GenlabError, match=r"x-idx3-ubyte.gz is missing; fetch or restore it"):
         read_idx(path)
     shutil.copy(RAW / "t10k-images-idx3-ubyte.gz", path)
     whole = path.read_bytes()

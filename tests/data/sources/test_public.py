@@ -7,7 +7,6 @@ import struct
 import tarfile
 import threading
 import zipfile
-from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,9 +16,11 @@ import pytest
 import requests
 from PIL import Image
 
+from genlab.data.settings import DataSettings
 from genlab.data.sources import archives, public
 from genlab.data.sources import download as downloads
-from genlab.data.sources.public import SETS, iterate_torchvision, layout_of, locate, public_set
+from genlab.data.sources.listing import list_public
+from genlab.data.sources.public import SETS, Published, layout_of, locate, public_set
 from genlab.errors import GenlabError
 
 get = requests.get
@@ -82,8 +83,19 @@ def make_tar(path, contents):
 
 def known(monkeypatch, name, path):
     """As if the archive at `path` were the published one."""
-    digest = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(SETS, name, replace(SETS[name], checksum=digest))
+    published(monkeypatch, name, path.name, "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def published(monkeypatch, name, file, checksum, *addresses):
+    known = SETS[name].files[file]
+    files = {**SETS[name].files, file: Published(addresses=addresses or known.addresses, checksum=checksum)}
+    monkeypatch.setitem(SETS, name, SETS[name].model_copy(update={"files": files}))
+
+
+def images(name, root):
+    """Split, label, pixels of every image of a set that comes as arrays."""
+    listing = list_public(name, root, DataSettings())
+    return [(entry.parts[0].split, entry.parts[0].label, entry.pixels) for entry in listing.entries]
 
 
 DOMAINS = ("trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg")
@@ -95,13 +107,34 @@ def test_the_catalogue_has_the_lists_of_the_authors():
         "apple2orange", "summer2winter_yosemite", "horse2zebra", "monet2photo", "cezanne2photo", "ukiyoe2photo",
         "vangogh2photo", "maps_unpaired", "cityscapes_unpaired", "facades_unpaired", "iphone2dslr_flower", "ae_photos",
     }  # fmt: skip
-    labelled = {"mnist", "fashion_mnist_full", "kmnist", "cifar10", "svhn", "celeba"}
-    by_layout = {"side_by_side": paired, "domains": unpaired, "torchvision": labelled}
+    by_layout = {
+        "side_by_side": paired, "domains": unpaired, "idx": {"mnist", "fashion_mnist_full", "kmnist"},
+        "torchvision": {"cifar10", "svhn"}, "celeba": {"celeba"},
+    }  # fmt: skip
     assert {layout: {s.name for s in SETS.values() if s.layout == layout} for layout in by_layout} == by_layout
     for entry in SETS.values():
-        assert entry.by_hand or entry.torchvision or entry.addresses[0].endswith("/" + entry.archive)
         assert entry.source
-        assert entry.checksum is None or len(entry.checksum) == len("sha256:") + 64
+        assert entry.by_hand or entry.files
+        for file, one in entry.files.items():
+            assert all(address.endswith("/" + file) for address in one.addresses)
+            kind, _, digits = (one.checksum or "").partition(":")
+            assert len(digits) == {"": 0, "sha256": 64, "md5": 32}[kind]
+
+
+def test_addresses_and_checksums_are_those_that_torchvision_knows():
+    from torchvision import datasets
+
+    for name in ("mnist", "fashion_mnist_full", "kmnist"):
+        described = getattr(datasets, SETS[name].torchvision)
+        assert SETS[name].files == {
+            file: Published(addresses=tuple(mirror + file for mirror in described.mirrors), checksum=f"md5:{md5}")
+            for file, md5 in described.resources
+        }
+    described = datasets.CIFAR10
+    wanted = {described.filename: Published(addresses=(described.url,), checksum=f"md5:{described.tgz_md5}")}
+    assert SETS["cifar10"].files == wanted
+    parts = [datasets.SVHN.split_list[split] for split in ("train", "test")]
+    assert SETS["svhn"].files == {file: Published(addresses=(url,), checksum=f"md5:{md5}") for url, file, md5 in parts}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -216,7 +249,7 @@ def test_a_set_is_downloaded_once_and_unpacked(tmp_path, monkeypatch):
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}/horse2zebra.zip"
-        monkeypatch.setitem(SETS, "horse2zebra", replace(SETS["horse2zebra"], addresses=(address,)))
+        published(monkeypatch, "horse2zebra", archive.name, SETS["horse2zebra"].files[archive.name].checksum, address)
         folder = locate("horse2zebra", tmp_path / "root")
         assert locate("horse2zebra", tmp_path / "root") == folder
         server.shutdown()
@@ -261,7 +294,7 @@ def put_idx(folder, compress=True, labels=LABELS):
 def test_mnist_is_read_from_plain_files_and_from_the_folder_of_torchvision(place, compress, tmp_path):
     root = tmp_path / "root"
     put_idx(root / place, compress)
-    found = list(iterate_torchvision("mnist", root, download=False))
+    found = images("mnist", root)
     assert [split for split, _, _ in found] == ["train"] * 5 + ["test"] * 5
     assert [label for _, label, _ in found[:5]] == list("31415")
     assert np.array_equal(np.stack([image for _, _, image in found[5:]]), IMAGES)
@@ -270,16 +303,14 @@ def test_mnist_is_read_from_plain_files_and_from_the_folder_of_torchvision(place
 
 def test_labels_of_another_set_are_refused(tmp_path):
     put_idx(tmp_path / "mnist", labels=LABELS + 20)
-    with pytest.raises(GenlabError, match="are not mnist: 5 images, 5 labels up to 25"):
-        list(iterate_torchvision("mnist", tmp_path))
+    with pytest.raises(GenlabError, match="do not go together: 5 images, 5 labels up to 25"):
+        images("mnist", tmp_path)
     put_idx(tmp_path / "kmnist", labels=LABELS[:4])
     with pytest.raises(GenlabError, match="5 images, 4 labels"):
-        list(iterate_torchvision("kmnist", tmp_path))
+        images("kmnist", tmp_path)
 
 
-def test_mnist_comes_from_the_mirrors_of_torchvision(tmp_path, monkeypatch):
-    import torchvision.datasets
-
+def test_mnist_comes_from_its_mirrors(tmp_path, monkeypatch):
     put_idx(tmp_path / "server")
     asked = []
 
@@ -290,9 +321,8 @@ def test_mnist_comes_from_the_mirrors_of_torchvision(tmp_path, monkeypatch):
         return path
 
     monkeypatch.setattr(public, "fetch", fetch)
-    assert len(list(iterate_torchvision("fashion_mnist_full", tmp_path / "root"))) == 10
-    described = torchvision.datasets.FashionMNIST
-    assert asked == [((described.mirrors[0] + file,), f"md5:{md5}") for file, md5 in described.resources]
+    assert len(images("fashion_mnist_full", tmp_path / "root")) == 10
+    assert asked == [(one.addresses, one.checksum) for one in SETS["fashion_mnist_full"].files.values()]
 
 
 def cifar10(monkeypatch):
@@ -317,7 +347,7 @@ def test_cifar10_is_read_from_the_folder_of_torchvision(place, tmp_path, monkeyp
     for name, content in files.items():
         (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place / name).write_bytes(content)
-    found = list(iterate_torchvision("cifar10", tmp_path, download=False))
+    found = images("cifar10", tmp_path)
     assert [(split, label) for split, label, _ in found[:2]] == [("train", "airplane"), ("train", "truck")]
     assert [split for split, _, _ in found].count("test") == 2
     assert np.array_equal(found[1][2], pixels[1].reshape(3, 32, 32).transpose(1, 2, 0))
@@ -325,12 +355,10 @@ def test_cifar10_is_read_from_the_folder_of_torchvision(place, tmp_path, monkeyp
 
 @pytest.mark.parametrize("place", [".", "cifar10"])
 def test_cifar10_is_unpacked_from_its_archive(place, tmp_path, monkeypatch):
-    import torchvision.datasets
-
     _, files = cifar10(monkeypatch)
     archive = make_tar(tmp_path / place / "cifar-10-python.tar.gz", files)
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
-    assert len(list(iterate_torchvision("cifar10", tmp_path, download=False))) == 12
+    known(monkeypatch, "cifar10", archive)
+    assert len(images("cifar10", tmp_path)) == 12
 
 
 def test_damaged_files_of_torchvision_are_named(tmp_path, monkeypatch):
@@ -339,7 +367,7 @@ def test_damaged_files_of_torchvision_are_named(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"other")
     with pytest.raises(GenlabError, match=r"not cifar10 as torchvision knows it.*cifar-10-python\.tar\.gz"):
-        list(iterate_torchvision("cifar10", tmp_path))
+        images("cifar10", tmp_path)
 
 
 def test_svhn_is_read(tmp_path, monkeypatch):
@@ -354,7 +382,7 @@ def test_svhn_is_read(tmp_path, monkeypatch):
         savemat(path, {"X": pixels, "y": np.array([[10], [7]])})  # in SVHN, 10 is the digit 0
         expected[part] = [f"http://nowhere/{path.name}", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
     monkeypatch.setattr(torchvision.datasets.SVHN, "split_list", expected)
-    found = list(iterate_torchvision("svhn", tmp_path, download=False))
+    found = images("svhn", tmp_path)
     assert [(split, label) for split, label, _ in found] == [
         ("train", "0"),
         ("train", "7"),
@@ -366,38 +394,25 @@ def test_svhn_is_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
-def test_celeba_is_read_unpacked_and_from_its_archive(packed, inside, tmp_path, monkeypatch):
-    import torchvision.datasets
-
+def test_celeba_is_listed_unpacked_and_from_its_archive(packed, inside, tmp_path):
     folder, names = tmp_path / "celeba", [f"{n:06d}.jpg" for n in range(1, 7)]
     if packed:
         make_zip(folder / "img_align_celeba.zip", *(f"img_align_celeba/{name}" for name in names))
     else:
         put(folder / "img_align_celeba", *names)
-        for n, name in enumerate(names):
-            (folder / "img_align_celeba" / name).write_bytes(jpg(grey=40 * n))
-    texts = {
-        "list_eval_partition.txt": "".join(f"{name} {n // 2}\n" for n, name in enumerate(names)),
-        "identity_CelebA.txt": "".join(f"{name} 1\n" for name in names),
-        "list_bbox_celeba.txt": "3\nimage_id x y\n" + "".join(f"{name} 1 2\n" for name in names),
-        "list_landmarks_align_celeba.txt": "3\nx y\n" + "".join(f"{name} 1 2\n" for name in names),
-        "list_attr_celeba.txt": "3\nSmiling Male\n" + "".join(f"{name} 1 -1\n" for name in names),
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    sums = [("", hashlib.md5(text.encode()).hexdigest(), name) for name, text in texts.items()]
-    monkeypatch.setattr(torchvision.datasets.CelebA, "file_list", sums)
-    found = list(iterate_torchvision("celeba", folder if inside else tmp_path))
+    lines = "".join(f"{name} {n // 2}\n" for n, name in enumerate(names))
+    (folder / "list_eval_partition.txt").write_text(lines)
+    found = list_public("celeba", folder if inside else tmp_path, DataSettings()).entries
     wanted = [split for split in ("train", "val", "test") for _ in range(2)]
-    assert [(split, label) for split, label, _ in found] == [(split, "face") for split in wanted]
-    assert found[0][2].shape == (16, 16, 3)
-    if not packed:
-        assert [round(float(image.mean()) / 40) for _, _, image in found] == list(range(6))
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["img_align_celeba"]
+    assert [(entry.parts[0].split, entry.source) for entry in found] == list(zip(wanted, names, strict=True))
+    assert all(Image.open(entry.path).size == (16, 16) for entry in found)
+    (folder / "list_eval_partition.txt").unlink()
+    with pytest.raises(GenlabError, match="list_eval_partition.txt is missing"):
+        list_public("celeba", tmp_path, DataSettings())
 
 
 def test_the_real_mnist():
-    found = list(iterate_torchvision("mnist", shared("mnist"), download=False))
+    found = images("mnist", shared("mnist"))
     assert [sum(split == wanted for split, _, _ in found) for wanted in ("train", "test")] == [60_000, 10_000]
     assert [label for _, label, _ in found[:5]] == ["5", "0", "4", "1", "9"]
     assert all(image.shape == (28, 28) and image.dtype == np.uint8 for _, _, image in found)
@@ -413,5 +428,6 @@ def test_the_real_facades():
 
 def test_every_archive_of_the_catalogue_is_of_a_kind_that_is_unpacked():
     for entry in SETS.values():
-        assert not entry.archive or entry.archive.endswith((".zip", ".tar.gz"))
+        if entry.has_two_domains:
+            assert all(file.endswith(archives.ENDINGS) for file in entry.files)
     assert archives.MAX_BYTES > 8 << 30

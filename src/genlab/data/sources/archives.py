@@ -17,6 +17,7 @@ MAX_RATIO = 100  # unpacked to packed; images hardly shrink, so that a set has 1
 FREE_BYTES = 16 << 20  # up to here any ratio goes: a small archive of text is no bomb
 MAX_FILES = 1_000_000
 CHUNK_BYTES = 1 << 20
+ENDINGS = (".zip", ".tar.gz", ".tgz")
 
 _Entry = tuple[str, str, IO[bytes] | None]
 """Name in the archive · "file", "folder", or in words what else it is · the open file, None for what is not one."""

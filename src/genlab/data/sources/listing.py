@@ -3,15 +3,18 @@
 Embedded sets come with Genlab, public sets are downloaded once, and any other name is a folder of images.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
+
 from genlab.data.settings import DataSettings
-from genlab.data.sources.idx import read_idx
+from genlab.data.sources.idx import iterate_idx
 from genlab.data.sources.layouts import SINGLE, Entry, Listing, Part, list_folder, list_two_folders
-from genlab.data.sources.public import SETS, iterate_torchvision, layout_of, locate
+from genlab.data.sources.public import SETS, PublicSet, layout_of, locate
 from genlab.errors import GenlabError
 
 FASHION_CLASSES = SETS["fashion_mnist_full"].labels
@@ -23,18 +26,12 @@ def list_fashion_mnist(raw: Path, settings: DataSettings) -> Listing:
     Raises:
         GenlabError: a file is missing or damaged, or images and labels differ in number.
     """
-    entries = []
-    for split, prefix in (("train", "train"), ("test", "t10k")):
-        path = raw / "fashion_mnist" / f"{prefix}-images-idx3-ubyte.gz"
-        pixels = read_idx(path)
-        labels = read_idx(path.with_name(f"{prefix}-labels-idx1-ubyte.gz"))
-        if len(pixels) != len(labels):
-            raise GenlabError(
-                f"{path} holds {len(pixels)} images but there are {len(labels)} labels; restore both files"
-            )
-        for number, (image, label) in enumerate(zip(pixels, labels, strict=True)):
-            part = Part(f"{split}_{number:05d}", SINGLE, split, FASHION_CLASSES[label])
-            entries.append(Entry(f"{path.name}[{number}]", (part,), pixels=image))
+    entries, count = [], Counter[str]()
+    for split, label, pixels in iterate_idx(raw / "fashion_mnist", FASHION_CLASSES):
+        part = Part(f"{split}_{count[split]:05d}", SINGLE, split, label)
+        file = f"{'train' if split == 'train' else 't10k'}-images-idx3-ubyte.gz"
+        entries.append(Entry(f"{file}[{count[split]}]", (part,), pixels=pixels))
+        count[split] += 1
     return Listing("fashion_mnist", "labels", entries, "pad")
 
 
@@ -54,9 +51,16 @@ EMBEDDED: dict[str, Callable[[Path, DataSettings], Listing]] = {
 }
 """Sets that come with Genlab. `raw` is the catalog's folder of raw files."""
 
-EMBEDDED_CHANNELS: dict[str, dict[str, int]] = {"fashion_mnist": {SINGLE: 1}, "emoji_pairs": {"a": 3, "b": 3}}
-"""How many channels their images have, by domain."""
+CHANNELS: dict[str, dict[str, int]] = {
+    "fashion_mnist": {SINGLE: 1},
+    "emoji_pairs": {"a": 3, "b": 3},
+    **{
+        name: dict.fromkeys("ab" if entry.has_two_domains else [SINGLE], entry.channels) for name, entry in SETS.items()
+    },
+}
+"""How many channels the images of each known set have, by domain."""
 
+LABELS = {"fashion_mnist": FASHION_CLASSES, "emoji_pairs": (), **{name: entry.labels for name, entry in SETS.items()}}
 SPLITS_OF_CELEBA = {"0": "train", "1": "val", "2": "test"}
 
 
@@ -64,37 +68,59 @@ def list_public(name: str, raw: Path, settings: DataSettings) -> Listing:
     """A public set, from the copy under `data.root` (null: `raw`) or downloaded to there.
 
     Raises:
-        GenlabError: it is not there and cannot be downloaded: the message says what to fetch by hand and where to put
-            it; or it is damaged.
+        GenlabError: the set is not there and cannot be downloaded: the message says what to fetch by hand and where to
+            put it; or it is damaged.
     """
-    root = Path(settings.root).expanduser() if settings.root else raw
     entry = SETS[name]
-    if entry.layout != "torchvision":
-        folder = locate(name, root)
+    folder = locate(name, Path(settings.root).expanduser() if settings.root else raw)
+    if entry.has_two_domains:
         listing = list_folder(folder, settings.model_copy(update={"layout": layout_of(folder)}))
         return replace(listing, name=name)
-    if name == "celeba":
-        return Listing(name, "labels", _celeba_entries(locate(name, root) / "celeba"), "crop")
+    if entry.layout == "celeba":
+        return Listing(name, "labels", _celeba_entries(folder), "crop")
+    images = iterate_idx(folder, entry.labels) if entry.layout == "idx" else _iterate_torchvision(entry, folder)
     entries = [
         Entry(f"{name}[{split} {number}]", (Part(f"{split}_{number:06d}", SINGLE, split, label),), pixels=pixels)
-        for number, (split, label, pixels) in enumerate(iterate_torchvision(name, root))
+        for number, (split, label, pixels) in enumerate(images)
     ]
     return Listing(name, "labels", entries, "pad")
+
+
+def _iterate_torchvision(entry: PublicSet, folder: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Split, label and pixels (H, W, 3) of every image that a class of torchvision reads, in its order.
+
+    Raises:
+        GenlabError: files are missing, or differ from those published.
+    """
+    from torchvision import datasets
+
+    for split, arguments in entry.splits.items():
+        try:
+            images = getattr(datasets, entry.torchvision)(folder, **arguments)
+        except RuntimeError as error:
+            raise GenlabError(
+                f"what lies in {folder} is not {entry.name} as torchvision knows it: files are missing or differ from "
+                f"those published. Delete them, and fetch {', '.join(entry.files)} again"
+            ) from error
+        for image, label in images:
+            yield split, entry.labels[label], np.asarray(image)
 
 
 def _celeba_entries(folder: Path) -> list[Entry]:
     """CelebA's 202,599 files where they lie, so that they are never in memory, in the split of its list.
 
+    The list lies beside the folder of images, or beside the archive that was unpacked.
+
     Raises:
         GenlabError: the list is missing, or is of another format.
     """
-    path = folder / "list_eval_partition.txt"
+    places = [place / "list_eval_partition.txt" for place in (folder, folder.parent)]
+    path = next((place for place in places if place.is_file()), places[0])
+    images = folder / "img_align_celeba"
     try:
         lines = [line.split() for line in path.read_text().splitlines()]
         return [
-            Entry(
-                file, (Part(Path(file).stem, SINGLE, SPLITS_OF_CELEBA[number], ""),), folder / "img_align_celeba" / file
-            )
+            Entry(file, (Part(Path(file).stem, SINGLE, SPLITS_OF_CELEBA[number], ""),), images / file)
             for file, number in lines
         ]
     except (OSError, ValueError, KeyError) as error:
@@ -128,10 +154,10 @@ def require_source(settings: DataSettings) -> None:
     if settings.source_a is not None and settings.source_b is not None:
         folders = [settings.source_a, settings.source_b]
     else:
-        folders = [] if settings.source in {**EMBEDDED, **SETS} else [settings.source]
+        folders = [] if settings.source in CHANNELS else [settings.source]
     for folder in folders:
         if not Path(folder).expanduser().is_dir():
-            close = get_close_matches(folder, {**EMBEDDED, **SETS}, n=1)
+            close = get_close_matches(folder, CHANNELS, n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise GenlabError(
                 f"the data source {folder!r} is neither a folder nor a set that Genlab knows; {hint}Known are "
@@ -141,20 +167,13 @@ def require_source(settings: DataSettings) -> None:
 
 def known_channels(settings: DataSettings) -> dict[str, int] | None:
     """Channels by domain of what the source will give; None where only the files can tell."""
-    two_folders = settings.source_a is not None
+    published = None if settings.source_a is not None else CHANNELS.get(settings.source)
     if settings.channels == "auto":
-        return None if two_folders else _published_channels(settings.source)
-    if two_folders or settings.layout not in (None, "labels"):
+        return published
+    if settings.source_a is not None or settings.layout not in (None, "labels"):
         return dict.fromkeys(("a", "b"), settings.channels)
-    published = _published_channels(settings.source) or ({SINGLE: 1} if settings.layout == "labels" else None)
-    return None if published is None else dict.fromkeys(published, settings.channels)
-
-
-def _published_channels(source: str) -> dict[str, int] | None:
-    if source in SETS:
-        domains = [SINGLE] if SETS[source].layout == "torchvision" else ["a", "b"]
-        return dict.fromkeys(domains, SETS[source].channels)
-    return EMBEDDED_CHANNELS.get(source)
+    domains = published or ((SINGLE,) if settings.layout == "labels" else ())
+    return dict.fromkeys(domains, settings.channels) or None
 
 
 def known_classes(settings: DataSettings) -> tuple[str, ...] | None:
@@ -163,13 +182,12 @@ def known_classes(settings: DataSettings) -> tuple[str, ...] | None:
     Raises:
         GenlabError: `data.classes` names a label that the set does not have.
     """
-    if settings.source_a is not None or settings.source not in {**EMBEDDED, **SETS}:
+    if settings.source_a is not None or settings.source not in LABELS:
         return None
-    labels = FASHION_CLASSES if settings.source == "fashion_mnist" else ()
-    labels = SETS[settings.source].labels if settings.source in SETS else labels
+    labels = LABELS[settings.source]
     if settings.classes is None:
         return tuple(sorted(labels))
-    if (_published_channels(settings.source) or {}).keys() == {SINGLE}:
+    if SINGLE in CHANNELS[settings.source]:
         require_classes(settings, labels, settings.source)
     return tuple(sorted(set(labels) & set(settings.classes)))
 

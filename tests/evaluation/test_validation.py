@@ -1,18 +1,23 @@
 """The score of new images while training, and the control before it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import PairedImages
 from genlab.evaluation import evaluate
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.measures import samples, untrained
 from genlab.evaluation.measures.untrained import evaluate_untrained
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import Batch, Model, Turn, Validates
 from genlab.models.gan import GAN
+from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
@@ -57,6 +62,53 @@ def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImag
 
 def test_without_features_nothing_tells(few_images: LabelledImages) -> None:
     assert evaluate.scorer(few_images, SampleSettings(), EvaluationSettings(features=False))(GAN()) is None
+
+
+class Remembers(Model, Validates):
+    """Says of each example of a batch its mean first value, and keeps the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def players(self) -> dict[str, list[torch.nn.Parameter]]:
+        return {"nobody": [self.weight]}
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        yield Turn("nobody", {"nothing": self.weight})
+
+    def validation(self, batch: Batch, rng: Chance) -> torch.Tensor:
+        self.seen.append(dict(batch))
+        assert len(rng) == len(next(iter(batch.values())))
+        return next(iter(batch.values())).flatten(1).mean(dim=1)
+
+
+def test_a_model_that_validates_itself_is_asked_first_by_batches_of_its_own_kind(
+    few_images: LabelledImages, few_captions: LabelledImages, few_shoes: PairedImages, few_domains: UnpairedImages
+) -> None:
+    for examples, names in (
+        (few_images, {"images", "labels"}),
+        (few_captions, {"images", "labels", "captions"}),
+        (few_shoes, {"a", "b"}),
+        (few_domains, {"a", "b"}),
+    ):
+        model = Remembers()
+        score = evaluate.scorer(examples, SampleSettings(), EvaluationSettings(features=False))(model)
+        assert [set(batch) for batch in model.seen[:1]] == [names]
+        first = torch.cat([batch[min(names - {"labels", "captions"})] for batch in model.seen])
+        assert -1 <= first.min() < first.max() <= 1
+        assert len(first) == min(len(stream) for stream in examples.streams())
+        if names == {"a", "b"}:
+            side = examples.side("a")[np.linspace(0, len(examples.side("a")) - 1, len(first)).round().astype(int)]
+            assert score == pytest.approx((side / 127.5 - 1).mean(), abs=1e-5)
+
+
+def test_a_better_bound_is_a_lower_score(few_images: LabelledImages) -> None:
+    score = evaluate.scorer(few_images, SampleSettings(), EvaluationSettings())
+    good, bad = (VAE(image_size=32, channels=1, latent_dim=2, width=4) for _ in range(2))
+    torch.nn.init.constant_(good.decoder[0][-1].bias, -1.0)  # garments are mostly black
+    assert score(good) < score(bad)
 
 
 def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: LabelledImages, tmp_path: Path) -> None:

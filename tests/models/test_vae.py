@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.errors import GenlabError
-from genlab.models.base import BoundsDensity, Decodes, Encodes, MatchesPrior, Reconstructs, Samples
+from genlab.models.base import Decodes, Encodes, MatchesPrior, Reconstructs, Samples, ScoresDensity, Validates
 from genlab.models.vae import VAE, Bernoulli, DiscretisedLogistic, Gaussian, kl_to_standard_normal
 from genlab.nn.noise import Chance
 
@@ -27,7 +27,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 def test_it_can_do_what_the_rest_of_genlab_asks_for() -> None:
     model = VAE(**SMALL)
-    for capability in (Samples, Decodes, Encodes, Reconstructs, BoundsDensity, MatchesPrior):
+    for capability in (Samples, Decodes, Encodes, Reconstructs, ScoresDensity, MatchesPrior, Validates):
         assert isinstance(model, capability), capability
 
 
@@ -99,7 +99,7 @@ def test_a_density_of_levels_and_a_bound_by_dequantised_ones_sum_to_at_most_one(
         if pixels == "gaussian":
             torch.nn.init.constant_(model.pixels.log_scale, -1.5)
         with torch.no_grad():
-            total = model.importance_bound(x, chance(len(x)), samples=200).exp().sum().item()
+            total = model.log_prob(x, chance(len(x)), effort=200).exp().sum().item()
         assert 0.9 < total < 1.005, pixels  # a Gaussian reaches beyond the levels
 
 
@@ -165,7 +165,7 @@ def test_the_elbo_of_a_linear_vae_is_the_likelihood_of_probabilistic_pca(patches
     # Every single importance weight is the likelihood.
     model.pixels.dequantise = lambda x, rng: (x, 0.0)
     with torch.no_grad():
-        bound = model.importance_bound(x, chance(len(x)), samples=1)
+        bound = model.log_prob(x, chance(len(x)), effort=2)
     np.testing.assert_allclose(bound.numpy(), ours, rtol=1e-6)
 
 
@@ -181,10 +181,11 @@ def test_away_from_the_solution_the_elbo_is_below_the_likelihood_and_more_sample
         exact = stats.multivariate_normal(patches.mean(axis=0), w @ w.T + scale**2 * np.eye(36)).logpdf(patches[:200])
         elbo = np.mean([model.elbo(x, chance(len(x), s)).mean().item() for s in range(20)])
         bounds = [
-            np.mean([model.importance_bound(x, chance(len(x), s), k).mean().item() for s in range(5)])
-            for k in (1, 5, 50, 500)
+            np.mean([model.log_prob(x, chance(len(x), s), k).mean().item() for s in range(5)]) for k in (1, 5, 50, 500)
         ]
+        validation = model.validation({"images": x}, chance(len(x)))
     assert bounds[0] == pytest.approx(elbo, abs=0.6)
+    assert -validation.mean().item() == pytest.approx(elbo, abs=0.6)
     assert np.all(np.diff(bounds) > 0.2)
     assert bounds[-1] < exact.mean() + 0.1
     assert exact.mean() - bounds[-1] < 0.5 * (exact.mean() - elbo)

@@ -88,7 +88,7 @@ def test_codes_and_latents_do_not_depend_on_the_batch(model: VAE, monkeypatch: p
 
 def test_the_bound_of_an_image_does_not_depend_on_its_batch(model: VAE) -> None:
     x = torch.rand(10, 1, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    for samples in (3, 900):
-        among = model.importance_bound(x, Chance.of(0, range(10)), samples)
-        alone = model.importance_bound(x[7:8], Chance.of(0, [7]), samples)
+    for effort in (1, 3, 900):
+        among = model.log_prob(x, Chance.of(0, range(10)), effort)
+        alone = model.log_prob(x[7:8], Chance.of(0, [7]), effort)
         torch.testing.assert_close(alone, among[7:8], rtol=1e-4, atol=1e-4)

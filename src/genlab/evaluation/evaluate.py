@@ -13,15 +13,24 @@ from genlab.evaluation.features.cache import NO_CACHE, Cache
 from genlab.evaluation.measures.codes import evaluate_latents
 from genlab.evaluation.measures.cycle import evaluate_cycle
 from genlab.evaluation.measures.drawn import evaluate_drawn, evaluate_translated
-from genlab.evaluation.measures.likelihood import evaluate_density, score_density
+from genlab.evaluation.measures.likelihood import evaluate_density
 from genlab.evaluation.measures.partners import evaluate_shared_space
 from genlab.evaluation.measures.parzen import evaluate_parzen
 from genlab.evaluation.measures.prompts import evaluate_captions
-from genlab.evaluation.measures.reconstruction import evaluate_reconstructions, mse_of
+from genlab.evaluation.measures.reconstruction import evaluate_reconstructions
 from genlab.evaluation.measures.translation import evaluate_translations, l1_to_truth
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.evaluation.validation import ValidationDistance
-from genlab.models.base import Encodes, EncodesDomains, Model, Reconstructs, Samples, ScoresDensity, Translates
+from genlab.evaluation.validation import ValidationDistance, validate
+from genlab.models.base import (
+    Encodes,
+    EncodesDomains,
+    Model,
+    Reconstructs,
+    Samples,
+    ScoresDensity,
+    Translates,
+    Validates,
+)
 from genlab.sampling.settings import SampleSettings
 from genlab.sampling.translate import direction
 
@@ -71,8 +80,8 @@ def scorer(
 ) -> Callable[[Model], float | None]:
     """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells.
 
-    The l1 to the truth of a translation, where it is known; the negative log-likelihood of a model that scores density;
-    the error of one that reconstructs; a small fd_lite0 of the new images of any other.
+    What the model says itself, where it does; the l1 to the truth of a translation, where it is known; a small
+    fd_lite0 of new images.
     """
     sampled = None
     if evaluation.features and isinstance(examples, LabelledImages):
@@ -83,14 +92,12 @@ def scorer(
 def _score(
     model: Model, examples: Examples, sample: SampleSettings, sampled: Callable[[Model], float] | None
 ) -> float | None:
+    if isinstance(model, Validates):
+        return validate(model, examples)
     if isinstance(model, Translates):
         pairs = examples.pairs() if isinstance(examples, UnpairedImages) else examples
         if isinstance(pairs, PairedImages):
             return l1_to_truth(model, pairs, sample)
-    if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
-        return score_density(model, examples)
-    if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
-        return mse_of(model, examples, sample)
     if sampled and isinstance(model, Samples):
         return sampled(model)
     return None

@@ -37,7 +37,7 @@ class EvaluationSettings(BaseModel):
 
     resamples: PositiveInt = 1000  # bootstrap samples behind each 95 % interval
     seed: NonNegativeInt = 0  # of the bootstrap, the subsets, and the random controls
-    importance_samples: PositiveInt = 50  # latent vectors for each image, behind a bound of its log-likelihood
+    effort: PositiveInt = 50  # latent vectors, or dequantisations, drawn for each image behind its log-likelihood
     probe_images: PositiveInt = 5000  # labelled training images, at most, behind probe_accuracy
     parzen_samples: NonNegativeInt = 0  # drawings behind the historic Parzen-window log-likelihood; 0: not computed
 

@@ -284,7 +284,7 @@ def main_metrics(table: pd.DataFrame) -> list[str]:
 
 
 def kind(row: "pd.Series[Any]", metric: str) -> str:
-    """Whether a number is exact, a bound or an estimate; "" where it does not say."""
+    """Whether a number is exact or a bound, computed or estimated; "" where it does not say."""
     for name in (metric, KIND_OF.get(metric, metric)):
         text = row.get(f"{name}_kind")
         if isinstance(text, str):

@@ -33,7 +33,7 @@ class Number:
 
     value: float | None
     text: str = ""
-    kind: str = ""  # exact, bound or estimate
+    kind: str = ""  # "exact, computed", "bound, estimated" ...
     interval: str = ""
     best: bool = False
     detail: bool = False  # shown where asked for

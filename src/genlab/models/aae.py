@@ -31,6 +31,7 @@ from genlab.models.base import (
     Reconstructs,
     Samples,
     Turn,
+    Validates,
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network, mlp
 from genlab.nn.gan_losses import cross_entropy
@@ -48,7 +49,7 @@ def squared_error(x: Images, x_hat: Images) -> Float[Tensor, " b"]:
     return (x - x_hat).square().flatten(1).sum(dim=1) / 8
 
 
-class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs):
+class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, Validates):
     """An autoencoder and an adversary, which shapes the codes until they have the distribution of the prior.
 
     With `label_informed` (section 2.3) D sees the label beside the code. Each class then moves to its own part of the
@@ -175,6 +176,11 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs):
             {"d_real": cross_entropy(on_real, real=True).mean(), "d_fake": cross_entropy(on_fake, real=False).mean()},
         )
         yield Turn("encoder", {"adversarial": cross_entropy(self.judge(z, labels), real=True).mean()})
+
+    def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
+        """The mean squared error of each reconstruction, in the pixel range [0, 1]."""
+        x = batch["images"]
+        return 2 * squared_error(x, self.reconstruct(x)) / x[0].numel()
 
     def encode(self, x: Images) -> Float[Tensor, "b z"]:
         codes = self.encoder(x)

@@ -23,10 +23,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Reconstructs, StartsClassifier, Turn
+from genlab.models.base import Batch, Model, Recipe, Reconstructs, StartsClassifier, Turn, Validates
 from genlab.nn.coders import COARSEST, mlp
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_he
+from genlab.nn.noise import Chance
 
 Images = Float[Tensor, "b c h w"]
 Smaller = Float[Tensor, "b d h//2 w//2"]
@@ -82,7 +83,7 @@ def convolutional(channels: int, image_size: int, latent_dim: int, width: int) -
     return encoder, nn.Sequential(nn.Linear(latent_dim, deepest), nn.Unflatten(1, (widths[-1], side, side)), *up)
 
 
-class Autoencoder(Model, StartsClassifier, Reconstructs):
+class Autoencoder(Model, StartsClassifier, Reconstructs, Validates):
     """An encoder keeps Z numbers of an image. A decoder draws the image anew from them.
 
     Raises:
@@ -131,6 +132,10 @@ class Autoencoder(Model, StartsClassifier, Reconstructs):
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         x = batch["images"]
         yield Turn("autoencoder", {"squared_error": squared_error(x, self.reconstruct(x)).mean()})
+
+    def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
+        """The loss: the mean squared error of each reconstruction, in the pixel range [0, 1]."""
+        return squared_error(batch["images"], self.reconstruct(batch["images"]))
 
     def encode(self, x: Images) -> Codes:
         return self.encoder(x)

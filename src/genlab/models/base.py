@@ -346,25 +346,28 @@ class Reconstructs(Capability):
 class ScoresDensity(Capability):
     """Says how probable images are."""
 
-    density: Literal["exact", "bound", "estimate"]
-    """What `log_prob` is: the model's own log-likelihood, a lower bound of it, or an estimate."""
+    density: tuple[Literal["exact", "bound"], Literal["computed", "estimated"]]
+    """What `log_prob` is.
+
+    "exact": its expectation is the model's own log-likelihood; "bound": a lower bound of it. "computed": it follows
+    from the image alone; "estimated": it also follows from what `rng` draws.
+    """
 
     levels: int
     """How many values a pixel has in the model's eyes: `log_prob` is of one of so many. With 2, a grey pixel stands for
     its random binarisation."""
 
     @abstractmethod
-    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance) -> Float[Tensor, " b"]:
-        """The log-likelihood of each image in nats, of the pixels as the model understands them."""
+    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
+        """The log-likelihood of each image in nats, of the pixels as the model understands them.
+
+        `effort` is how much is drawn for each image: latent vectors, or dequantisations.
+        """
 
 
-class BoundsDensity(ScoresDensity):
-    """Says how probable images are at least, the closer the more latent vectors it draws."""
+class Validates(Capability):
+    """Says itself how good it is, to choose among its weights while it trains."""
 
     @abstractmethod
-    def elbo(self, x: Float[Tensor, "b c h w"], rng: Chance) -> Float[Tensor, " b"]:
-        """The evidence lower bound of each image in nats, by one latent vector."""
-
-    @abstractmethod
-    def importance_bound(self, x: Float[Tensor, "b c h w"], rng: Chance, samples: int) -> Float[Tensor, " b"]:
-        """The bound of Burda et al. 2016 by `samples` latent vectors for each image, in nats."""
+    def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
+        """How far each example of a batch, as in training, is from what the model shall do; lower is better."""

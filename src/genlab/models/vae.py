@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from genlab.models.base import (
     Batch,
-    BoundsDensity,
     Decodes,
     Encodes,
     MatchesPrior,
@@ -30,7 +29,9 @@ from genlab.models.base import (
     Recipe,
     Reconstructs,
     Samples,
+    ScoresDensity,
     Turn,
+    Validates,
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network
 from genlab.nn.noise import Chance, Rng, normal_noise, uniform_noise
@@ -137,7 +138,7 @@ PIXELS: dict[str, type[Pixels]] = {
 }  # fmt: skip
 
 
-class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDensity):
+class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDensity, Validates):
     """A Gaussian encoder and a decoder, trained on a bound of the log-likelihood.
 
     A drawing is the mean of p(x|z), as in the paper's figures.
@@ -153,7 +154,7 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDe
         epochs=1667.0,  # figure 2: 10^8 images, of 60,000
     )
     condition = None
-    density: Literal["bound"] = "bound"
+    density = ("bound", "estimated")
 
     def __init__(
         self,
@@ -223,25 +224,29 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, BoundsDe
         z = reparameterise(mean, log_var, rng)
         return self.pixels.log_prob(self.decoder(z), x) - self.kl(mean, log_var, z) + per_number * x[0].numel()
 
-    def importance_bound(self, x: Images, rng: Chance, samples: int) -> PerImage:
-        """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x), K = `samples`; Burda et al. 2016, equation 8.
+    def log_prob(self, x: Images, rng: Chance, effort: int) -> PerImage:
+        """log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k from q(z|x), K = `effort`; Burda et al. 2016, equation 8.
 
-        A lower bound of the log-probability in expectation. It grows with K.
+        A lower bound of the log-probability in expectation. It grows with K. With one latent vector it is `elbo`, which
+        has the same expectation and, where the KL divergence is exact, less variance.
         """
+        if effort == 1:
+            return self.elbo(x, rng)
         x, per_number = self.pixels.dequantise(x, rng)
         mean, log_var = self.posterior(x)
-        noise = rng.normal((samples, mean.shape[1]), mean).transpose(0, 1)  # (K, B, Z)
+        noise = rng.normal((effort, mean.shape[1]), mean).transpose(0, 1)  # (K, B, Z)
         weights = []
-        for start in range(0, samples, share := max(1, CHUNK // len(x))):
-            k = min(share, samples - start)
+        for start in range(0, effort, share := max(1, CHUNK // len(x))):
+            k = min(share, effort - start)
             means, log_vars, again = mean.repeat(k, 1), log_var.repeat(k, 1), x.repeat(k, 1, 1, 1)  # (K * B, ...)
             z = means + torch.exp(0.5 * log_vars) * noise[start : start + k].flatten(0, 1)
             log_joint = self.pixels.log_prob(self.decoder(z), again) + self.prior.log_prob(z)
             weights.append((log_joint - log_normal(z, means, log_vars)).view(k, len(x)))
-        return torch.logsumexp(torch.cat(weights), dim=0) - math.log(samples) + per_number * x[0].numel()
+        return torch.logsumexp(torch.cat(weights), dim=0) - math.log(effort) + per_number * x[0].numel()
 
-    def log_prob(self, x: Images, rng: Chance) -> PerImage:
-        return self.importance_bound(x, rng, samples=50)
+    def validation(self, batch: Batch, rng: Chance) -> PerImage:
+        """The negative ELBO."""
+        return -self.elbo(batch["images"], rng)
 
     def encode(self, x: Images) -> Float[Tensor, "b z"]:
         return self.posterior(x)[0]

@@ -4,10 +4,8 @@ N images, H = W pixels, C channels, D = H W C numbers.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-from torch import Tensor
 
 from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
@@ -15,20 +13,13 @@ from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import to_levels, to_unit_range
-from genlab.models.base import BoundsDensity, Model, ScoresDensity
-from genlab.nn.noise import Chance
+from genlab.models.base import Model, ScoresDensity
 from genlab.sampling.apply import apply
 
 BATCH = 100  # images at a time
 
 
-def score_images(model: Model, images: np.ndarray, score: Callable[[Tensor, Chance], Tensor], seed: int) -> np.ndarray:
-    """`score(x, rng)` of (N, H, W, C) pixels, (N,) float64."""
-    found = apply(model, lambda rng, x: score(x, rng), range(len(images)), images, seed=seed, batch_size=BATCH)
-    return found.astype(np.float64)
-
-
-def independent_pixels(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
+def independent_pixels_nll(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
     """-log p of (N, H, W, C) images in nats, (N,), where every number is drawn by itself: the control.
 
     Each number has the histogram of the training images, with a count of one beside what was found. With two levels,
@@ -58,43 +49,38 @@ def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
 def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
     """Negative log-likelihoods of the whole test split.
 
-    `nll_nats` (per image, with its 95 % interval) and `bits_per_dim` (per number of the image) say in `..._kind`
-    whether they are exact, a bound or an estimate, and in `nll_levels` how many values a pixel has. Where latent
-    vectors are drawn, `nll_samples` is how many for each image, and `negative_elbo_nats` the bound by one. The control
-    `nll_nats_independent_pixels` is `independent_pixels`.
+    `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of the image. `..._kind` says whether
+    they are exact or a bound, computed or estimated; `nll_levels` how many values a pixel has. The control
+    `nll_nats_independent_pixels` is `independent_pixels_nll`. For an estimate, `nll_effort` is how much is drawn for
+    each image; for an estimated bound, `negative_elbo_nats` is the bound by one draw.
     """
     assert isinstance(model, ScoresDensity)
     test = examples.split("test")
     images = test.pixels
+
+    def score(effort: int) -> np.ndarray:
+        found = apply(
+            model, lambda rng, x: model.log_prob(x, rng, effort), range(len(images)), images, seed=settings.seed,
+            batch_size=BATCH,
+        )  # fmt: skip
+        return -found.astype(np.float64)
+
+    nll, kind = score(settings.effort), ", ".join(model.density)
     result: dict[str, float | str] = {}
-    samples = 1
-    if isinstance(model, BoundsDensity):
-        samples = settings.importance_samples
-        result["nll_samples"] = float(samples)
-        result["negative_elbo_nats"] = float(-score_images(model, images, model.elbo, settings.seed).mean())
-
-        def score(x: Tensor, rng: Chance) -> Tensor:
-            return model.importance_bound(x, rng, samples)
-
-        nll = -score_images(model, images, score, settings.seed)
-    else:
-        nll = -score_images(model, images, model.log_prob, settings.seed)
+    if "estimated" in model.density:
+        result["nll_effort"] = float(settings.effort)
+        if "bound" in model.density:
+            result["negative_elbo_nats"] = float(score(1).mean())
     low, high = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
     per_dim = 1 / (math.log(2) * images[0].size)
-    control = independent_pixels(examples.split("train"), images, model.levels)
-    protocol = {"test": content_fingerprint(test), "levels": model.levels, "kind": model.density, "samples": samples}
+    control = independent_pixels_nll(examples.split("train"), images, model.levels)
+    protocol = {
+        "test": content_fingerprint(test), "levels": model.levels, "kind": kind, "effort": result.get("nll_effort"),
+    }  # fmt: skip
     return {
-        **result, "nll_nats": float(nll.mean()), "nll_nats_low": low, "nll_nats_high": high,
-        "nll_nats_kind": model.density, "bits_per_dim": float(nll.mean()) * per_dim,
-        "bits_per_dim_kind": model.density, "nll_levels": float(model.levels),
+        **result, "nll_nats": float(nll.mean()), "nll_nats_low": low, "nll_nats_high": high, "nll_nats_kind": kind,
+        "bits_per_dim": float(nll.mean()) * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
         "nll_nats_independent_pixels": float(control.mean()),
         "bits_per_dim_independent_pixels": float(control.mean()) * per_dim,
         "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
     }  # fmt: skip
-
-
-def score_density(model: Model, examples: LabelledImages, count: int = 1000) -> float:
-    """The mean negative log-likelihood, or its bound, of at most `count` of the images; lower is better."""
-    assert isinstance(model, ScoresDensity)
-    score = model.elbo if isinstance(model, BoundsDensity) else model.log_prob
-    return float(-score_images(model, examples.spread(count).pixels, score, seed=0).mean())

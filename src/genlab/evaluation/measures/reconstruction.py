@@ -9,13 +9,11 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.features.principal import PrincipalComponents
 from genlab.evaluation.measures.perceptual import evaluate_lpips
 from genlab.evaluation.measures.translation import mean_image
-from genlab.evaluation.pixel_errors import RECONSTRUCTION_METRICS, measure, mse
+from genlab.evaluation.pixel_errors import RECONSTRUCTION_METRICS, measure
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Encodes, Model
 from genlab.sampling.apply import encode_images
-from genlab.sampling.draw import reconstruct_images
-from genlab.sampling.settings import SampleSettings
 
 
 def evaluate_reconstructions(
@@ -41,9 +39,3 @@ def evaluate_reconstructions(
     result |= evaluate_lpips(drawn, truth, controls, settings)
     protocol = {"test": content_fingerprint(test), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "reconstruction_protocol_hash": protocol_hash(protocol)}
-
-
-def mse_of(model: Model, examples: LabelledImages, sample: SampleSettings, count: int = 512) -> float:
-    """The mse of the reconstructions of at most `count` of the images."""
-    images = examples.spread(count).pixels
-    return float(mse(reconstruct_images(model, images, sample), images).mean())

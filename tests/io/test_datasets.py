@@ -24,9 +24,10 @@ from tests.conftest import PROJECT
 
 def test_image_sets_come_back_by_name_memory_mapped(tmp_path: Path) -> None:
     settings = DataSettings()
-    dataset = ImageSetsDataset(filepath=str(tmp_path))
+    folder = tmp_path / "sets"
+    dataset = ImageSetsDataset(filepath=str(folder))
     assert not dataset.exists()
-    made = ingest(list_source(PROJECT / "data/01_raw", settings), settings, tmp_path / settings.set_name())
+    made = ingest(list_source(PROJECT / "data/01_raw", settings), settings, folder / settings.set_name())
     with pytest.raises(DatasetError, match="the image sets other are not in"):
         dataset.save({"other": made})
     dataset.save({settings.set_name(): made})
@@ -35,7 +36,7 @@ def test_image_sets_come_back_by_name_memory_mapped(tmp_path: Path) -> None:
     loaded = dataset.load()[settings.set_name()]["images"]
     assert isinstance(loaded.images, np.memmap)
     assert np.array_equal(loaded.images, made["images"].images)
-    assert {path.name for path in (tmp_path / settings.set_name()).iterdir()} == {"newest", made.about["key"]}
+    assert {path.name for path in (folder / settings.set_name()).iterdir()} == {"newest", made.about["key"]}
     assert dataset.preview()["data"] == [[settings.set_name(), "images", 14000, "(1, 32, 32)", "uint8"]]
 
 

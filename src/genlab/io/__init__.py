@@ -1,1 +1,1 @@
-"""Kedro datasets, and the way to MLflow."""
+"""Kedro datasets."""

@@ -1,17 +1,17 @@
 """Many things under one entry of the catalog, by their names: image sets and tables, each read when it is asked for."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from genlab.data.store import ImageSet, open_newest
 from genlab.errors import GenlabError
 from genlab.files import write_file
-from genlab.io.local import local_path
+from genlab.io.local import LocalDataset
 
 Thing = TypeVar("Thing")
 
@@ -32,21 +32,7 @@ class ByName(Mapping[str, Thing]):
         return len(list(iter(self)))
 
 
-class ByNameDataset(AbstractDataset[Mapping[str, Any], Mapping[str, Any]]):
-    """A folder whose entries are found by name."""
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = local_path(filepath)
-        self.metadata = metadata
-
-    def _exists(self) -> bool:
-        return bool(self.load())
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
-
-
-class ImageSetsDataset(ByNameDataset):
+class ImageSetsDataset(LocalDataset):
     """Image sets: <filepath>/<name>/<key>, memory-mapped. Their writer has streamed them to this folder already."""
 
     def load(self) -> Mapping[str, ImageSet]:
@@ -66,7 +52,7 @@ class ImageSetsDataset(ByNameDataset):
         return TablePreview(pd.DataFrame(rows).to_dict(orient="split"))
 
 
-class CheckedTablesDataset(ByNameDataset):
+class CheckedTablesDataset(LocalDataset):
     """Parquet tables, <filepath>/<name>.parquet, checked against a schema whenever they are read or written."""
 
     def __init__(self, *, filepath: str, table: str, metadata: dict[str, Any] | None = None) -> None:
@@ -77,25 +63,26 @@ class CheckedTablesDataset(ByNameDataset):
         return ByName(self._path, ".parquet", self._read)
 
     def save(self, data: Mapping[str, pd.DataFrame]) -> None:
-        from genlab.data.arrange.schemas import check_table
-
         for name, table in data.items():
             path = self._path / f"{name}.parquet"
-            checked = check_table(self._table, table, f"memory, on its way to {path}")
-            write_file(path, lambda file, checked=checked: checked.to_parquet(file, index=False))  # type: ignore[misc]
+            checked = self._check(table, f"memory, on its way to {path}")
+            write_file(path, partial(checked.to_parquet, index=False))
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The first rows of each table, for kedro-viz."""
         shown = [table.head(rows).assign(set=name) for name, table in self.load().items()]
         return TablePreview(pd.concat(shown).to_dict(orient="split"))
 
-    def _read(self, path: Path) -> pd.DataFrame:
-        from genlab.data.arrange.schemas import check_table
+    def _check(self, table: pd.DataFrame, place: str) -> pd.DataFrame:
+        from genlab.data.arrange.schemas import check_table  # pandera is slow to import
 
+        return check_table(self._table, table, place)
+
+    def _read(self, path: Path) -> pd.DataFrame:
         try:
             table = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise GenlabError(
                 f"the table {path} is missing or damaged ({error}); run the pipeline again from its start"
             ) from error
-        return check_table(self._table, table, str(path))
+        return self._check(table, str(path))

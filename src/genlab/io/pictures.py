@@ -3,20 +3,20 @@
 import base64
 import io
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kedro.io import AbstractVersionedDataset, Version
+from kedro.io import Version
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
 from genlab.files import write_folder
-from genlab.io.local import local_path
+from genlab.io.local import VersionedDataset
 from genlab.media.base import PICTURES, medium_named
 
 
-class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[str, np.ndarray]]):
+class PicturesDataset(VersionedDataset):
     """name -> (H, W, C) pixels, as <filepath>/<version>/<name>.png or .tif; loads in the order of names.
 
     A name may hold slashes: "samples/00012" is the picture 00012 in the folder samples.
@@ -26,8 +26,7 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
         self, *, filepath: str, medium: str = PICTURES, version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(filepath=PurePosixPath(local_path(filepath)), version=version)
-        self.metadata = metadata
+        super().__init__(filepath=filepath, version=version, metadata=metadata)
         self._medium = medium_named(medium)
 
     def load(self) -> dict[str, np.ndarray]:
@@ -46,9 +45,3 @@ class PicturesDataset(AbstractVersionedDataset[Mapping[str, np.ndarray], dict[st
         buffer = io.BytesIO()
         Image.fromarray(self._medium.preview(list(self.load().values())[:pictures])).save(buffer, "PNG")
         return ImagePreview(base64.b64encode(buffer.getvalue()).decode())
-
-    def _exists(self) -> bool:
-        return Path(self._get_load_path()).is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "version": self._version}

@@ -23,13 +23,12 @@ from PIL import Image
 import genlab.experiments.reproduce
 from genlab.cli import cli
 from genlab.errors import GenlabError
-from genlab.experiments.leaderboard import FinishedRun
 from genlab.experiments.reproduce import code_of
-from genlab.experiments.runs import PICTURE_SIZE, read_pictures, read_run, read_runs
 from genlab.experiments.sweep import combine, read_lists, variant_of
 from genlab.io.pictures import PicturesDataset
 from genlab.models import MODELS
 from genlab.pipeline_registry import register_pipelines
+from genlab.tracking.runs import PICTURE_SIZE, FinishedRun, read_pictures, read_run, read_runs
 from tests.conftest import PROJECT, Gate, Swept
 
 Kedro = Callable[..., Result]

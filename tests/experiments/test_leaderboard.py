@@ -11,16 +11,15 @@ from scipy import stats
 from genlab.errors import GenlabError
 from genlab.experiments.leaderboard import (
     IDENTITY,
-    FinishedRun,
     best_rows,
     build_leaderboard,
     kind,
     main_metrics,
     summarise,
-    to_markdown,
 )
-from genlab.experiments.page import draw_page
+from genlab.experiments.page import draw_page, to_markdown
 from genlab.experiments.settings import CompareSettings
+from genlab.tracking.runs import FinishedRun
 
 _count = iter(range(10**6))
 

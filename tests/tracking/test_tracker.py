@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from genlab.errors import GenlabError
 from genlab.tracking.outbox import Message, Outbox
+from genlab.tracking.runs import all_runs
 from genlab.tracking.tracker import (
     TrackedRun,
     Tracker,
@@ -140,7 +141,7 @@ def test_what_mlflow_never_takes_is_said_and_the_rest_goes_on(
 def test_a_disk_that_is_full_as_well_stops_nothing(
     tracker: Tracker, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(self: Outbox, message: Message) -> None:
+    def full(self: Outbox, message: Message, run_id: str | None) -> None:
         raise OSError("No space left on device")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
@@ -151,9 +152,17 @@ def test_a_disk_that_is_full_as_well_stops_nothing(
     assert "metrics of vae-now is lost" in caplog.text
 
 
+def test_the_best_score_of_a_run_is_known_before_mlflow_has_it(tracker: Tracker, mlflow_uri: str) -> None:
+    run = tracker.open_run("vae", {"kedro.save_version": "now"})
+    for score in (0.5, 0.1, 0.9):
+        run.log_metrics({"validation/score": score})
+    run.measured = True
+    assert [one.score for one in all_runs(tracker, scores=True)] == [0.1]
+
+
 def test_a_message_that_was_half_written_is_the_last_of_its_folder(tmp_path: Path) -> None:
-    outbox = Outbox.open(tmp_path / "run", "run", None)
-    outbox.append(Message("tags", {"a": "b"}))
+    outbox = Outbox(tmp_path / "run")
+    outbox.append(Message("tags", {"a": "b"}), None)
     with (tmp_path / "run/messages.jsonl").open("a") as lines:
         lines.write('{"kind": "ta')
     assert [message.values for message in outbox.messages()] == [{"a": "b"}]

@@ -5,10 +5,10 @@ trained does not matter for that: it is a column. A run that does not state a pr
 stand in any group of its test images.
 """
 
-import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,15 +17,17 @@ import pandas as pd
 from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
 from genlab.experiments.settings import CompareSettings
+from genlab.tracking.runs import FinishedRun
 
 IDENTITY = [
     "group", "model", "dataset", "seed", "run_id", "trained_on", "variant", "environment", "name", "started", "commit",
     "data_fingerprint", "training_protocol", "test_fingerprint", "test_data",
 ]  # fmt: skip
+CONTESTANT = ["model", "variant", "environment", "dataset", "data_fingerprint", "seed"]
+"""Tags. Of the runs that share them all, only one is kept."""
 SAME_BUT_FOR_SEED = [
     "group", "model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol",
 ]  # fmt: skip
-SHOWN = ["model", "trained_on", "variant", "environment"]  # what a row is called
 BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", "resumed_from_step"}
 """Tags about a run. Every other tag without a dot is a metric in words, such as `nll_nats_kind`."""
 
@@ -34,70 +36,14 @@ OF_TRAINING = {
     "classifier_protocol_hash": ("classifier_accuracy", "label_accuracy", "classes_covered", "class_entropy_nats",
                                  "caption_class_accuracy"),
 }  # fmt: skip
-"""Protocols that hold training images, and the metrics that follow from them. Where two runs differ in one, only these
-metrics get columns of their own; all others stay side by side."""
+"""Protocols that hold training images, and the metrics that follow from them. Where two runs differ in such a protocol,
+only these metrics get columns of their own. All others stay side by side."""
 
 HIGHER = ("psnr", "ssim", "precision", "recall", "density", "coverage", "label_accuracy", "probe_accuracy")
 LOWER = ("l1", "mse", "lpips", "fid", "kid", "fd_lite0", "kid_lite0", "cycle_l1", "nll_nats", "bits_per_dim",
          "train_seconds")  # fmt: skip
 LAST = ("parameters", "train_seconds")  # what it cost
 KIND_OF = {"bits_per_dim": "nll_nats"}  # one is the other by a constant factor, so both are as exact
-ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What MLflow knows of a run."""
-
-    run_id: str
-    name: str
-    started: int  # milliseconds since 1970
-    tags: Mapping[str, str]
-    parameters: Mapping[str, str]
-    metrics: Mapping[str, float]
-    score: float | None = None  # the best on the validation split; lower is better
-    pictures: Mapping[str, bytes] = field(default_factory=dict)  # PNGs, where they are at hand
-
-    @property
-    def dataset(self) -> str | None:
-        """The name of the data; older runs have it as a parameter."""
-        return self.tags.get("dataset") or self.parameters.get("data.source")
-
-    @property
-    def seed(self) -> str | None:
-        """The seed of the training; older runs have it as a parameter."""
-        return self.tags.get("seed") or self.parameters.get("seed")
-
-    @property
-    def test_images(self) -> str:
-        """A name of the test images. A run without their fingerprint stands with runs of the same training data."""
-        return self.tags.get("test_fingerprint") or f"{self.dataset} {self.tags.get('data_fingerprint', '')}"
-
-    @property
-    def final_metrics(self) -> dict[str, float]:
-        """The metrics of the finished model. A name with a slash is a curve, as is the learning rate."""
-        return {name: v for name, v in self.metrics.items() if "/" not in name and name != "learning_rate"}
-
-    @property
-    def words(self) -> dict[str, str]:
-        """The metrics in words."""
-        return {name: text for name, text in self.tags.items() if "." not in name and name not in BOOKKEEPING}
-
-    @property
-    def protocols(self) -> dict[str, str]:
-        """The protocols that the run states, by name."""
-        return {name: text for name, text in self.words.items() if "protocol" in name}
-
-    @property
-    def contestant(self) -> tuple[str, ...]:
-        """Of the runs that share this, only one is kept."""
-        tags = self.tags
-        environment = tags.get("environment", tags.get("kedro.env"))
-        parts = (tags["model"], tags.get("variant"), environment, self.dataset, tags.get("data_fingerprint"), self.seed)
-        return tuple(part or "" for part in parts)
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.run_id[:8]})"
 
 
 @dataclass(frozen=True)
@@ -115,29 +61,19 @@ class Leaderboard:
     table: pd.DataFrame  # a row per run: IDENTITY, then the metrics, then metrics in words
     skipped: list[str]  # a line each
 
-
-def why_not(run: FinishedRun) -> str | None:
-    """Why a run cannot be compared; None where it can."""
-    if not run.final_metrics:
-        return "it has no metrics (was it run to `evaluate`?)"
-    if run.dataset is None:
-        return "it says neither the tag dataset nor the parameter data.source"
-    if run.seed is None or not run.seed.isdecimal():
-        return f"its seed is {run.seed!r}"
-    return None
+    def groups(self) -> list[pd.DataFrame]:
+        """The rows of each group."""
+        return [rows for _, rows in self.table.groupby("group", sort=False)]
 
 
-def keep_one_each(runs: Iterable[FinishedRun], keep: str) -> list[FinishedRun]:
-    """The newest run of each contestant, or the one with the best validation score (the newest of equals)."""
-    kept: dict[tuple[str, ...], FinishedRun] = {}
-    for run in sorted(runs, key=lambda run: run.started):
-        rival = kept.get(run.contestant)
-        worse = keep == "best" and rival is not None and rival.score is not None and (
-            run.score is None or run.score > rival.score
-        )  # fmt: skip
-        if not worse:
-            kept[run.contestant] = run
-    return sorted(kept.values(), key=lambda run: run.contestant)
+def words(run: FinishedRun) -> dict[str, str]:
+    """The metrics of a run in words."""
+    return {name: text for name, text in run.tags.items() if "." not in name and name not in BOOKKEEPING}
+
+
+def protocols(run: FinishedRun) -> dict[str, str]:
+    """The protocols that a run states, by name."""
+    return {name: text for name, text in words(run).items() if "protocol" in name}
 
 
 def of_training(protocol: str) -> bool:
@@ -145,12 +81,38 @@ def of_training(protocol: str) -> bool:
     return base_name(protocol) in OF_TRAINING
 
 
+def why_not(run: FinishedRun) -> str | None:
+    """Why a run cannot be compared; None where it can."""
+    if not run.final_metrics:
+        return "it has no metrics (was it run to `evaluate`?)"
+    if not run.tags.get("dataset"):
+        return "it does not say its data (the tag dataset)"
+    if not run.tags.get("seed", "").isdecimal():
+        return f"its seed is {run.tags.get('seed')!r}"
+    return None
+
+
+def keep_one_each(runs: Iterable[FinishedRun], keep: str) -> list[FinishedRun]:
+    """The newest run of each contestant, or the one with the best validation score (the newest of equals)."""
+
+    def rank(run: FinishedRun) -> tuple[float, ...]:
+        score = (run.score is not None, -(run.score or 0.0)) if keep == "best" else ()
+        return (*score, run.started)
+
+    kept = {tuple(run.tags.get(name, "") for name in CONTESTANT): run for run in sorted(runs, key=rank)}
+    return [kept[contestant] for contestant in sorted(kept)]
+
+
 def group_runs(runs: Iterable[FinishedRun]) -> list[Group]:
-    """The runs in groups: each run stands in the first that states nothing else than it does."""
+    """The runs in groups. Each run joins the first group that contradicts nothing that the run states.
+
+    A run without a fingerprint of its test images stands with runs of the same training data.
+    """
     groups: list[Group] = []
     for run in runs:
-        stated = {name: text for name, text in run.protocols.items() if not of_training(name)}
-        stated["test images"] = run.test_images
+        stated = {name: text for name, text in protocols(run).items() if not of_training(name)}
+        trained_on = f"{run.tags['dataset']} {run.tags.get('data_fingerprint', '')}"
+        stated["test images"] = run.tags.get("test_fingerprint") or trained_on
         for group in groups:
             if all(group.shared.get(name, text) == text for name, text in stated.items()):
                 group.shared.update(stated)
@@ -167,10 +129,10 @@ def require_one_group(groups: Sequence[Group]) -> None:
     Raises:
         GenlabError: names the runs, and in what they differ.
     """
-    first: dict[str | None, Group] = {}
+    first: dict[str, Group] = {}
     for group in groups:
-        one, two = first.setdefault(group.runs[0].dataset, group).runs[0], group.runs[0]
-        shared = first[two.dataset].shared
+        earlier = first.setdefault(group.runs[0].tags["dataset"], group)
+        one, two, shared = earlier.runs[0], group.runs[0], earlier.shared
         differ = [name for name, text in group.shared.items() if shared.get(name, text) != text]
         if differ:
             said = [f"{name} {shared[name]} and {group.shared[name]}" for name in differ]
@@ -198,56 +160,43 @@ def build_leaderboard(runs: Sequence[FinishedRun], settings: CompareSettings) ->
             wanted.append(run)
     if not wanted:
         of = f" of the sweep {settings.sweep!r}" if settings.sweep else ""
-        raise GenlabError("; ".join([
-            f"there are no finished runs{of} to compare; train something first: kedro run --pipeline=NAME", *skipped
-        ]))  # fmt: skip
+        nothing = f"there are no finished runs{of} to compare; train something first: kedro run --pipeline=NAME"
+        raise GenlabError("; ".join([nothing, *skipped]))
     groups = group_runs(keep_one_each(wanted, settings.keep))
     if settings.strict:
         require_one_group(groups)
     table = pd.DataFrame([row for group in groups for row in _rows(group)])
-    names = [name for name in table.columns if name not in IDENTITY]
-    numbers = [name for name in names if pd.api.types.is_numeric_dtype(table[name])]
-    return Leaderboard(table[[*IDENTITY, *numbers, *(name for name in names if name not in numbers)]], skipped)
+    measured = table.drop(columns=IDENTITY)
+    numbers = measured.select_dtypes("number").columns
+    return Leaderboard(table[[*IDENTITY, *numbers, *measured.columns.difference(numbers, sort=False)]], skipped)
 
 
 def _rows(group: Group) -> list[dict[str, Any]]:
     """A row for each run. Metrics of a training protocol that an earlier run does not have get columns of their own."""
-    seen: dict[str, list[tuple[str, ...]]] = {protocol: [] for protocol in OF_TRAINING}
+    seen: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
     rows = []
     for run in group.runs:
         row = _row(protocol_hash(group.shared), run)
         for protocol, metrics in OF_TRAINING.items():
-            stated = tuple(text for name, text in sorted(run.protocols.items()) if base_name(name) == protocol)
-            if stated and stated not in seen[protocol]:
-                seen[protocol].append(stated)
-            if stated and (place := seen[protocol].index(stated)):
-                row = {
-                    re.sub(rf"^({'|'.join(metrics)})", rf"\1 ({place + 1})", name) if name in run.metrics else name: v
-                    for name, v in row.items()
-                }
+            stated = tuple(text for name, text in sorted(protocols(run).items()) if base_name(name) == protocol)
+            column = seen[protocol].setdefault(stated, len(seen[protocol]) + 1) if stated else 1
+            if column > 1:
+                start = rf"^({'|'.join(metrics)})"
+                row = {re.sub(start, rf"\1 ({column})", k) if k in run.metrics else k: v for k, v in row.items()}
         rows.append(row)
     return rows
 
 
 def _row(group: str, run: FinishedRun) -> dict[str, Any]:
-    tags = run.tags
-    numbers = {name: value for name, value in run.final_metrics.items() if name not in IDENTITY}
-    return {
+    identity = {name: run.tags.get(name, "") for name in IDENTITY} | {
         "group": group,
-        "model": tags["model"],
-        "dataset": run.dataset,
-        "seed": int(run.seed or 0),
+        "seed": int(run.tags["seed"]),
         "run_id": run.run_id,
-        "variant": tags.get("variant", ""),
-        "environment": tags.get("environment", tags.get("kedro.env", "")),
         "name": run.name,
         "started": datetime.fromtimestamp(run.started / 1000, UTC).isoformat(timespec="seconds"),
-        "commit": tags.get("mlflow.source.git.commit", ""),
-        **{name: tags.get(name, "") for name in IDENTITY[-4:]},
-        "trained_on": tags.get("trained_on", ""),
-        **{name: text for name, text in run.words.items() if name not in numbers},
-        **numbers,
+        "commit": run.tags.get("mlflow.source.git.commit", ""),
     }
+    return words(run) | run.final_metrics | identity
 
 
 def base_name(metric: str) -> str:
@@ -263,8 +212,7 @@ def better(metric: str) -> str:
 
 def numeric(table: pd.DataFrame) -> list[str]:
     """The metrics of a table that are numbers, and that any of its runs has."""
-    names = [name for name in table.columns if name not in IDENTITY and pd.api.types.is_numeric_dtype(table[name])]
-    return [name for name in names if table[name].notna().any()]
+    return list(table.drop(columns=IDENTITY).select_dtypes("number").dropna(axis=1, how="all").columns)
 
 
 def main_metrics(table: pd.DataFrame) -> list[str]:
@@ -300,24 +248,18 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy import stats
 
-    names = main_metrics(table)
-    kinds = [name for name in table.columns if name.endswith("_kind")]
-    rows = []
-    for key, runs in table.groupby(SAME_BUT_FOR_SEED, sort=False):
-        row: dict[str, Any] = {**dict(zip(SAME_BUT_FOR_SEED, key, strict=True)), "seeds": len(runs)}
-        for name in names:
-            values = runs[name].dropna()
-            few = len(values) < 2
-            row[name] = values.mean()
-            row[f"{name}_interval"] = float("nan") if few else stats.t.ppf(0.975, len(values) - 1) * values.sem()
-        rows.append({**row, **{name: runs[name].iloc[0] for name in kinds}})
-    return pd.DataFrame(rows)
+    runs = table.groupby(SAME_BUT_FOR_SEED, sort=False)
+    values = runs[main_metrics(table)]
+    width = values.sem() * stats.t.ppf(0.975, values.count() - 1)
+    kinds = runs[[name for name in table.columns if name.endswith("_kind")]].first()
+    parts = [runs.size().rename("seeds"), values.mean(), width.add_suffix("_interval"), kinds]
+    return pd.concat(parts, axis=1).reset_index()
 
 
 def best_rows(table: pd.DataFrame, metric: str) -> set[Any]:
     """The index of the best value, where there is more than one value and one way is better."""
     values = table[metric].dropna()
-    if len(values) < 2 or not better(metric) or values.nunique() == 1:
+    if not better(metric) or values.nunique() < 2:
         return set()
     best = values.max() if better(metric) == "higher" else values.min()
     return set(values.index[values == best])
@@ -336,43 +278,3 @@ def protocol_line(table: pd.DataFrame) -> str:
         if "protocol_hash" in name and not of_training(name) and (found := table[name].dropna().tolist()):
             stated[name.replace("protocol_hash", "protocol").replace("_", " ")] = found[0]
     return ", ".join(f"{name} {text}" for name, text in stated.items() if text)
-
-
-def number(value: float) -> str:
-    """Four significant digits, and whole numbers as such."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
-
-
-def escape(text: str) -> str:
-    """A text as Markdown shows it: no HTML, no end of a cell, no link, no emphasis."""
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
-
-
-def to_markdown(board: Leaderboard) -> str:
-    """A table for each group: a line per model and settings, mean ± 95 % interval where there are several seeds."""
-    parts = ["# Leaderboard"]
-    for _, table in board.table.groupby("group", sort=False):
-        summary, names = summarise(table), main_metrics(table)
-        shown = [name for name in SHOWN if name == "model" or summary[name].astype(bool).any()]
-        best = {name: best_rows(summary, name) for name in names}
-        lines = [[name.replace("_", " ") for name in shown] + ["seeds"]]
-        lines[0] += [escape(name) + ARROWS[better(name)] for name in names]
-        lines.append(["---"] * len(lines[0]))
-        for index, row in summary.iterrows():
-            cells = [*(escape(row[name]) for name in shown), str(row["seeds"])]
-            lines.append([*cells, *(_cell(row, name, index in best[name]) for name in names)])
-        body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        parts += [f"## {escape(title(table))}", body, escape(protocol_line(table))]
-    if board.skipped:
-        parts.append("\n".join(["Left out:\n", *(f"- {escape(line)}" for line in board.skipped)]))
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _cell(row: "pd.Series[Any]", name: str, best: bool) -> str:
-    if pd.isna(row[name]):
-        return ""
-    text = number(row[name])
-    if row[f"{name}_interval"] > 0:  # neither one seed nor a count
-        text += f" ± {row[f'{name}_interval']:.2g}"
-    text = f"**{text}**" if best else text
-    return f"{text} ({escape(kind(row, name))})" if kind(row, name) else text

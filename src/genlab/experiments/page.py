@@ -1,8 +1,11 @@
-"""The leaderboard as one HTML file that needs nothing else: sortable tables, pictures beside the numbers.
+"""The leaderboard as one HTML file that needs nothing else, with pictures beside the numbers, and as Markdown.
 
-`page.html.jinja` says how it looks. Jinja escapes all that a run can say: names, labels, tags.
+The templates `page.html.jinja` and `page.md.jinja` say how both look. All that a run can say is escaped: names, labels,
+tags.
 """
 
+import html
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +15,19 @@ import jinja2
 import pandas as pd
 
 from genlab.experiments.leaderboard import (
-    ARROWS,
-    SHOWN,
     Leaderboard,
     best_rows,
     better,
     kind,
     main_metrics,
-    number,
     numeric,
     protocol_line,
     summarise,
     title,
 )
+
+SHOWN = ["model", "trained_on", "variant", "environment"]  # what a row is called
+ARROWS = {"higher": "↑", "lower": "↓"}
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,47 @@ class Number:
 
 def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]]) -> str:
     """The page; `pictures` are each run's PNGs by name. A run without any is said to have none."""
+    return _render("page.html.jinja", board, {"autoescape": True}, pictures=pictures)
+
+
+def to_markdown(board: Leaderboard) -> str:
+    """A table for each group: a line per model and settings, mean ± 95 % interval where there are several seeds."""
+    return _render("page.md.jinja", board, {"finalize": escape})
+
+
+def escape(value: Any) -> str:
+    """A text as Markdown shows it: no HTML, no end of a cell, no link, no emphasis."""
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
+
+
+def number(value: float) -> str:
+    """Four significant digits, and whole numbers as such."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def _render(template: str, board: Leaderboard, options: dict[str, Any], **given: Any) -> str:
     loader = jinja2.PackageLoader("genlab.experiments", "")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters |= {"base64": lambda png: b64encode(png).decode()}
-    tables = [table for _, table in board.table.groupby("group", sort=False)]
-    return environment.get_template("page.html.jinja").render(
-        sections=[_section(table) for table in tables], skipped=board.skipped, pictures=pictures, better=better,
-        arrow=lambda name: ARROWS[better(name)],
-    )  # fmt: skip
+    environment = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, **options
+    )
+    environment.filters["base64"] = lambda png: b64encode(png).decode()
+    sections = [_section(table) for table in board.groups()]
+    return environment.get_template(template).render(
+        sections=sections, skipped=board.skipped, better=better, arrows=ARROWS, **given
+    )
 
 
 def _section(table: pd.DataFrame) -> dict[str, Any]:
-    """What the template wants to know of a group."""
+    """What the templates want to know of a group."""
     main, every = main_metrics(table), numeric(table)
-    means = summarise(table) if table["seed"].nunique() > 1 else table[:0]
     shown = [name for name in SHOWN if name == "model" or table[name].astype(bool).any()]
     return {
         "title": title(table),
         "protocols": protocol_line(table),
         "shown": shown,
         "metrics": main,
-        "means": _rows(means, main, main, [*shown, "seeds"]),
+        "several_seeds": table["seed"].nunique() > 1,
+        "means": _rows(summarise(table), main, main, [*shown, "seeds"]),
         "columns": [(name, name not in main) for name in every],
         "runs": _rows(table, every, main, [*shown, "seed"]),
     }
@@ -83,7 +106,7 @@ def _number(row: "pd.Series[Any]", name: str, best: bool, detail: bool) -> Numbe
     if pd.isna(row[name]):
         return Number(None, detail=detail)
     low, high, width = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high", "interval"))
-    interval = f"± {width:.2g}" if width > 0 else ""
+    interval = f"± {width:.2g}" if width > 0 else ""  # neither one seed nor a count
     if pd.notna(low) and pd.notna(high):
         interval = f"{number(low)} to {number(high)}"
     return Number(float(row[name]), number(row[name]), kind(row, name), interval, best, detail)

@@ -14,8 +14,7 @@ from typing import Any
 import click
 
 from genlab.errors import GenlabError
-from genlab.experiments.leaderboard import FinishedRun
-from genlab.experiments.runs import read_run, read_runs
+from genlab.tracking.runs import FinishedRun, read_run, read_runs
 from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, flatten, git_commit
 
 TIMES = ("seconds", "per_second")  # what no two runs share

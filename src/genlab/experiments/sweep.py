@@ -96,9 +96,10 @@ def run_sweep(
     Raises:
         GenlabError: no run succeeded, or, after the comparison, some failed.
     """
-    from genlab.experiments.leaderboard import build_leaderboard, to_markdown
-    from genlab.experiments.runs import read_runs
+    from genlab.experiments.leaderboard import build_leaderboard
+    from genlab.experiments.page import to_markdown
     from genlab.experiments.settings import CompareSettings
+    from genlab.tracking.runs import read_runs
 
     combinations = combine(lists)
     tracker = open_tracker(open_context(env, parameters))

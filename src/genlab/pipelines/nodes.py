@@ -305,9 +305,9 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     `finished` are what the models of this `kedro run` saved, so that Kedro compares last; what they hold is with the
     runs already.
     """
-    from genlab.experiments.leaderboard import build_leaderboard, to_markdown
-    from genlab.experiments.page import draw_page
-    from genlab.experiments.runs import all_runs, read_pictures
+    from genlab.experiments.leaderboard import build_leaderboard
+    from genlab.experiments.page import draw_page, to_markdown
+    from genlab.tracking.runs import all_runs, read_pictures
     from genlab.tracking.tracker import current_tracker
 
     tracker = current_tracker()

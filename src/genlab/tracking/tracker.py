@@ -1,20 +1,20 @@
 """MLflow: one run per `kedro run` and model. Nodes report through `run_of`, hooks open and close the runs.
 
-A thread of its own talks to MLflow, so that a slow server does not hold up the training. A server that cannot be
-reached never stops the work: the first failure is said, the rest is kept in files (`Outbox`), and sent when the run
+A thread of its own talks to MLflow, so a slow server does not hold up the training. A server that cannot be reached
+never stops the work. The first failure is logged, and the rest is kept in files (`Outbox`). It is sent when the run
 ends if the server is back by then, or later by `kedro send`.
 """
 
 import json
 import logging
 import os
-import queue
+import platform
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -23,13 +23,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 
 from genlab.errors import GenlabError
-from genlab.tracking.outbox import REFUSED, Message, Outbox, create_run, deliver
+from genlab.tracking.outbox import Message, Outbox, deliver
 
 logger = logging.getLogger(__name__)
 
-PARAMETER_LENGTH = 6000  # characters that MLflow keeps of a parameter
-TAG_LENGTH = 5000  # likewise of a tag
 RUN_TAGS = "GENLAB_RUN_TAGS"  # JSON: tags for every run that this process or its children open; _parent names a run
+SCORE = "validation/score"  # the curve of the score on the validation split; lower is better
 
 
 class TrackingSettings(BaseModel):
@@ -39,7 +38,7 @@ class TrackingSettings(BaseModel):
 
     uri: str | None = None  # null: MLFLOW_TRACKING_URI, else a sqlite file in the project
     experiment: str = "genlab"
-    unsent: str = "data/unsent"  # where what could not be sent is kept
+    unsent: str = "data/unsent"  # the folder for what could not be sent
     patience: PositiveFloat = 30.0  # seconds that the end of a `kedro run` waits for a slow server
 
 
@@ -61,8 +60,6 @@ def describe_machine() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        import platform
-
         processor = platform.machine()
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
     return f"{processor}, {threads} threads, torch {version('torch')}"
@@ -109,15 +106,17 @@ class TrackedRun:
     def __init__(self, tracker: "Tracker", name: str, tags: Mapping[str, str], parent: str | None) -> None:
         self.tracker, self.name, self.started = tracker, name, milliseconds()
         self.run_id: str | None = None  # until MLflow has created it
-        self.outbox: Outbox | None = None  # where what cannot be sent is kept
+        self.kept = False  # is something in its outbox?
         self.measured, self.ended = False, False
         self.tags, self.parameters, self.metrics = dict(tags), dict[str, str](), dict[str, float]()
+        self.score: float | None = None  # the best so far
         self.pictures: dict[str, np.ndarray] = {}
+        self.outbox = Outbox(tracker.unsent / name)
         self._tell(Message("create", {"tags": self.tags.copy(), "parent": parent, "time": self.started}))
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Record nested parameters, flattened."""
-        values = {key: str(value)[:PARAMETER_LENGTH] for key, value in flatten(parameters).items()}
+        values = {key: str(value) for key, value in flatten(parameters).items()}
         self.parameters |= values
         self._tell(Message("parameters", values))
 
@@ -125,6 +124,7 @@ class TrackedRun:
         """Record the numbers among `metrics` in one request; text becomes tags."""
         numbers = {key: float(value) for key, value in metrics.items() if isinstance(value, int | float)}
         self.metrics |= numbers
+        self.score = min((value for value in (self.score, numbers.get(SCORE)) if value is not None), default=None)
         self._tell(Message("metrics", {"numbers": numbers, "step": step, "time": milliseconds()}))
         self.set_tags({key: value for key, value in metrics.items() if isinstance(value, str)})
 
@@ -143,10 +143,9 @@ class TrackedRun:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
-        values = {key: value[:TAG_LENGTH] for key, value in tags.items()}
-        self.tags |= values
-        if values:
-            self._tell(Message("tags", values))
+        if tags:
+            self.tags |= tags
+            self._tell(Message("tags", dict(tags)))
 
     def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Close the run."""
@@ -157,21 +156,17 @@ class TrackedRun:
         self.tracker.post(self, message)
 
 
-@dataclass
 class Tracker:
     """The runs of one `kedro run`, by model, and the thread that talks to MLflow."""
 
-    project: Path
-    settings: TrackingSettings
-
-    def __post_init__(self) -> None:
+    def __init__(self, project: Path, settings: TrackingSettings) -> None:
+        self.project, self.settings = project, settings
         self.runs: dict[str, TrackedRun] = {}
         self.failed = False  # MLflow does not answer: everything is kept
         self._client: Any = None
         self._experiment_id = ""
-        self._waiting: queue.Queue[tuple[TrackedRun, Message] | threading.Event] = queue.Queue()
-        self._in_hand: tuple[TrackedRun, Message] | None = None
-        self._lock = threading.Lock()  # of _in_hand, and of the outboxes
+        self._waiting: deque[tuple[TrackedRun, Message]] = deque()  # the first is on its way
+        self._changed = threading.Condition()  # guards _waiting and the outboxes
         self._given_up = False
         self._thread: threading.Thread | None = None
 
@@ -194,7 +189,15 @@ class Tracker:
         """Start a run named after the model; an empty tag is left out."""
         given = json.loads(os.environ.get(RUN_TAGS, "{}"))
         parent = given.pop("_parent", None)
-        own = {name: text for name, text in {**self._common_tags(model), **tags, **given}.items() if text}
+        common = {
+            "model": model,
+            "machine": describe_machine(),
+            "mlflow.user": os.environ.get("USER", "unknown"),
+            "mlflow.source.name": " ".join(["kedro", *sys.argv[1:]]),
+            "mlflow.source.type": "PROJECT",
+            "mlflow.source.git.commit": git_commit(self.project),
+        }
+        own = {name: text for name, text in {**common, **tags, **given}.items() if text}
         self.runs[model] = TrackedRun(self, f"{model}-{tags['kedro.save_version']}", own, parent)
         return self.runs[model]
 
@@ -205,26 +208,29 @@ class Tracker:
 
             self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
             self._thread.start()
-        self._waiting.put((run, message))
+        with self._changed:
+            self._waiting.append((run, message))
+            self._changed.notify_all()
 
     def wait(self) -> bool:
         """Until all that was posted is sent or kept, for as long as `patience`; whether MLflow has it all."""
-        if self._thread is None:
-            return True
-        arrived = threading.Event()
-        self._waiting.put(arrived)
-        if not arrived.wait(self.settings.patience):
-            self._give_up()
-        return not any(run.outbox for run in self.runs.values())
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._waiting, self.settings.patience):
+                logger.warning("MLflow at %s is slow; what it has not taken is kept in %s", self.uri, self.unsent)
+                self._given_up = True
+                for run, message in self._waiting:
+                    self._keep(run, message)
+                self._waiting.clear()
+        return not any(run.kept for run in self.runs.values())
 
     def client(self) -> Any:
-        """MLflow's client; `failures` as it raises them."""
+        """MLflow's client; raises `failures`."""
         if self._client is None:
             self._client = connect(self.uri)
         return self._client
 
     def experiment_id(self) -> str:
-        """The experiment, created where there is none."""
+        """The experiment, created where there is none; raises `failures`."""
         if not self._experiment_id:
             client, name = self.client(), self.settings.experiment
             found = client.get_experiment_by_name(name)
@@ -234,82 +240,53 @@ class Tracker:
         return self._experiment_id
 
     def _work(self) -> None:
-        """What the thread does."""
-        while not self._given_up:
-            item = self._waiting.get()
-            if isinstance(item, threading.Event):
-                item.set()
-                continue
-            with self._lock:
-                self._in_hand = item
-            run, message = item
-            arrived = not self.failed and run.outbox is None and self._send(run, message)
-            with self._lock:
-                if not self._given_up and not arrived:
+        """What the thread does: one message after another, until `wait` gives up."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                run, message = self._waiting[0]
+            arrived = not self.failed and not run.kept and self._send(run, message)
+            with self._changed:
+                if self._given_up:
+                    return
+                if not arrived:
                     self._keep(run, message)
-                self._in_hand = None
-            if message.kind == "end" and run.outbox and not self._given_up:
+            if message.kind == "end" and run.kept:
                 self._send_again(run)
+            with self._changed:
+                if self._given_up:
+                    return
+                self._waiting.popleft()
+                self._changed.notify_all()
 
     def _send(self, run: TrackedRun, message: Message) -> bool:
-        """Whether MLflow is done with the message; a failure is said."""
+        """Whether MLflow is done with the message. The first failure is logged."""
         try:
-            if message.kind == "create":
-                run.run_id = create_run(self.client(), self.experiment_id(), run.name, message)
-            else:
-                assert run.run_id is not None
-                deliver(self.client(), run.run_id, message)
+            run.run_id = deliver(self.client(), self.experiment_id(), run.name, run.run_id, message)
         except failures() as error:
-            if getattr(error, "error_code", None) in REFUSED:
-                logger.warning("MLflow does not take %s of %s: %s", message.kind, run.name, error)
-                return True
             self.failed = True
             logger.warning(
                 "MLflow at %s failed; the work goes on, and the rest is kept in %s: %s", self.uri, self.unsent, error
             )
-            return False
-        return True
+        return not self.failed
 
     def _keep(self, run: TrackedRun, message: Message) -> None:
-        """Write a message down; a disk that refuses that too is said, and stops nothing."""
+        """Write a message down. A disk that refuses that too stops nothing."""
+        run.kept = True
         try:
-            run.outbox = run.outbox or Outbox.open(self.unsent / run.name, run.name, run.run_id)
-            run.outbox.append(message)
+            run.outbox.append(message, run.run_id)
         except (OSError, ValueError) as error:
             logger.warning("%s of %s is lost, as it cannot be written either: %s", message.kind, run.name, error)
 
     def _send_again(self, run: TrackedRun) -> None:
         """At the end of a run: perhaps the server is back."""
-        assert run.outbox is not None
         unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
         try:
-            run.run_id, _ = run.outbox.send(self.client(), self.experiment_id())
+            run.run_id = run.outbox.send(self.client(), self.experiment_id())
         except unsendable:
             return
         logger.warning("MLflow at %s is back; %s is sent", self.uri, run.name)
-        run.outbox, self.failed = None, False
-
-    def _give_up(self) -> None:
-        """The server is too slow: write down what waits."""
-        logger.warning("MLflow at %s is slow; what it has not taken is kept in %s", self.uri, self.unsent)
-        with self._lock:
-            self._given_up = True
-            left = [self._in_hand] if self._in_hand else []
-            while not self._waiting.empty():
-                item = self._waiting.get_nowait()
-                left += [item] if isinstance(item, tuple) else []
-            for run, message in left:
-                self._keep(run, message)
-
-    def _common_tags(self, model: str) -> dict[str, str]:
-        return {
-            "model": model,
-            "machine": describe_machine(),
-            "mlflow.user": os.environ.get("USER", "unknown"),
-            "mlflow.source.name": " ".join(["kedro", *sys.argv[1:]])[:TAG_LENGTH],
-            "mlflow.source.type": "PROJECT",
-            "mlflow.source.git.commit": git_commit(self.project),
-        }
+        run.kept = self.failed = False
 
 
 def send_kept(tracker: Tracker) -> list[str]:
@@ -321,12 +298,12 @@ def send_kept(tracker: Tracker) -> list[str]:
     lines = []
     for folder in sorted(path.parent for path in tracker.unsent.glob("*/state.json")):
         try:
-            run_id, refused = Outbox(folder).send(tracker.client(), tracker.experiment_id())
+            run_id = Outbox(folder).send(tracker.client(), tracker.experiment_id())
         except ValueError as error:
             raise GenlabError(f"{folder} is damaged ({error}); move it away and send the others again") from error
         except failures() as error:
             raise GenlabError(f"MLflow at {tracker.uri} took nothing of {folder}: {error}. Try again later") from error
-        lines += [f"sent {folder.name}, in MLflow {run_id}", *(f"  MLflow did not take {what}" for what in refused)]
+        lines.append(f"sent {folder.name}, in MLflow {run_id}")
     return lines
 
 

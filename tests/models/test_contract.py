@@ -254,8 +254,6 @@ def test_sampling_repeats_with_its_seed_and_differs_with_another(trained: Model,
 
 def test_a_drawing_does_not_depend_on_its_batch(trained: Model, examples: Examples) -> None:
     """Pictures 0 to 9 in batches of 3, of 10, and picture 7 alone: within one level of 255, for sums are rounded."""
-    if name_of(trained) == "pix2pix":
-        pytest.skip("it normalises by the test batch")
     if isinstance(trained, Samples):
         assert isinstance(examples, LabelledImages)
         told = spread_condition(trained, examples, 10)

@@ -101,6 +101,30 @@ def test_weights_of_another_network_are_refused(checkpoint: Checkpoint) -> None:
         other.build()
 
 
+def test_batches_of_one_draw_by_own_statistics_unless_others_are_asked_for(checkpoint: Checkpoint) -> None:
+    single = Checkpoint(**{**vars(checkpoint), "images_seen": checkpoint.step})
+    assert (single.statistics(), single.statistics("fixed"), single.statistics("batch")) == ("own", "fixed", "batch")
+    assert (checkpoint.statistics(), checkpoint.statistics("own")) == ("fixed", "own")
+    plain = build_model("autoencoder", Spec({"images": (1, 32, 32)}), {}).state_dict()
+    without = Checkpoint(**{**vars(single), "weights": plain})
+    assert {without.statistics(wanted) for wanted in ("auto", "own", "fixed", "batch")} == {"fixed"}
+
+
+def test_statistics_are_the_wanted_ones(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """Untrained, a norm with fixed statistics changes nothing; with others, drawings have another spread."""
+    checkpoint.write(tmp_path / "model.pt")
+    read, x = Checkpoint.read(tmp_path / "model.pt"), torch.randn(4, 1, 32, 32)
+    for build in (read.build, read.build_untrained):
+        drawn = {}
+        for wanted, depends in (("auto", False), ("fixed", False), ("own", False), ("batch", True)):
+            model = build("cpu", wanted)
+            with torch.no_grad():
+                drawn[wanted], alone = (model.generator(some, noise=False) for some in (x, x[:1]))
+            assert torch.allclose(drawn[wanted][:1], alone, atol=1e-5) != depends, wanted
+        assert torch.equal(drawn["auto"], drawn["fixed"])
+        assert not torch.allclose(drawn["own"], drawn["fixed"], atol=1e-3)
+
+
 def test_costs_count_the_parameters(checkpoint: Checkpoint) -> None:
     costs = checkpoint.costs()
     assert costs["parameters"] == sum(p.numel() for p in checkpoint.build().parameters())

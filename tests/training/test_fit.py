@@ -162,11 +162,11 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last(few_shoes: Pai
     scores = iter([0.5, 0.3, 0.4, 0.9])
 
     def score(model: Model) -> float:
-        seen.append((next(scores), {name: value.clone() for name, value in model.state_dict().items()}))
+        seen.append((next(scores), {name: value.clone() for name, value in model.named_parameters()}))
         return seen[-1][0]
 
     job = make_job(few_shoes, tmp_path, score_every=2)
-    fitted = fit(Job(**{**vars(job), "score": score}), lambda sight: None)
+    fitted = fit(replace(job, score=score), lambda sight: None)
     assert [row["validation/score"] for row in fitted.history] == [0.5, 0.3, 0.4, 0.9]
     assert (fitted.best.step, fitted.checkpoint.step) == (4, 8)
     for kept, (_, weights) in ((fitted.best, seen[1]), (fitted.checkpoint, seen[3])):

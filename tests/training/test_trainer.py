@@ -10,7 +10,7 @@ from torch import nn
 from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import Model, Recipe, Turn
-from genlab.training.machine import Machine, open_machine
+from genlab.training.machine import Machine, drawing_device, open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import Training, average_weights, learning_rate, require_finite, train_step
 
@@ -263,3 +263,12 @@ def test_the_average_resumes_bit_for_bit(machine: Machine) -> None:
         whole.average.state_dict().items(), second.average.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other), name
+
+
+def test_drawing_is_where_training_was_and_in_whole_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_float32_matmul_precision("high")
+    assert drawing_device(settings(accelerator="cpu")) == torch.device("cpu")
+    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("highest", False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(GenlabError, match="training.accelerator=cuda is not on this machine"):
+        drawing_device(settings(accelerator="cuda"))

@@ -46,12 +46,12 @@ def noisy_dropout(h: Images, rate: float, rng: Rng) -> Images:
 class Down(nn.Module):
     """LeakyReLU(0.2) - convolution 4 x 4, stride 2 - batch normalisation: (B, C, H, W) -> (B, D, H/2, W/2)."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, first: bool, last: bool, running: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, first: bool, last: bool) -> None:
         super().__init__()
         self.first = first
         self.conv = nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False)
         # No normalisation in the first layer (6.1.1) or in the bottleneck: it would set that to zero (the errata).
-        self.norm = nn.Identity() if first or last else nn.BatchNorm2d(out_channels, track_running_stats=running)
+        self.norm = nn.Identity() if first or last else nn.BatchNorm2d(out_channels)
 
     def forward(self, h: Images) -> Smaller:
         return self.norm(self.conv(h if self.first else F.leaky_relu(h, 0.2)))
@@ -60,10 +60,10 @@ class Down(nn.Module):
 class Up(nn.Module):
     """ReLU - transposed convolution 4 x 4, stride 2 - batch normalisation: (B, C, H, W) -> (B, D, 2H, 2W)."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, last: bool, running: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, last: bool) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=last)
-        self.norm = nn.Identity() if last else nn.BatchNorm2d(out_channels, track_running_stats=running)
+        self.norm = nn.Identity() if last else nn.BatchNorm2d(out_channels)
 
     def forward(self, h: Images) -> Larger:
         return self.norm(self.conv(F.relu(h)))
@@ -78,16 +78,15 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, image_size: int, *, width: int, skips: bool, dropout: float,
-        running: bool,
-    ) -> None:  # fmt: skip
+        self, in_channels: int, out_channels: int, image_size: int, *, width: int, skips: bool, dropout: float
+    ) -> None:
         super().__init__()
         depth = halvings(image_size, (1, 3), "pix2pix", least=3)
         self.skips, self.dropout = skips, dropout
         self.noisy_layers = min(max(depth - 5, 1), 3)
         widths = [width * min(2**level, 8) for level in range(depth)]  # 64, 128, 256, 512, 512, ...
         self.down = nn.ModuleList(
-            Down(c, d, first=level == 0, last=level == depth - 1, running=running)
+            Down(c, d, first=level == 0, last=level == depth - 1)
             for level, (c, d) in enumerate(zip([in_channels, *widths], widths, strict=False))
         )
         self.up = nn.ModuleList(
@@ -95,7 +94,6 @@ class UNet(nn.Module):
                 widths[level] * (2 if skips and level < depth - 1 else 1),  # U-Net decoder: C1024, C1024, ...
                 widths[level - 1] if level > 0 else out_channels,
                 last=level == 0,
-                running=running,
             )
             for level in reversed(range(depth))
         )
@@ -149,7 +147,6 @@ class Pix2Pix(Model, Translates):
         receptive_field: ReceptiveField = 70,  # pixels that one decision of D sees; figure 6
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,  # the noise z
         noise_at_test: bool = True,  # section 3.3: dropout stays on at test time; false makes G deterministic
-        statistics: Literal["batch", "running"] = "batch",  # section 3.3: normalise by the test batch itself
     ) -> None:
         super().__init__()
         self.source: Side = "a" if direction == "a_to_b" else "b"
@@ -160,15 +157,14 @@ class Pix2Pix(Model, Translates):
         self.l1_weight = l1_weight if "l1" in objective else 0.0
         self.noise_at_test = noise_at_test
         self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
-        running = statistics == "running"
         self.generator = UNet(
             channels[self.source], channels[self.target], image_size,
-            width=generator_width, skips=generator == "unet", dropout=dropout, running=running,
+            width=generator_width, skips=generator == "unet", dropout=dropout,
         )  # fmt: skip
         self.discriminator = None
         if "gan" in objective:
             seen = channels[self.target] + (channels[self.source] if self.conditional else 0)
-            self.discriminator = PatchDiscriminator(seen, image_size, receptive_field, discriminator_width, running)
+            self.discriminator = PatchDiscriminator(seen, image_size, receptive_field, discriminator_width)
         self.apply(init_normal)
 
     @classmethod

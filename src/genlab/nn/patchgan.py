@@ -42,7 +42,6 @@ class PatchDiscriminator(nn.Sequential):
         image_size: int,
         receptive_field: ReceptiveField = 70,
         width: int = 64,
-        running_statistics: bool = False,
         norm: Literal["batch", "instance"] = "batch",
     ) -> None:
         if patches_per_side(image_size, receptive_field) < 1:
@@ -62,7 +61,7 @@ class PatchDiscriminator(nn.Sequential):
             if layer > 0 and instance:  # "BatchNorm is not applied to the first C64 layer"
                 layers.append(InstanceNorm())
             elif layer > 0:
-                layers.append(nn.BatchNorm2d(out_channels, track_running_stats=running_statistics))
+                layers.append(nn.BatchNorm2d(out_channels))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             in_channels = out_channels
         layers.append(nn.Conv2d(in_channels, 1, kernel, 1, padding, bias=strided > 0 or instance))

@@ -12,7 +12,10 @@ class SampleSettings(BaseModel):
 
     checkpoint: Literal["last", "best"] = "last"  # which weights draw: at the end, or best on the validation split
     count: PositiveInt = 2000  # how many new images are drawn, for metrics, by a model that draws such
-    batch_size: PositiveInt = 50  # part of the result where a model normalises by the test batch
+    batch_size: PositiveInt = 50  # how many at a time; part of the result only where statistics are the batch's
+    # mean and variance of batch normalisation: each picture's own; fixed after training; or those of the batch that is
+    # drawn. auto: own where training batches were single pictures, else fixed
+    statistics: Literal["auto", "own", "fixed", "batch"] = "auto"
     seed: NonNegativeInt = 0  # of the noise
     pictures: PositiveInt = 24  # how many images a grid shows
     label: str | int | None = None  # what to draw beside all else, by name or number: models that are told labels

@@ -16,6 +16,7 @@ from genlab.files import write_file
 from genlab.media.base import medium_named
 from genlab.models import model_class
 from genlab.models.base import Model
+from genlab.nn.statistics import Statistics, set_statistics
 
 DrawsWith = Literal["last", "average"]
 """Which weights a checkpoint has: those after the last step, or their running average."""
@@ -87,8 +88,19 @@ class Checkpoint:
     seed: int
     fingerprint: str  # of data, parameters and code
 
-    def build(self) -> Model:
-        """The model with its weights, ready to draw, on the CPU.
+    def statistics(self, wanted: Statistics | Literal["auto"] = "auto") -> Statistics:
+        """Which statistics its batch normalisation draws with; "fixed" also for a model that has none.
+
+        "auto": each picture's own where every training batch was a single one, else the fixed.
+        """
+        if not any(name.endswith("running_mean") for name in self.weights):
+            return "fixed"
+        if wanted == "auto":
+            return "own" if self.images_seen == self.step else "fixed"
+        return wanted
+
+    def build(self, device: torch.device | str = "cpu", statistics: Statistics | Literal["auto"] = "auto") -> Model:
+        """The model with its weights, ready to draw.
 
         Raises:
             GenlabError: the weights do not fit the network that the file names.
@@ -101,13 +113,18 @@ class Checkpoint:
                 f"the weights of this {self.model} checkpoint do not fit the network it describes: "
                 f"{str(error).splitlines()[1].strip()}. It was made by another version of Genlab or edited; train again"
             ) from error
-        return model.eval()
+        set_statistics(model, self.statistics(statistics))
+        return model.eval().to(device)
 
-    def build_untrained(self) -> Model:
-        """The model as it was before its first step, ready to draw, on the CPU."""
+    def build_untrained(
+        self, device: torch.device | str = "cpu", statistics: Statistics | Literal["auto"] = "auto"
+    ) -> Model:
+        """The model as it was before its first step, ready to draw. It has seen nothing: means are 0, variances 1."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return build_model(self.model, self.spec, self.arguments).eval()
+            model = build_model(self.model, self.spec, self.arguments)
+        set_statistics(model, self.statistics(statistics))
+        return model.eval().to(device)
 
     def require(self, spec: Spec) -> None:
         """Refuse images of another shape than the model was trained on.

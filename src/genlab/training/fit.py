@@ -5,7 +5,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from genlab.data.batches import ExampleBatches
 from genlab.errors import GenlabError
 from genlab.media.base import medium_named
 from genlab.models.base import Batch, Model
+from genlab.nn.statistics import set_statistics
 from genlab.training.alarms import Alarm, Alarms
 from genlab.training.checkpoint import Checkpoint, DrawsWith, build_model
-from genlab.training.machine import Machine, open_machine
+from genlab.training.machine import Machine, drawing_device, open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.snapshots import Snapshots, fingerprint
+from genlab.training.statistics import IMAGES, measure_statistics
 from genlab.training.trainer import Augment, Progress, Training
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     """
     snapshots, run, first_rank = Snapshots(job.snapshots), job.fingerprint(), machine.fabric.is_global_zero
     training = build_training(job, machine)
+    set_statistics(training.drawing, "own" if job.settings.batch_size == 1 else "fixed")
     if job.settings.resume and (state := snapshots.latest(run)):
         training.load_state_dict(state)
     saved = training.step
@@ -170,7 +173,7 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
         logger.info("%s: starting afresh; unfinished runs with other data, parameters or code are kept: %s",
                     job.model, ", ".join(others))  # fmt: skip
     # Both starts are decided above: whatever trains now takes the newest snapshot there is.
-    job = Job(**{**vars(job), "settings": job.settings.model_copy(update={"resume": True})})
+    job = replace(job, settings=job.settings.model_copy(update={"resume": True}))
     if job.settings.devices == 1:
         for sight in train(job, open_machine(job.settings)):
             watch(sight)
@@ -187,15 +190,28 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
 
 
 def _checkpoint(job: Job, run: str, state: Mapping[str, Any]) -> Checkpoint:
+    """The weights that draw, with statistics of batch normalisation measured for them."""
     draws_with: DrawsWith = "last" if state["average"] is None else "average"
     weights = state["model"]
     if draws_with == "average":
         weights = {name: state["average"][f"module.{name}"] for name in weights}
-    return Checkpoint(
+    trained = Checkpoint(
         model=job.model, arguments=dict(job.arguments), spec=job.examples.spec, weights=weights, draws_with=draws_with,
         step=state["step"], images_seen=state["step"] * job.settings.batch_size, train_seconds=state["seconds"],
         seed=job.seed, fingerprint=run,
     )  # fmt: skip
+    device = drawing_device(job.settings)
+    torch.manual_seed(job.seed)
+    measured = measure_statistics(trained.build(device), _plain_batches(job, device), trained.step)
+    return replace(trained, weights={**weights, **measured})
+
+
+def _plain_batches(job: Job, device: torch.device) -> Iterator[Batch]:
+    """The first training batches, as large as one rank's are, without augmentation."""
+    size = job.settings.batch_size
+    batches = ExampleBatches(job.examples, size, job.seed, device, world=job.settings.devices)
+    for step in range(max(1, min(IMAGES, len(job.examples)) // size)):
+        yield batches[step]
 
 
 def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:

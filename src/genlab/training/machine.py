@@ -103,6 +103,23 @@ def keep_freed_memory() -> None:
         library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def _round_float32(fast: bool) -> None:
+    """Whether CUDA may round the factors of float32 products to TF32."""
+    torch.set_float32_matmul_precision("high" if fast else "highest")
+    torch.backends.cudnn.allow_tf32 = fast
+
+
+def drawing_device(settings: TrainingSettings) -> torch.device:
+    """Where a trained model draws and is measured: where it was trained. Products of float32 are whole from now on.
+
+    Raises:
+        GenlabError: the accelerator is not here.
+    """
+    _round_float32(False)
+    torch.backends.cudnn.benchmark = False  # the fastest kernel of the day is not always the same
+    return torch.device(find_accelerator(settings.accelerator))
+
+
 def open_machine(settings: TrainingSettings, devices: int = 1) -> Machine:
     """Find the device and precision, and join the other ranks where an elastic launcher started this process.
 
@@ -114,7 +131,7 @@ def open_machine(settings: TrainingSettings, devices: int = 1) -> Machine:
     if accelerator == "cpu":
         keep_freed_memory()
     if accelerator == "cuda":
-        torch.set_float32_matmul_precision("high")
+        _round_float32(True)
         torch.backends.cudnn.benchmark = True
     fabric = Fabric(
         accelerator=accelerator,

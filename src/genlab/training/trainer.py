@@ -8,12 +8,12 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model
+from genlab.nn.statistics import batch_norms
 from genlab.training.machine import Machine
 from genlab.training.settings import TrainingSettings
 
@@ -105,8 +105,7 @@ def train_step(
 
 def statistics(model: nn.Module) -> list[Tensor]:
     """The running means and variances of batch normalisation, which each rank takes from its own share of a batch."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    return [value for norm in norms for value in (norm.running_mean, norm.running_var) if value is not None]
+    return [value for norm in batch_norms(model).values() for value in norm.buffers() if value.is_floating_point()]
 
 
 def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:

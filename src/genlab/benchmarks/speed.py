@@ -11,15 +11,21 @@ import logging
 import resource
 import sys
 import time
+from collections.abc import Callable
+from itertools import count
 
 import torch
+from torch import Tensor
 
+from genlab.models.base import Batch, Model
 from genlab.models.pix2pix import Pix2Pix
 from genlab.training.machine import Machine, open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import make_optimizer, train_step
 
 logger = logging.getLogger("genlab.benchmarks.speed")
+
+Step = Callable[[], object]
 
 
 def peak_memory(device: torch.device) -> float:
@@ -30,13 +36,7 @@ def peak_memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def wait_for(device: torch.device) -> None:
-    """Until the device has done all that was asked."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def random_batch(batch_size: int, size: int, machine: Machine) -> dict[str, torch.Tensor]:
+def random_batch(batch_size: int, size: int, machine: Machine) -> dict[str, Tensor]:
     """Noise in the shape of a batch of pairs; speed does not depend on what the pictures show."""
     rng = torch.Generator().manual_seed(0)
     return {
@@ -47,36 +47,47 @@ def random_batch(batch_size: int, size: int, machine: Machine) -> dict[str, torc
     }
 
 
+def training_step(
+    model: Model, settings: TrainingSettings, machine: Machine, batch: Batch
+) -> Callable[[], dict[str, Tensor]]:
+    """A function that trains one step on the batch and returns the losses."""
+    machine.place(model)
+    optimizers = {player: make_optimizer(p, settings, machine.fused()) for player, p in model.players().items()}
+    steps = count()
+    return lambda: train_step(model, optimizers, batch, next(steps), machine)
+
+
+def time_step(step: Step, device: torch.device, seconds: float) -> float:
+    """Steps per second, measured for `seconds` and at least two steps, after a warm-up."""
+    block = 10 if device.type == "cuda" else 1  # steps between two waits for the device
+    start, steps = 0.0, 0
+    while steps < 3 * block or time.perf_counter() - start < seconds:
+        for _ in range(block):
+            step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        start = start or time.perf_counter()  # the first block is the warm-up
+        steps += block
+    return (steps - block) / (time.perf_counter() - start)
+
+
 def measure(settings: TrainingSettings, size: int, seconds: float) -> None:
-    """Train on noise for some seconds after a warm-up and say how fast it went."""
+    """Train on noise for some seconds and log how fast it went."""
     machine = open_machine(settings)
     torch.manual_seed(0)
-    model = Pix2Pix(image_size=size)
-    machine.place(model)
-    optimizers = {name: make_optimizer(p, settings, machine.fused()) for name, p in model.players().items()}
-    batch = random_batch(settings.batch_size, size, machine)
-    warm_up = 10 if machine.device.type == "cuda" else 1
-    for step in range(warm_up):
-        train_step(model, optimizers, batch, step, machine)
-    wait_for(machine.device)
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        for _ in range(warm_up):
-            train_step(model, optimizers, batch, steps, machine)
-            steps += 1
-        wait_for(machine.device)
-    elapsed = time.perf_counter() - start
+    step = training_step(Pix2Pix(image_size=size), settings, machine, random_batch(settings.batch_size, size, machine))
+    speed = settings.batch_size * time_step(step, machine.device, seconds)
     where = torch.cuda.get_device_name() if machine.device.type == "cuda" else f"{torch.get_num_threads()} threads"
     logger.info(
         "pix2pix %dx%d  batch %-3d %8.2f images/s  peak %5.2f GB  %s, %s, %s%s, torch %s",
-        size, size, settings.batch_size, steps * settings.batch_size / elapsed, peak_memory(machine.device),
+        size, size, settings.batch_size, speed, peak_memory(machine.device),
         machine.device.type, where, machine.precision, ", compiled" if settings.compile else "",
         torch.__version__,
     )  # fmt: skip
 
 
 def compare_devices(size: int, steps: int) -> None:
-    """Train the same noise-free model in float32 on CPU and GPU, and say how far losses and drawings are apart."""
+    """Train the same noise-free model in float32 on CPU and GPU, and log how far losses and drawings are apart."""
     if not torch.cuda.is_available():
         raise SystemExit("--agreement needs a CUDA device beside the CPU; there is none here")
     outcome = {}
@@ -87,18 +98,17 @@ def compare_devices(size: int, steps: int) -> None:
         torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(0)
         model = Pix2Pix(image_size=size, dropout=0.0, noise_at_test=False)
-        machine.place(model)
-        optimizers = {name: make_optimizer(p, settings, machine.fused()) for name, p in model.players().items()}
         batch = random_batch(4, size, machine)
+        step = training_step(model, settings, machine, batch)
         with torch.no_grad():
             before = model.translate(batch["a"], "b").cpu()
-        losses = [train_step(model, optimizers, batch, step, machine) for step in range(steps)]
+        losses = [step() for _ in range(steps)]
         outcome[accelerator] = before, [{name: value.item() for name, value in row.items()} for row in losses]
     drawings = (outcome["cpu"][0] - outcome["cuda"][0]).abs().max().item()
     logger.info("untrained drawings differ by at most %.1e (range [-1, 1])", drawings)
-    for step, (cpu, gpu) in enumerate(zip(outcome["cpu"][1], outcome["cuda"][1], strict=True)):
+    for number, (cpu, gpu) in enumerate(zip(outcome["cpu"][1], outcome["cuda"][1], strict=True)):
         worst = max(abs(cpu[name] - gpu[name]) / max(abs(cpu[name]), 1e-8) for name in cpu)
-        logger.info("step %2d: losses differ by at most %.1e of their value", step, worst)
+        logger.info("step %2d: losses differ by at most %.1e of their value", number, worst)
 
 
 def main() -> None:

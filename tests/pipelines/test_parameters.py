@@ -61,6 +61,33 @@ def test_what_is_said_for_all_wins_over_what_a_model_says_over_the_paper() -> No
     assert settings.training.jitter == pytest.approx(286 / 256)
 
 
+def test_arguments_of_sampling_stand_in_the_sample_section() -> None:
+    """At the top or under the model's name; checked; in no fingerprint of training."""
+    usual = resolve("pix2pix", given())
+    assert usual.sample.arguments == {"noise_at_test": True}
+    for parameters in ({"sample": {"noise_at_test": False}}, {"pix2pix": {"sample": {"noise_at_test": False}}}):
+        settings = resolve("pix2pix", given(**parameters))
+        assert settings.sample == usual.sample.model_copy(update={"arguments": {"noise_at_test": False}})
+        assert settings.tags() == usual.tags()
+        assert settings.as_parameters()["sample"]["arguments"] == {"noise_at_test": False}
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "message"),
+    [
+        ("dcgan", {"sample": {"noise_at_test": False}}, r"^dcgan has no .*: write pix2pix\.sample\.noise_at_test"),
+        ("dcgan", {"dcgan": {"sample": {"noise_at_test": False}}}, r"unknown parameter dcgan\.sample\.noise_at_test; "),
+        ("pix2pix", {"sample": {"noise_at_tset": False}}, r"sample\.noise_at_tset; did you mean 'noise_at_test'\?"),
+        ("pix2pix", {"sample": {"noise_at_test": "much"}}, r"sample\.noise_at_test is 'much': it should be"),
+        ("pix2pix", {"sample": {"arguments": {"a": 1}}}, r"unknown parameter sample\.arguments; "),
+        ("pix2pix", {"pix2pix": {"model": {"noise_at_test": False}}}, r"unknown .*\.model\.noise_at_test"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_of_sampling_is_refused(model: str, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(GenlabError, match=message):
+        resolve(model, given(**parameters))
+
+
 def test_nested_sections_merge() -> None:
     assert merge({"a": {"b": 1, "c": [2, 3]}, "d": 3}, {"a": {"c": [4]}}) == {"a": {"b": 1, "c": [4]}, "d": 3}
 

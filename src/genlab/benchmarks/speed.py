@@ -97,7 +97,7 @@ def compare_devices(size: int, steps: int) -> None:
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(0)
-        model = Pix2Pix(image_size=size, dropout=0.0, noise_at_test=False)
+        model = Pix2Pix(image_size=size, dropout=0.0)
         batch = random_batch(4, size, machine)
         step = training_step(model, settings, machine, batch)
         with torch.no_grad():

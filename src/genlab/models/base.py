@@ -159,14 +159,20 @@ def every_capability(base: type[Capability] = Capability) -> list[type[Capabilit
     return [kind for one in found for kind in (one, *every_capability(one))]
 
 
-def sampling_arguments(method: Any) -> dict[str, inspect.Parameter]:
-    """The arguments of sampling: the keyword-only parameters of `sample` or `translate`."""
+TAKES_ARGUMENTS = ("sample", "translate")
+"""Methods to which a model may add arguments of sampling: keyword-only, with a type and a default."""
+
+
+def keyword_arguments(method: Any) -> dict[str, inspect.Parameter]:
+    """The keyword-only parameters of a method."""
     parameters = inspect.signature(method).parameters
     return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-TAKES_ARGUMENTS = ("sample", "translate")
-"""Methods to which a model may add arguments of sampling: keyword-only, with a type and a default."""
+def sampling_arguments(model: type) -> dict[str, inspect.Parameter]:
+    """The arguments of sampling that a model adds to `sample` or `translate`."""
+    methods = [getattr(model, name) for name in TAKES_ARGUMENTS if hasattr(model, name)]
+    return {name: p for method in methods for name, p in keyword_arguments(method).items()}
 
 
 def check_capabilities(model: type) -> None:
@@ -229,7 +235,7 @@ def _check_signature(model: type, name: str, mine: Any, wanted: Any) -> None:
             f"{model.__name__}.{name} has the parameters ({', '.join(fixed)}), its capability has "
             f"({', '.join(needed)}): use the same names in the same order"
         )
-    for argument, parameter in sampling_arguments(mine).items():
+    for argument, parameter in keyword_arguments(mine).items():
         if name not in TAKES_ARGUMENTS:
             raise TypeError(
                 f"{model.__name__}.{name} has the further argument {argument}: only sample and translate may"

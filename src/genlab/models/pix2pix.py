@@ -146,7 +146,6 @@ class Pix2Pix(Model, Translates):
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of D
         receptive_field: ReceptiveField = 70,  # pixels that one decision of D sees; figure 6
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,  # the noise z
-        noise_at_test: bool = True,  # section 3.3: dropout stays on at test time; false makes G deterministic
     ) -> None:
         super().__init__()
         self.source: Side = "a" if direction == "a_to_b" else "b"
@@ -155,7 +154,6 @@ class Pix2Pix(Model, Translates):
         channels = {"a": channels_a, "b": channels_b}
         self.conditional = "cgan" in objective
         self.l1_weight = l1_weight if "l1" in objective else 0.0
-        self.noise_at_test = noise_at_test
         self.adversarial_loss = ADVERSARIAL_LOSSES[adversarial_loss]
         self.generator = UNet(
             channels[self.source], channels[self.target], image_size,
@@ -200,7 +198,10 @@ class Pix2Pix(Model, Translates):
             terms["g_l1"] = self.l1_weight * distance
         yield Turn("generator", terms, metrics={"train_l1": distance.detach() / 2})  # pixel range [0, 1]
 
-    def translate(self, x: Images, to: Side, rng: Rng = None) -> Drawings:
+    def translate(
+        self, x: Images, to: Side, rng: Rng = None, *,
+        noise_at_test: bool = True,  # section 3.3: dropout stays on at test time; false makes G deterministic
+    ) -> Drawings:  # fmt: skip
         if to != self.target:
             raise GenlabError(f"this pix2pix draws domain {self.target!r} from {self.source!r}, not {to!r}")
-        return self.generator(x, noise=self.noise_at_test, rng=rng)
+        return self.generator(x, noise=noise_at_test, rng=rng)

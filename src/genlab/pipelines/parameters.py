@@ -23,7 +23,7 @@ from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.experiments.settings import CompareSettings
 from genlab.models import MODELS
-from genlab.sampling.settings import SampleSettings
+from genlab.sampling.settings import SampleSection, SampleSettings
 
 if TYPE_CHECKING:
     from genlab.models.base import Model
@@ -126,6 +126,23 @@ def argument_schema(model: "type[Model]") -> type[BaseModel]:
     return create_model(model.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
+def sample_schema(model: str, general: Mapping[str, Any]) -> type[SampleSection]:
+    """The `sample` section of a model: what holds for all, and its own arguments of sampling.
+
+    Raises:
+        GenlabError: the section for all models has an argument that others have and this one has not.
+    """
+    from genlab.models import model_class
+    from genlab.models.base import sampling_arguments
+
+    own = {name: (p.annotation, p.default) for name, p in sampling_arguments(model_class(model)).items()}
+    schema = create_model(model, __base__=SampleSection, **own)  # type: ignore[call-overload]
+    for key in set(general) - set(schema.model_fields):
+        if owners := [other for other in MODELS if key in sampling_arguments(model_class(other))]:
+            raise GenlabError(f"{model} has no sample.{key}: write {owners[0]}.sample.{key} for the model that has it")
+    return schema
+
+
 def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     """The settings of one model out of the merged configuration.
 
@@ -151,12 +168,16 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
 
     checked = check(argument_schema(cls), own["model"], {}, f"{model}.model", f"{model}.model")
     arguments = checked.model_dump(exclude_unset=True)
+    sample = section(sample_schema(model, _section(parameters, "sample")), "sample")
     return RunSettings(
         seed=seed,
         data=section(DataSettings, "data"),
         arguments=arguments,
         training=section(TrainingSettings, "training"),
-        sample=section(SampleSettings, "sample"),
+        sample=SampleSettings(
+            **sample.model_dump(include=set(SampleSection.model_fields)),
+            arguments=sample.model_dump(exclude=set(SampleSection.model_fields)),
+        ),
         evaluation=section(EvaluationSettings, "evaluation"),
     )
 

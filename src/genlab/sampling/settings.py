@@ -1,12 +1,13 @@
 """The `sample` section of the parameters."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 
-class SampleSettings(BaseModel):
-    """What is drawn with a trained model, and how."""
+class SampleSection(BaseModel):
+    """What is drawn with any trained model, and how."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -20,3 +21,9 @@ class SampleSettings(BaseModel):
     pictures: PositiveInt = 24  # how many images a grid shows
     label: str | int | None = None  # what to draw beside all else, by name or number: models that are told labels
     text: str | None = None  # likewise, in words: models that are told captions
+
+
+class SampleSettings(SampleSection):
+    """The same, with the model's own arguments of sampling, which stand beside the others in the section."""
+
+    arguments: Mapping[str, Any] = {}

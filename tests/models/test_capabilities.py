@@ -1,5 +1,6 @@
 """What a model class says that it can do is checked when the class is made."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,22 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.models.aae import AAE
-from genlab.models.base import Batch, Decodes, Encodes, Model, Reconstructs, Samples, Turn, every_capability
+from genlab.models.base import (
+    Batch,
+    Capability,
+    Completes,
+    Decodes,
+    Encodes,
+    HasEnergy,
+    Model,
+    Reconstructs,
+    Samples,
+    ScoresDensity,
+    ShowsSteps,
+    Turn,
+    Validates,
+    every_capability,
+)
 from genlab.models.dcgan import DCGAN
 from genlab.models.gan import GAN
 from genlab.models.vae import VAE
@@ -107,6 +123,36 @@ def test_an_argument_of_sampling_needs_a_type_and_a_default() -> None:
 
             def sample(self, n: int, rng: Chance, condition: Tensor | None = None, *, steps: int) -> Tensor:
                 return torch.zeros(n, 1, 4, 4)
+
+
+WRONG = {
+    ScoresDensity: ("log_prob", lambda self, x, rng: x, "(self, x, rng, effort)"),
+    HasEnergy: ("log_partition", lambda self, effort: (0.0, 0.0), "(self, rng, effort)"),
+    Validates: ("validation", lambda self, x, rng: x, "(self, batch, rng)"),
+    ShowsSteps: ("steps", lambda self, n, rng, frames: iter(()), "(self, n, rng, condition, frames)"),
+    Completes: ("complete", lambda self, x, mask, rng: x, "(self, x, known, rng)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG, ids=lambda kind: kind.__name__)
+def test_each_capability_knows_its_signature(kind: type[Capability]) -> None:
+    name, method, wanted = WRONG[kind]
+    members = {"condition": None, "density": ("exact", "computed"), "levels": 2}
+    others = {n: m for n, m in kind.methods().items() if n != name}
+    with pytest.raises(TypeError, match=rf"Wrong\.{name} has the parameters .*{re.escape(wanted)}"):
+        type(Nobody)("Wrong", (Nobody, kind), {**members, **others, name: method})
+    type(Nobody)("Right", (Nobody, kind), {**members, **others, name: kind.methods()[name]})
+    with pytest.raises(TypeError, match=f"Unlisted has a method {name} but does not list {kind.__name__}"):
+        type(Nobody)("Unlisted", (Nobody,), {name: kind.methods()[name]})
+
+
+def test_one_way_to_a_likelihood() -> None:
+    given = {"density": ("exact", "computed"), "levels": 2}
+    given |= {**ScoresDensity.methods(), **HasEnergy.methods()}
+    with pytest.raises(TypeError, match="Both lists ScoresDensity and HasEnergy, which give the same numbers"):
+        type(Nobody)("Both", (Nobody, ScoresDensity, HasEnergy), given)
+    with pytest.raises(TypeError, match="Untagged lists ScoresDensity but has no density"):
+        type(Nobody)("Untagged", (Nobody, ScoresDensity), {"levels": 2, **ScoresDensity.methods()})
 
 
 def test_only_drawing_has_further_arguments() -> None:

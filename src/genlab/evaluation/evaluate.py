@@ -13,6 +13,7 @@ from genlab.evaluation.features.cache import NO_CACHE, Cache
 from genlab.evaluation.measures.codes import evaluate_latents
 from genlab.evaluation.measures.cycle import evaluate_cycle
 from genlab.evaluation.measures.drawn import evaluate_drawn, evaluate_translated
+from genlab.evaluation.measures.energy import evaluate_energy
 from genlab.evaluation.measures.likelihood import evaluate_density
 from genlab.evaluation.measures.partners import evaluate_shared_space
 from genlab.evaluation.measures.parzen import evaluate_parzen
@@ -24,6 +25,7 @@ from genlab.evaluation.validation import ValidationDistance, validate
 from genlab.models.base import (
     Encodes,
     EncodesDomains,
+    HasEnergy,
     Model,
     Reconstructs,
     Samples,
@@ -62,6 +64,8 @@ def evaluate(
             metrics |= evaluate_shared_space(model, examples, settings, sample)
     if isinstance(examples, LabelledImages) and isinstance(model, ScoresDensity):
         metrics |= evaluate_density(model, examples, settings)
+    if isinstance(examples, LabelledImages) and isinstance(model, HasEnergy):
+        metrics |= evaluate_energy(model, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Reconstructs):
         metrics |= evaluate_reconstructions(model, drawings, examples, settings)
     if isinstance(examples, LabelledImages) and isinstance(model, Encodes):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, get_args, get_origin
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
@@ -159,7 +159,7 @@ def every_capability(base: type[Capability] = Capability) -> list[type[Capabilit
     return [kind for one in found for kind in (one, *every_capability(one))]
 
 
-TAKES_ARGUMENTS = ("sample", "translate")
+TAKES_ARGUMENTS = ("sample", "translate", "steps", "complete")
 """Methods to which a model may add arguments of sampling: keyword-only, with a type and a default."""
 
 
@@ -170,7 +170,7 @@ def keyword_arguments(method: Any) -> dict[str, inspect.Parameter]:
 
 
 def sampling_arguments(model: type) -> dict[str, inspect.Parameter]:
-    """The arguments of sampling that a model adds to `sample` or `translate`."""
+    """The arguments of sampling that a model adds to its methods that draw."""
     methods = [getattr(model, name) for name in TAKES_ARGUMENTS if hasattr(model, name)]
     return {name: p for method in methods for name, p in keyword_arguments(method).items()}
 
@@ -183,7 +183,7 @@ def check_capabilities(model: type) -> None:
     """
     mine = {name: member for name, member in _members(model).items() if not name.startswith("_")}
     every = every_capability()
-    listed = [kind for kind in every if kind in model.__mro__]
+    listed = [kind for kind in reversed(every) if kind in model.__mro__]  # a capability before what it builds on
     for kind in listed:
         for name, wanted in kind.methods().items():
             if name not in mine:
@@ -195,6 +195,8 @@ def check_capabilities(model: type) -> None:
             raise TypeError(
                 f"{model.__name__} lists {kind.__name__} but has no {name}: set it on the class or in __init__"
             )
+    if ScoresDensity in listed and HasEnergy in listed:
+        raise TypeError(f"{model.__name__} lists ScoresDensity and HasEnergy, which give the same numbers: keep one")
     listed_names = {name for kind in listed for name in kind.methods()}
     unlisted = {name: kind for kind in reversed(every) for name in kind.methods() if name not in listed_names}
     for name in mine:
@@ -238,7 +240,7 @@ def _check_signature(model: type, name: str, mine: Any, wanted: Any) -> None:
     for argument, parameter in keyword_arguments(mine).items():
         if name not in TAKES_ARGUMENTS:
             raise TypeError(
-                f"{model.__name__}.{name} has the further argument {argument}: only sample and translate may"
+                f"{model.__name__}.{name} has the further argument {argument}: only {', '.join(TAKES_ARGUMENTS)} may"
             )
         if parameter.empty in (parameter.default, parameter.annotation):
             raise TypeError(f"{model.__name__}.{name}: the argument {argument} needs a type and a default")
@@ -278,6 +280,29 @@ class Samples(Capability):
             raise GenlabError(f"this {type(self).__name__} draws without being told what: leave the condition out")
         if self.condition is not None and condition is None:
             raise GenlabError(f"this {type(self).__name__} must be told {self.condition}: give a condition per drawing")
+
+
+class ShowsSteps(Samples):
+    """Can show a new image while it comes about: in raster order, along a Markov chain, out of noise."""
+
+    @abstractmethod
+    def steps(
+        self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None, frames: int
+    ) -> Iterator[Float[Tensor, "n c h w"]]:
+        """At most `frames` states of the `n` images that `sample` draws by the same `rng`, in order, in [-1, 1].
+
+        The last state is the drawing.
+        """
+
+
+class Completes(Capability):
+    """Draws what is hidden of an image."""
+
+    @abstractmethod
+    def complete(
+        self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "b 1 h w"], rng: Chance
+    ) -> Float[Tensor, "b c h w"]:
+        """Images in [-1, 1] that equal `x` where it is `known`; what `x` holds elsewhere changes nothing."""
 
 
 class Decodes(Capability):
@@ -349,25 +374,45 @@ class Reconstructs(Capability):
         """The reconstruction of each image, in [-1, 1]; without chance."""
 
 
-class ScoresDensity(Capability):
-    """Says how probable images are."""
+class HasDensity(Capability):
+    """Says how probable images are. A model lists `ScoresDensity` or `HasEnergy`, whichever it can say."""
 
     density: tuple[Literal["exact", "bound"], Literal["computed", "estimated"]]
-    """What `log_prob` is.
+    """What its log-likelihoods are.
 
-    "exact": its expectation is the model's own log-likelihood; "bound": a lower bound of it. "computed": it follows
-    from the image alone; "estimated": it also follows from what `rng` draws.
+    "exact": the expectation is the model's own log-likelihood; "bound": a lower bound of it. "computed": the number
+    follows from the image alone; "estimated": it also follows from what `rng` draws.
     """
 
     levels: int
-    """How many values a pixel has in the model's eyes: `log_prob` is of one of so many. With 2, a grey pixel stands for
-    its random binarisation."""
+    """How many values a pixel has in the model's eyes: a probability is of one of so many. With 2, a grey pixel stands
+    for its random binarisation."""
+
+
+class ScoresDensity(HasDensity):
+    """Knows the log-likelihood of an image."""
 
     @abstractmethod
     def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them.
 
         `effort` is how much is drawn for each image: latent vectors, or dequantisations.
+        """
+
+
+class HasEnergy(HasDensity):
+    """Knows the log-likelihood of an image up to log Z, which all images share: p(x) = exp(-energy(x)) / Z."""
+
+    @abstractmethod
+    def energy(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+        """The energy of each image in nats, hidden units summed out; without chance."""
+
+    @abstractmethod
+    def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:
+        """log Z in nats, and its standard error, 0 where it is computed.
+
+        `rng` has one stream. `effort` is how much is drawn: annealed chains. Where Z is estimated without bias, log Z
+        is too low on average (Jensen), and so is the negative log-likelihood.
         """
 
 

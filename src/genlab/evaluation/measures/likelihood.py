@@ -13,7 +13,7 @@ from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import to_levels, to_unit_range
-from genlab.models.base import Model, ScoresDensity
+from genlab.models.base import HasDensity, Model, ScoresDensity
 from genlab.sampling.apply import apply
 
 BATCH = 100  # images at a time
@@ -46,17 +46,42 @@ def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
     return [train.store.take(rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
-def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
-    """Negative log-likelihoods of the whole test split.
+def likelihood_metrics(
+    model: HasDensity, nll: np.ndarray, examples: LabelledImages, settings: EvaluationSettings, error: float = 0.0
+) -> dict[str, float | str]:
+    """Means of the negative log-likelihoods in nats, (N,), of the test split, beside their control.
 
     `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of the image. `..._kind` says whether
-    they are exact or a bound, computed or estimated; `nll_levels` how many values a pixel has. The control
-    `nll_nats_independent_pixels` is `independent_pixels_nll`. For an estimate, `nll_effort` is how much is drawn for
-    each image; for an estimated bound, `negative_elbo_nats` is the bound by one draw.
+    they are exact or a bound, computed or estimated; for an estimate `nll_effort` is how much was drawn. `nll_levels`
+    is how many values a pixel has. The control `nll_nats_independent_pixels` is `independent_pixels_nll`.
+
+    Args:
+        model: whose they are.
+        nll: of the images of the test split.
+        examples: all of them, with a training and a test split.
+        settings: of the evaluation.
+        error: a standard error that all of `nll` share. It widens the interval.
     """
-    assert isinstance(model, ScoresDensity)
-    test = examples.split("test")
+    test, kind = examples.split("test"), ", ".join(model.density)
     images = test.pixels
+    effort = {"nll_effort": float(settings.effort)} if "estimated" in model.density else {}
+    mean, per_dim = float(nll.mean()), 1 / (math.log(2) * images[0].size)
+    ends = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
+    low, high = (math.hypot(end - mean, 1.96 * error) for end in ends)
+    control = float(independent_pixels_nll(examples.split("train"), images, model.levels).mean())
+    protocol = {"test": content_fingerprint(test), "levels": model.levels, "kind": kind, **effort}
+    return {
+        **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
+        "bits_per_dim": mean * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
+        "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
+        "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
+    }  # fmt: skip
+
+
+def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+    """`likelihood_metrics` of a model that scores density; for an estimated bound `negative_elbo_nats`, by one draw."""
+    assert isinstance(model, ScoresDensity)
+    images = examples.split("test").pixels
 
     def score(effort: int) -> np.ndarray:
         found = apply(
@@ -65,22 +90,5 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
         )  # fmt: skip
         return -found.astype(np.float64)
 
-    nll, kind = score(settings.effort), ", ".join(model.density)
-    result: dict[str, float | str] = {}
-    if "estimated" in model.density:
-        result["nll_effort"] = float(settings.effort)
-        if "bound" in model.density:
-            result["negative_elbo_nats"] = float(score(1).mean())
-    low, high = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
-    per_dim = 1 / (math.log(2) * images[0].size)
-    control = independent_pixels_nll(examples.split("train"), images, model.levels)
-    protocol = {
-        "test": content_fingerprint(test), "levels": model.levels, "kind": kind, "effort": result.get("nll_effort"),
-    }  # fmt: skip
-    return {
-        **result, "nll_nats": float(nll.mean()), "nll_nats_low": low, "nll_nats_high": high, "nll_nats_kind": kind,
-        "bits_per_dim": float(nll.mean()) * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
-        "nll_nats_independent_pixels": float(control.mean()),
-        "bits_per_dim_independent_pixels": float(control.mean()) * per_dim,
-        "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
-    }  # fmt: skip
+    by_one = {"negative_elbo_nats": float(score(1).mean())} if model.density == ("bound", "estimated") else {}
+    return {**by_one, **likelihood_metrics(model, score(settings.effort), examples, settings)}

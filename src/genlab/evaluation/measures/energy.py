@@ -1,0 +1,30 @@
+"""How probable a model finds images of which it knows the energy: log Z once for all of them, with its error."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.measures.likelihood import BATCH, likelihood_metrics
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import HasEnergy, Model
+from genlab.nn.noise import Chance
+from genlab.sampling.apply import apply
+
+
+def evaluate_energy(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+    """`likelihood_metrics` of a model that knows energies.
+
+    `log_partition_nats` is log Z, `log_partition_nats_error` its standard error. It is part of the interval of
+    `nll_nats`.
+    """
+    assert isinstance(model, HasEnergy)
+    images = examples.split("test").pixels
+
+    def log_partition(rng: Chance) -> Tensor:
+        return torch.tensor([model.log_partition(rng, settings.effort)], dtype=torch.float64)
+
+    [[log_z, error]] = apply(model, log_partition, [0], seed=settings.seed).tolist()
+    energy = apply(model, lambda _, x: model.energy(x), range(len(images)), images, batch_size=BATCH)
+    found = likelihood_metrics(model, energy.astype(np.float64) + log_z, examples, settings, error)
+    return {**found, "log_partition_nats": log_z, "log_partition_nats_error": error}

@@ -55,7 +55,7 @@ def test_the_library_needs_neither_kedro_nor_mlflow() -> None:
 import sys
 sys.modules.update(kedro=None, mlflow=None)
 from genlab.models.pix2pix import Pix2Pix
-import genlab.training.fit, genlab.sampling.translate, genlab.evaluation.measures.translation, genlab.report.curves
+import genlab.training.fit, genlab.sampling.draw, genlab.evaluation.measures.translation, genlab.report.curves
 Pix2Pix(image_size=32)
 """
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "src", check=True)

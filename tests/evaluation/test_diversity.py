@@ -17,7 +17,7 @@ def test_mean_distance_is_scipys(rng: np.random.Generator) -> None:
 
 
 def test_a_model_that_draws_one_image_has_none(few_images: LabelledImages) -> None:
-    measure = measure_diversity(few_images, SampleSettings())
+    measure = measure_diversity(few_images, "train", SampleSettings())
     assert measure is not None
     model = DCGAN(image_size=32, channels=1, generator_width=4, discriminator_width=4)
     varied = measure(model)
@@ -29,4 +29,4 @@ def test_a_model_that_draws_one_image_has_none(few_images: LabelledImages) -> No
 
 def test_where_images_do_not_differ_nothing_is_measured(few_images: LabelledImages) -> None:
     one = LabelledImages(few_images.table.head(1), few_images.store, few_images.classes)
-    assert measure_diversity(one, SampleSettings()) is None
+    assert measure_diversity(one, "train", SampleSettings()) is None

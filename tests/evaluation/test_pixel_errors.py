@@ -1,14 +1,18 @@
 """Metrics against scikit-image and closed forms."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from genlab.data.arrange.pairs import PairedImages
-from genlab.evaluation.measures.translation import evaluate_translations, translation_metrics
-from genlab.evaluation.pixel_errors import IDENTICAL_DB, METRICS, bootstrap_interval, l1, psnr, ssim
+from genlab.evaluation.measures.translation import evaluate_translations
+from genlab.evaluation.pixel_errors import IDENTICAL_DB, METRICS, bootstrap_interval, l1, pixel_metrics, psnr, ssim
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.sampling.settings import SampleSettings
+from tests.judging import Reaches, judged
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_controls_stand_beside_each_metric(drawn: np.ndarray, truth: np.ndarray) -> None:
-    metrics = translation_metrics(drawn, truth, {"input": 255 - truth}, EvaluationSettings(resamples=20), {})
+    metrics = pixel_metrics(METRICS, drawn, truth, {"input": 255 - truth}, EvaluationSettings(resamples=20))
     for name, metric in METRICS.items():
         assert metrics[f"{name}_input"] == pytest.approx(metric(255 - truth, truth).mean())
         assert metrics[name] == pytest.approx(metric(drawn, truth).mean())
@@ -81,7 +85,7 @@ def test_controls_stand_beside_each_metric(drawn: np.ndarray, truth: np.ndarray)
 def test_the_controls_come_from_the_training_split(shoes: PairedImages) -> None:
     test, train = shoes.split("test"), shoes.split("train")
     drawings = {f"a_to_b/{name}": pixels for name, pixels in zip(test.table["id"], test.side("b"), strict=True)}
-    metrics = evaluate_translations(drawings, shoes, "b", EvaluationSettings(resamples=5), {})
+    metrics = evaluate_translations(judged(Reaches("b"), shoes, drawings))
     assert metrics["l1"] == 0
     mean = train.side("b").astype(float).mean(axis=0).round().astype(np.uint8)
     assert metrics["l1_mean_image"] == pytest.approx(
@@ -96,13 +100,19 @@ def test_a_protocol_has_one_name_and_another_one_another() -> None:
     assert protocol_hash({"a": 1}) != protocol_hash({"a": 2})
 
 
-def test_the_protocol_follows_what_was_measured(drawn: np.ndarray, truth: np.ndarray) -> None:
-    def name(n: int, **protocol: str | int) -> object:
-        settings = EvaluationSettings(resamples=5)
-        return translation_metrics(drawn[:n], truth[:n], {}, settings, protocol)["protocol_hash"]
+def test_the_protocol_follows_what_was_measured(shoes: PairedImages) -> None:
+    test = shoes.split("test")
+    drawings = {f"a_to_b/{name}": pixels for name, pixels in zip(test.table["id"], test.side("b"), strict=True)}
+    fewer = PairedImages(shoes.table.drop(shoes.table.index[shoes.table["split"] == "test"][:1]), shoes.a, shoes.b)
 
-    assert name(6) == name(6)
-    assert len({name(6), name(5), name(6, batch_size=3)}) == 3
+    def name(pairs: PairedImages = shoes, statistics: str = "own", **sample: Any) -> object:
+        case = judged(Reaches("b"), pairs, drawings, sample=SampleSettings(**sample), statistics=statistics)
+        return evaluate_translations(case)["protocol_hash"]
+
+    assert name() == name() == name(batch_size=3), "drawings do not depend on the batch"
+    others = [name(fewer), name(statistics="batch"), name(statistics="batch", batch_size=3), name(seed=1),
+              name(arguments={"noise_at_test": False})]  # fmt: skip
+    assert len({name(), *others}) == 6
 
 
 def test_one_value_has_an_interval_without_width() -> None:

@@ -1,6 +1,7 @@
 """The score of new images while training, and the control before it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,20 @@ import torch
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
-from genlab.evaluation import evaluate
-from genlab.evaluation.features.cache import Cache
-from genlab.evaluation.measures import samples, untrained
-from genlab.evaluation.measures.untrained import evaluate_untrained
+from genlab.evaluation import validation
+from genlab.evaluation.measures import untrained
+from genlab.evaluation.measures.untrained import judge_untrained
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Batch, Model, Turn, Validates
 from genlab.models.gan import GAN
 from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
 from genlab.sampling.draw import draw_samples
+from genlab.sampling.registry import drawing
 from genlab.sampling.settings import SampleSettings
 from genlab.training.fit import Job, fit
 from genlab.training.settings import TrainingSettings
+from tests.judging import judged
 
 
 class Means:
@@ -30,7 +32,7 @@ class Means:
 
     protocol = {"features": "quarters"}  # noqa: RUF012
 
-    def __init__(self, size: int = 96) -> None:
+    def __init__(self, size: int = 96, device: object = None) -> None:
         pass
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -40,12 +42,12 @@ class Means:
 
 @pytest.fixture(autouse=True)
 def cheap_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "Lite0", Means)
+    monkeypatch.setattr(validation, "Lite0", Means)
     monkeypatch.setattr(untrained, "Lite0", Means)
 
 
 def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImages) -> None:
-    score = evaluate.scorer(few_images, SampleSettings(), EvaluationSettings(score_images=40))
+    score = validation.Score(few_images, "train", SampleSettings(), EvaluationSettings(score_images=40))
     model = GAN()
     real = torch.from_numpy(few_images.pixels.transpose(0, 3, 1, 2)).float() / 127.5 - 1
 
@@ -61,7 +63,7 @@ def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImag
 
 
 def test_without_features_nothing_tells(few_images: LabelledImages) -> None:
-    assert evaluate.scorer(few_images, SampleSettings(), EvaluationSettings(features=False))(GAN()) is None
+    assert validation.Score(few_images, "train", SampleSettings(), EvaluationSettings(features=False))(GAN()) is None
 
 
 class Remembers(Model, Validates):
@@ -94,7 +96,7 @@ def test_a_model_that_validates_itself_is_asked_first_by_batches_of_its_own_kind
         (few_domains, {"a", "b"}),
     ):
         model = Remembers()
-        score = evaluate.scorer(examples, SampleSettings(), EvaluationSettings(features=False))(model)
+        score = validation.Score(examples, "train", SampleSettings(), EvaluationSettings(features=False))(model)
         assert [set(batch) for batch in model.seen[:1]] == [names]
         first = torch.cat([batch[min(names - {"labels", "captions"})] for batch in model.seen])
         assert -1 <= first.min() < first.max() <= 1
@@ -105,7 +107,7 @@ def test_a_model_that_validates_itself_is_asked_first_by_batches_of_its_own_kind
 
 
 def test_a_better_bound_is_a_lower_score(few_images: LabelledImages) -> None:
-    score = evaluate.scorer(few_images, SampleSettings(), EvaluationSettings())
+    score = validation.Score(few_images, "train", SampleSettings(), EvaluationSettings())
     good, bad = (VAE(image_size=32, channels=1, latent_dim=2, width=4) for _ in range(2))
     torch.nn.init.constant_(good.decoder[0][-1].bias, -1.0)  # garments are mostly black
     assert score(good) < score(bad)
@@ -120,7 +122,7 @@ def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: Label
         SampleSettings(count=200),
         EvaluationSettings(),
     )
-    job = Job("gan", {}, some, settings, 0, tmp_path, score=evaluate.scorer(fashion.split("val"), sample, evaluation))
+    job = Job("gan", {}, some, settings, 0, tmp_path, score=validation.Score(fashion, "val", sample, evaluation))
     fitted = fit(job, lambda sight: None)
     steps = [row["step"] for row in fitted.history if "validation/score" in row]
     assert steps == [20, 40, 60, 70, 90, 110, 120, 140, 160, 170, 190, 204], "at the next report after each 17 steps"
@@ -130,12 +132,13 @@ def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: Label
     first = fitted.checkpoint.build_untrained()
     torch.manual_seed(0)
     assert torch.equal(first.generator[0].weight, GAN().generator[0].weight), "the run's own first weights"
-    control = evaluate_untrained(first, fashion, evaluation, sample, Cache(None))["fd_lite0_untrained"]
-    trained = evaluate_untrained(fitted.best.build(), fashion, evaluation, sample, Cache(None))["fd_lite0_untrained"]
-    assert trained < control / 2
-    drawn = draw_samples(first, 200, sample)
+    case = judged(fitted.best.build(), fashion, sample=sample)
+    case = replace(case, drawings=drawing.run(case))
+    control = judge_untrained(replace(case, untrained=lambda: first))["fd_lite0_untrained"]
+    trained = judge_untrained(replace(case, untrained=fitted.best.build))["fd_lite0_untrained"]
+    assert float(trained) < float(control) / 2
+    drawn = draw_samples(replace(case, model=first), 200)
     real = Means()(fashion.split("test").pixels)
     mean_gap = ((Means()(drawn).mean(axis=0) - real.mean(axis=0)) ** 2).sum()
     assert control > mean_gap
-    off = EvaluationSettings(features=False)
-    assert evaluate_untrained(first, fashion, off, sample, Cache(None)) == {}
+    assert judge_untrained(replace(case, untrained=lambda: first, evaluation=EvaluationSettings(features=False))) == {}

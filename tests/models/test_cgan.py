@@ -11,6 +11,7 @@ from genlab.errors import GenlabError
 from genlab.models.cgan import CGAN, ConcatenationDiscriminator, one_hot, projection_discriminator
 from genlab.nn.conditional import beside
 from genlab.nn.noise import Chance
+from genlab.sampling.case import Case
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
 from genlab.training.fit import Job, build_training
@@ -133,7 +134,7 @@ def test_after_training_the_class_of_a_drawing_follows_its_label(
     for _ in training.run():
         pass
     told = np.arange(40) % 2
-    drawn = draw_samples(training.model, 40, SampleSettings(), told).astype(float)
+    drawn = draw_samples(Case(training.model, examples, SampleSettings()), 40, told).astype(float)
     above = drawn[:, :16].mean(axis=(1, 2, 3)) > drawn[:, 16:].mean(axis=(1, 2, 3))
     assert (above == (told == 0)).mean() >= 0.9
 

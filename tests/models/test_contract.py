@@ -14,10 +14,9 @@ import torch
 import yaml
 from kedro.config import OmegaConfigLoader
 
-from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages, TwoDomains
 from genlab.data.batches import ExampleBatches
 from genlab.data.spec import Spec
 from genlab.errors import GenlabError
@@ -38,9 +37,9 @@ from genlab.nn.instance_norm import InstanceNorm
 from genlab.nn.noise import Chance
 from genlab.pipelines.parameters import argument_schema, check_model_fits, resolve
 from genlab.sampling.apply import apply
-from genlab.sampling.draw import draw_samples, reconstruct_images, spread_condition
+from genlab.sampling.case import Case
+from genlab.sampling.draw import draw_samples, other, reconstruct_images, spread_condition, translate_images
 from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import other, translate_images
 from genlab.settings import CONFIG_LOADER_ARGS
 from genlab.training.checkpoint import Checkpoint, build_model
 from genlab.training.fit import Job, build_training
@@ -244,10 +243,13 @@ def trained(training: Training) -> Model:
 def test_translating_repeats_with_its_seed_and_stays_in_range(trained: Model, examples: Examples) -> None:
     if not isinstance(trained, Translates):
         pytest.skip("this model does not translate")
-    assert isinstance(examples, PairedImages | UnpairedImages)
+    assert isinstance(examples, TwoDomains)
     for target in trained.targets:
         x = examples.side(other(target))
-        one, again, third = (translate_images(trained, x, target, batch_size=8, seed=s) for s in (1, 1, 2))
+        one, again, third = (
+            translate_images(Case(trained, examples, SampleSettings(batch_size=8, seed=s)), x, target)
+            for s in (1, 1, 2)
+        )
         assert np.array_equal(one, again)
         assert trained.training, "drawing must leave the model in training mode"
         assert one.shape == (*x.shape[:3], examples.spec.shapes[target][0])
@@ -259,10 +261,8 @@ def test_sampling_repeats_with_its_seed_and_differs_with_another(trained: Model,
     if not isinstance(trained, Samples):
         pytest.skip("this model draws no new images")
     assert isinstance(examples, LabelledImages)
-    condition = spread_condition(trained, examples, 10)
-    one, again, third = (
-        draw_samples(trained, 10, SampleSettings(seed=seed, batch_size=4), condition) for seed in (1, 1, 2)
-    )
+    cases = [Case(trained, examples, SampleSettings(seed=seed, batch_size=4), "train") for seed in (1, 1, 2)]
+    one, again, third = (draw_samples(case, 10, spread_condition(case, 10)) for case in cases)
     assert np.array_equal(one, again)
     assert not np.array_equal(one, third)
     assert one.shape == (10, 32, 32, 1)
@@ -273,10 +273,10 @@ def test_a_drawing_does_not_depend_on_its_batch(trained: Model, examples: Exampl
     """Pictures 0 to 9 in batches of 3, of 10, and picture 7 alone: within one level of 255, for sums are rounded."""
     if isinstance(trained, Samples):
         assert isinstance(examples, LabelledImages)
-        told = spread_condition(trained, examples, 10)
+        told = spread_condition(Case(trained, examples, SampleSettings(), "train"), 10)
         draws = [(lambda rng, y: trained.sample(len(rng), rng, y), told)]
     elif isinstance(trained, Translates):
-        assert isinstance(examples, PairedImages | UnpairedImages)
+        assert isinstance(examples, TwoDomains)
         draws = [
             (lambda rng, x, to=to: trained.translate(x, to, rng), examples.side(other(to))[:10])
             for to in trained.targets
@@ -296,7 +296,10 @@ def test_reconstructions_and_codes_have_their_shapes(trained: Model, examples: E
         pytest.skip("this model neither encodes nor reconstructs")
     assert isinstance(examples, LabelledImages)
     if isinstance(trained, Reconstructs):
-        assert reconstruct_images(trained, examples.pixels, SampleSettings()).shape == examples.pixels.shape
+        assert (
+            reconstruct_images(Case(trained, examples, SampleSettings()), examples.pixels).shape
+            == examples.pixels.shape
+        )
     if isinstance(trained, Encodes):
         x = to_model_range(torch.from_numpy(examples.pixels))
         with torch.no_grad():

@@ -36,7 +36,9 @@ def make_job(images: LabelledImages, folder: Path, arguments: dict[str, Any], **
         "ema": 0.0,
     }
     settings = TrainingSettings.of(GAN.recipe, {**given, **changes})
-    return Job("gan", arguments, images, settings, 0, folder, diversity=measure_diversity(images, SampleSettings()))
+    return Job(
+        "gan", arguments, images, settings, 0, folder, diversity=measure_diversity(images, "train", SampleSettings())
+    )
 
 
 def train(images: LabelledImages, folder: Path, arguments: dict[str, Any], **changes: Any) -> list[Sight]:

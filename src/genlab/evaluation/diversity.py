@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.models.base import Decodes, Model, Samples
+from genlab.sampling.case import Case
 from genlab.sampling.draw import draw_samples, spread_condition
 from genlab.sampling.settings import SampleSettings
 
@@ -27,7 +29,8 @@ def mean_distance(images: np.ndarray) -> float:
 class Diversity:
     """The mean distance between the same few drawings as a share of that between as many real images."""
 
-    examples: LabelledImages
+    examples: LabelledImages  # all splits
+    split: str
     settings: SampleSettings
     between_real: float
 
@@ -35,14 +38,16 @@ class Diversity:
         """None for a model that is not one pass from latents to images: others take long, and do not collapse."""
         if not (isinstance(model, Samples) and isinstance(model, Decodes)):
             return None
-        told = spread_condition(model, self.examples, COUNT)
-        drawn = draw_samples(model, COUNT, self.settings, told, self.examples.store.images.dtype)
-        return mean_distance(drawn) / self.between_real
+        case: Case[Any, LabelledImages] = Case(model, self.examples, self.settings, self.split)
+        return mean_distance(draw_samples(case, COUNT, spread_condition(case, COUNT))) / self.between_real
 
 
-def measure_diversity(examples: Examples, settings: SampleSettings) -> Callable[[Model], float | None] | None:
-    """What measures a model against these images; None where there are not two different ones of one domain."""
-    if not isinstance(examples, LabelledImages) or len(examples) < 2:
+def measure_diversity(
+    examples: Examples, split: str, settings: SampleSettings
+) -> Callable[[Model], float | None] | None:
+    """What measures a model against a split's images; None where there are not two different ones of one domain."""
+    if not isinstance(examples, LabelledImages):
         return None
-    between_real = mean_distance(examples.spread(COUNT).pixels)
-    return Diversity(examples, settings, between_real) if between_real > 0 else None
+    some = examples.split(split).spread(COUNT)
+    between_real = mean_distance(some.pixels) if len(some) > 1 else 0
+    return Diversity(examples, split, settings, between_real) if between_real > 0 else None

@@ -1,6 +1,7 @@
 """How far drawings are from the truth: l1, mse, psnr, ssim, per image. N images, H = W pixels, C channels."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -42,8 +43,7 @@ def ssim(drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
     values = structural_similarity_index_measure(
         _unit_range(drawn), _unit_range(truth), data_range=1.0, reduction="none"
     )
-    assert isinstance(values, torch.Tensor)
-    return values.reshape(len(drawn)).numpy()
+    return cast(torch.Tensor, values).reshape(len(drawn)).numpy()
 
 
 Metric = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -67,7 +67,7 @@ def bootstrap_interval(
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def measure(
+def pixel_metrics(
     metrics: Mapping[str, Metric], drawn: np.ndarray, truth: np.ndarray, controls: Mapping[str, np.ndarray],
     settings: EvaluationSettings,
 ) -> dict[str, float]:  # fmt: skip

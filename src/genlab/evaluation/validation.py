@@ -1,63 +1,73 @@
-"""Scores for choosing among a model's weights while it trains."""
+"""How good a model is while it trains: a score to choose among its weights."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from genlab.data.arrange.examples import Examples
-from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.examples import Examples, evenly
 from genlab.evaluation.distances import Gaussian, frechet_distance
 from genlab.evaluation.features.lite0 import Lite0
-from genlab.models.base import Model, Samples, Validates
+from genlab.evaluation.pixel_errors import l1
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import Model, Samples, Translates, Validates
 from genlab.nn.noise import Chance
 from genlab.sampling.apply import apply
-from genlab.sampling.draw import draw_samples, spread_condition
+from genlab.sampling.case import Case
+from genlab.sampling.draw import draw_samples, other, spread_condition, translate_images
 from genlab.sampling.settings import SampleSettings
 
-VALIDATED = 1000  # examples at most
-BATCH = 100  # examples at a time
-
-
-def validate(model: Model, examples: Examples) -> float:
-    """The mean of what the model says of itself (`Validates`), over at most `VALIDATED` evenly spread examples."""
-    assert isinstance(model, Validates)
-    some = examples.spread(VALIDATED) if isinstance(examples, LabelledImages) else examples
-    streams = some.streams()
-    count = min(VALIDATED, *map(len, streams))
-    batch: dict[str, np.ndarray] = {}
-    for stream in streams:
-        rows = np.linspace(0, len(stream) - 1, count).round().astype(int)
-        batch |= {name: store.take(places[rows]) for name, (store, places) in stream.rows.items()}
-        batch |= {name: values[rows] for name, values in stream.values.items()}
-
-    def call(rng: Chance, *values: Tensor) -> Tensor:
-        return model.validation(dict(zip(batch, values, strict=True)), rng)
-
-    found = apply(model, call, range(count), *batch.values(), batch_size=BATCH)
-    return float(found.astype(np.float64).mean())
+PAIRS = 256  # behind the l1 of a translation, at most
+VALIDATED = 1000  # examples behind what a model says itself, at most
+BATCH = 100  # of these at a time
 
 
 @dataclass(frozen=True)
-class ValidationDistance:
-    """The Frechet distance of a model's drawings from real images, for choosing among its weights; lower is better.
+class Score:
+    """How good a model is on a split, lower is better, for choosing among its weights; None where nothing tells.
 
-    Few drawings and few images, and so far above fd_lite0 and useless but for comparing two states of one model: the
-    counts, and with them the bias, are the same.
+    What the model says itself (`Validates`); the l1 of a translation to its truth, where it is known; a small fd_lite0
+    of the new images of any other. That has few drawings and few images, and so a bias that makes it useless but for
+    comparing two states of one model.
     """
 
-    examples: LabelledImages  # a split that is not the test split
+    examples: Examples  # all splits
+    split: str
     sample: SampleSettings
-    count: int = 500
+    evaluation: EvaluationSettings
+
+    def __call__(self, model: Model) -> float | None:
+        case: Case[Any, Any] = Case(model, self.examples, self.sample, self.split)
+        if isinstance(model, Validates):
+            return self._own(model)
+        if isinstance(model, Translates) and (pairs := case.shown.pairs()) is not None:
+            to, some = model.targets[0], pairs.spread(PAIRS)
+            return float(l1(translate_images(case, some.side(other(to)), to), some.side(to)).mean())
+        if isinstance(model, Samples) and self.evaluation.features:
+            count = self.evaluation.score_images
+            drawn = draw_samples(case, count, spread_condition(case, count))
+            return frechet_distance(self._real, Gaussian.of(Lite0(device=case.device)(drawn)))
+        return None
+
+    def _own(self, model: Validates) -> float:
+        """The mean of what the model says itself, over examples that are spread evenly."""
+        streams = self.examples.split(self.split).spread(VALIDATED).streams()
+        count = min(map(len, streams))
+        batch: dict[str, np.ndarray] = {}
+        for stream in streams:
+            places = evenly(len(stream), count)
+            batch |= {name: store.take(rows[places]) for name, (store, rows) in stream.rows.items()}
+            batch |= {name: values[places] for name, values in stream.values.items()}
+
+        def call(rng: Chance, *values: Tensor) -> Tensor:
+            return model.validation(dict(zip(batch, values, strict=True)), rng)
+
+        found = apply(model, call, range(count), *batch.values(), batch_size=BATCH)
+        return float(found.astype(np.float64).mean())
 
     @cached_property
-    def real(self) -> Gaussian:
-        """Of the real images, computed once."""
-        return Gaussian.of(Lite0()(self.examples.spread(self.count).pixels))
-
-    def __call__(self, model: Model) -> float:
-        assert isinstance(model, Samples)
-        told = spread_condition(model, self.examples, self.count)
-        drawn = draw_samples(model, self.count, self.sample, told, self.examples.store.images.dtype)
-        return frechet_distance(self.real, Gaussian.of(Lite0()(drawn)))
+    def _real(self) -> Gaussian:
+        some: Any = self.examples.split(self.split).spread(self.evaluation.score_images)
+        return Gaussian.of(Lite0()(some.pixels))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genlab.data.arrange.examples import Examples
     from genlab.data.settings import DataSettings
     from genlab.data.store import ImageSet
+    from genlab.evaluation.case import Judged
     from genlab.training.checkpoint import Checkpoint
 
 Parameters = dict[str, Any]
@@ -81,16 +82,11 @@ def pair(
 ) -> dict[str, pd.DataFrame]:
     """Two domains -> the tables of pairs."""
     from genlab.data.arrange.derive import pair_sides
-    from genlab.data.arrange.view import view, view_derived
 
-    tables = {}
-    for settings in _requests(names, parameters):
-        stored = images[settings.set_name()]
-        name = settings.table_name(stored.about["key"])
-        if name not in tables:
-            seen = view(stored, settings)
-            tables[name] = pair_sides(seen, view_derived(derived[settings.derived_name()], seen), settings)
-    return tables
+    return {
+        name: pair_sides(seen, drawn, settings)
+        for name, seen, drawn, settings in _domains(names, images, derived, parameters)
+    }
 
 
 def unpair(
@@ -99,16 +95,26 @@ def unpair(
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Two domains -> the tables of images to be trained on without pairs."""
     from genlab.data.arrange.unpair import unpair
+
+    return {
+        name: unpair(seen, drawn, pairs[name], settings)
+        for name, seen, drawn, settings in _domains(names, images, derived, parameters)
+    }
+
+
+def _domains(
+    names: Sequence[str], images: Mapping[str, "ImageSet"], derived: Mapping[str, "ImageSet"], parameters: Parameters
+) -> "Iterator[tuple[str, ImageSet, ImageSet, DataSettings]]":
+    """The tables of two domains that the models want, each once: name, images, what is derived of them, settings."""
     from genlab.data.arrange.view import view, view_derived
 
-    tables = {}
+    wanted: dict[str, tuple[ImageSet, DataSettings]] = {}
     for settings in _requests(names, parameters):
         stored = images[settings.set_name()]
-        name = settings.table_name(stored.about["key"])
-        if name not in tables:
-            seen = view(stored, settings)
-            tables[name] = unpair(seen, view_derived(derived[settings.derived_name()], seen), pairs[name], settings)
-    return tables
+        wanted.setdefault(settings.table_name(stored.about["key"]), (stored, settings))
+    for name, (stored, settings) in wanted.items():
+        seen = view(stored, settings)
+        yield name, seen, view_derived(derived[settings.derived_name()], seen), settings
 
 
 def caption(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: Parameters) -> dict[str, pd.DataFrame]:
@@ -138,9 +144,9 @@ def arranged(model: str, parameters: Parameters, inputs: tuple[Mapping[str, Any]
     return arrange(entry.trains_on, settings, images, derived, table)
 
 
-def _watched(examples: "Examples") -> "Examples":
+def _watched(examples: "Examples") -> str:
     """The split to look at while a model trains: validation, or training where there is none."""
-    return examples.split("val" if examples.has_split("val") else "train")
+    return "val" if examples.has_split("val") else "train"
 
 
 def train(
@@ -155,9 +161,9 @@ def train(
 
     from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.diversity import measure_diversity
-    from genlab.evaluation.evaluate import scorer
+    from genlab.evaluation.validation import Score
     from genlab.models import model_class
-    from genlab.sampling.draw import FixedSamples
+    from genlab.report.overview import Overview
     from genlab.sampling.request import requested
     from genlab.tracking.training import TrainingRecord
     from genlab.training.checkpoint import build_model
@@ -176,9 +182,9 @@ def train(
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
-        snapshots=snapshots, draw=FixedSamples(watched, settings.sample),
-        score=scorer(watched, settings.sample, settings.evaluation),
-        diversity=measure_diversity(watched, settings.sample),
+        snapshots=snapshots, draw=Overview(examples, watched, settings.sample),
+        score=Score(examples, watched, settings.sample, settings.evaluation),
+        diversity=measure_diversity(examples, watched, settings.sample),
     )  # fmt: skip
     record = TrainingRecord(model, settings.data.source, training)
     with ProgressBar(model) as bar:
@@ -199,16 +205,32 @@ def _chosen(model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters
     return best if resolve(model, parameters).sample.checkpoint == "best" else checkpoint
 
 
+def _case(
+    model: str, chosen: "Checkpoint", parameters: Parameters, inputs: tuple[Any, ...],
+    drawings: Mapping[str, np.ndarray] | None = None,
+) -> "Judged[Any, Any]":  # fmt: skip
+    """The trained model on its device, beside its images and its drawings."""
+    from genlab.evaluation.case import Judged
+    from genlab.evaluation.features.cache import Cache
+    from genlab.training.machine import drawing_device
+
+    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
+    chosen.require(examples.spec)
+    device, statistics = drawing_device(settings.training), settings.sample.statistics
+    return Judged(
+        chosen.build(device, statistics), examples, settings.sample, statistics=chosen.statistics(statistics),
+        drawings=drawings or {}, evaluation=settings.evaluation, cache=Cache(_folder(parameters, "04_feature")),
+        untrained=lambda: chosen.build_untrained(device),
+    )  # fmt: skip
+
+
 def draw(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
 ) -> dict[str, np.ndarray]:
     """The trained model -> its drawings for the test split."""
-    from genlab.sampling.draw import draw
+    from genlab.sampling.registry import drawing
 
-    examples = arranged(model, parameters, inputs)
-    chosen = _chosen(model, checkpoint, best, parameters)
-    chosen.require(examples.spec)
-    return draw(chosen.build(), examples.split("test"), resolve(model, parameters).sample)
+    return drawing.run(_case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs))
 
 
 def evaluate(
@@ -216,25 +238,13 @@ def evaluate(
     parameters: Parameters, *inputs: Any,
 ) -> dict[str, float | str]:  # fmt: skip
     """Drawings and what they are held against -> metrics with their controls."""
-    from genlab.data.arrange.labelled import LabelledImages
     from genlab.data.arrange.words import describe_examples
-    from genlab.evaluation.evaluate import evaluate
-    from genlab.evaluation.features.cache import Cache
-    from genlab.evaluation.measures.untrained import evaluate_untrained
+    from genlab.evaluation.registry import measure
 
-    settings, examples, cache = (
-        resolve(model, parameters),
-        arranged(model, parameters, inputs),
-        Cache(_folder(parameters, "04_feature")),
-    )
     chosen = _chosen(model, checkpoint, best, parameters)
-    built = chosen.build()
-    quality = evaluate(built, examples, drawings, settings.evaluation, settings.sample, cache)
-    if isinstance(examples, LabelledImages):
-        first = chosen.build_untrained()
-        quality |= evaluate_untrained(first, examples, settings.evaluation, settings.sample, cache)
-    told = describe_examples(examples, settings.data, getattr(built, "condition", None))
-    return {**quality, **chosen.costs(), **told}
+    case = _case(model, chosen, parameters, inputs, drawings)
+    told = describe_examples(case.examples, resolve(model, parameters).data, getattr(case.model, "condition", None))
+    return {**measure.run(case), **chosen.costs(), **told}
 
 
 def report(
@@ -242,20 +252,11 @@ def report(
     parameters: Parameters, *inputs: Any,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
-    from genlab.data.arrange.labelled import LabelledImages
-    from genlab.evaluation.features.cache import Cache
     from genlab.report.curves import draw_curves
-    from genlab.report.figures.draw import draw_figures
-    from genlab.report.figures.memorisation import draw_sample_figures
+    from genlab.report.registry import figure
 
-    examples, settings = arranged(model, parameters, inputs), resolve(model, parameters)
-    chosen = _chosen(model, checkpoint, best, parameters)
-    figures = draw_figures(chosen.build(), examples.split("test"), drawings, settings.sample)
-    if isinstance(examples, LabelledImages):
-        figures |= draw_sample_figures(
-            examples, drawings, settings.evaluation, settings.sample, Cache(_folder(parameters, "04_feature"))
-        )
-    return figures, draw_curves(history, f"{model}: losses while training")
+    case = _case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs, drawings)
+    return figure.run(case), draw_curves(history, f"{model}: losses while training")
 
 
 def classify(
@@ -265,20 +266,18 @@ def classify(
 
     Where the images have no labels, the second says so and the others are empty: the rest of the run is good.
     """
-    from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.studies import encoder_start as classifiers
-    from genlab.report.figures.studies import draw_accuracies
+    from genlab.report.studies import draw_accuracies
     from genlab.training.checkpoint import build_model
 
-    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
-    assert isinstance(examples, LabelledImages)
-    if reason := classifiers.why_not(examples):
+    chosen = _chosen(model, checkpoint, best, parameters)
+    case = _case(model, chosen, parameters, inputs)
+    if reason := classifiers.why_not(case.examples):
         logger.warning("%s: %s", model, reason)
         return pd.DataFrame(columns=classifiers.COLUMNS), {"classifier_study": reason}, {}
-    chosen = _chosen(model, checkpoint, best, parameters)
     study = classifiers.compare_classifiers(
-        chosen.build(), lambda: build_model(chosen.model, chosen.spec, chosen.arguments), examples,
-        settings.evaluation.classifiers, lambda line: logger.info("%s: %s", model, line),
+        case, lambda: build_model(chosen.model, chosen.spec, chosen.arguments).to(case.device),
+        lambda line: logger.info("%s: %s", model, line),
     )  # fmt: skip
     plot = draw_accuracies(study, f"{model}: does its encoder start a classifier?")
     return study, {**classifiers.classifier_metrics(study)}, {"classifiers": plot}
@@ -288,14 +287,12 @@ def sweep_dimensions(
     model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Short trainings at several latent dimensions -> their reconstruction errors beside PCA's, and a plot."""
-    from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.studies.latent_dimension import compare_dimensions
-    from genlab.report.figures.studies import draw_dimensions
+    from genlab.report.studies import draw_dimensions
 
-    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
-    assert isinstance(examples, LabelledImages)
     chosen = _chosen(model, checkpoint, best, parameters)
-    study = compare_dimensions(chosen, examples, settings.training, settings.sample, settings.evaluation.dimension)
+    case = _case(model, chosen, parameters, inputs)
+    study = compare_dimensions(case, chosen, resolve(model, parameters).training)
     return study, {"dimensions": draw_dimensions(study, f"{model}: how much is lost")}
 
 

@@ -16,7 +16,7 @@ from genlab.data.arrange.pairs import PairedImages
 from genlab.models import MODELS
 from genlab.pipelines.nodes import arranged
 from genlab.pipelines.template import IMAGES
-from genlab.report.figures.side_by_side import side_by_side
+from genlab.report.side_by_side import side_by_side
 
 TRANSLATORS = [name for name, entry in MODELS.items() if entry.trains_on != "images"]
 

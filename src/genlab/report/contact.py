@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from genlab.data.arrange.examples import evenly
 from genlab.data.store import ImageSet, ImageStore
 from genlab.media.pictures.tiles import GAP, paste, to_rgb8
 
@@ -22,7 +23,7 @@ def draw_contact_sheet(images: ImageSet) -> np.ndarray:
     for number, (caption, store, rows) in enumerate(strips):
         top = number * (CAPTION + CELL + GAP)
         pen.text((GAP, top + CAPTION / 2), f"{caption}: {len(rows)} images", fill="black", font=font, anchor="lm")
-        chosen = rows[np.linspace(0, len(rows) - 1, min(ACROSS, len(rows))).round().astype(int)]
+        chosen = rows[evenly(len(rows), ACROSS)]
         for place, pixels in enumerate(to_rgb8(store.take(chosen))):
             paste(sheet, pixels, (GAP + place * (CELL + GAP), top + CAPTION), (CELL, CELL))
     return np.asarray(sheet)

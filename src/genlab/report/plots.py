@@ -1,5 +1,7 @@
 """Plots as pictures: axes to draw into, and what becomes of them. matplotlib without its windows and global state."""
 
+from typing import cast
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,7 +21,6 @@ def new_axes(width: int = 640, height: int = 480) -> Axes:
 
 def render(axes: Axes) -> np.ndarray:
     """The figure around the axes, (H, W, 3) uint8."""
-    canvas = axes.figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    canvas = cast(FigureCanvasAgg, axes.figure.canvas)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

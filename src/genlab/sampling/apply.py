@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.media.pictures.levels import to_model_range, to_pixels
-from genlab.models.base import Decodes, DecodesDomains, Encodes, EncodesDomains, MatchesPrior, Model, Side
+from genlab.models.base import Decodes, DecodesDomains, Encodes, EncodesDomains, MatchesPrior, Side
 from genlab.nn.noise import Chance
 
 BATCH = 250  # images at a time, where that is no part of the result
@@ -23,7 +23,7 @@ def to_input(rows: np.ndarray, like: Tensor) -> Tensor:
 
 @torch.no_grad()
 def apply(
-    model: Model, call: Callable[..., Tensor], numbers: Sequence[int], *rows: np.ndarray | None, seed: int = 0,
+    model: nn.Module, call: Callable[..., Tensor], numbers: Sequence[int], *rows: np.ndarray | None, seed: int = 0,
     batch_size: int = BATCH, depth: np.dtype | type | None = None,
 ) -> np.ndarray:  # fmt: skip
     """`call(chance, *batch)` of many pictures, in batches, in evaluation mode, on the model's device.
@@ -51,47 +51,40 @@ def apply(
     return np.concatenate(found)
 
 
-def encode_images(model: Model, images: np.ndarray) -> np.ndarray:
+def encode_images(model: Encodes, images: np.ndarray) -> np.ndarray:
     """(N, H, W, C) pixels -> their codes, (N, Z); without chance."""
-    assert isinstance(model, Encodes)
     return apply(model, lambda _, x: model.encode(x), range(len(images)), images)
 
 
-def encode_side(model: Model, images: np.ndarray, side: Side, batch_size: int = BATCH) -> np.ndarray:
+def encode_side(model: EncodesDomains, images: np.ndarray, side: Side, batch_size: int = BATCH) -> np.ndarray:
     """(N, H, W, C) pixels of domain `side` -> what the model keeps of each, (N, ...); without chance."""
-    assert isinstance(model, EncodesDomains)
     return apply(
         model, lambda _, x: model.encode_domain(x, side), range(len(images)), images, batch_size=batch_size
     )  # fmt: skip
 
 
-def decode_side(model: Model, z: np.ndarray, side: Side, depth: np.dtype | type) -> np.ndarray:
+def decode_side(model: DecodesDomains, z: np.ndarray, side: Side, depth: np.dtype | type) -> np.ndarray:
     """(N, ...) latents of `encode_side` -> their pixels in domain `side`, (N, H, W, C)."""
-    assert isinstance(model, DecodesDomains)
     return apply(model, lambda _, some: model.decode_domain(some, side), range(len(z)), z, depth=depth)
 
 
-def draw_codes(model: Model, images: np.ndarray, seed: int) -> np.ndarray:
+def draw_codes(model: MatchesPrior, images: np.ndarray, seed: int) -> np.ndarray:
     """(N, H, W, C) pixels -> a draw from the distribution of each image's code, (N, Z)."""
-    assert isinstance(model, MatchesPrior)
     return apply(model, lambda rng, x: model.draw_codes(x, rng), range(len(images)), images, seed=seed)
 
 
-def draw_prior(model: Model, labels: np.ndarray, seed: int) -> np.ndarray:
+def draw_prior(model: MatchesPrior, labels: np.ndarray, seed: int) -> np.ndarray:
     """As the codes of images with these (N,) labels shall be distributed, (N, Z)."""
-    assert isinstance(model, MatchesPrior)
     return apply(model, lambda rng, told: model.draw_prior(told, rng), range(len(labels)), labels, seed=seed)
 
 
-def draw_latents(model: Model, count: int, seed: int) -> np.ndarray:
+def draw_latents(model: Decodes, count: int, seed: int) -> np.ndarray:
     """Latent vectors from the prior, (count, Z)."""
-    assert isinstance(model, Decodes)
     return apply(model, lambda rng: model.draw_latents(len(rng), rng), range(count), seed=seed)
 
 
 def decode_latents(
-    model: Model, z: np.ndarray, condition: np.ndarray | None = None, depth: np.dtype | type = np.uint8
+    model: Decodes, z: np.ndarray, condition: np.ndarray | None = None, depth: np.dtype | type = np.uint8
 ) -> np.ndarray:
     """(N, Z) latent vectors -> (N, H, W, C) pixels; `condition` as in `genlab.sampling.draw.draw_samples`."""
-    assert isinstance(model, Decodes)
     return apply(model, lambda _, some, told: model.decode(some, told), range(len(z)), z, condition, depth=depth)

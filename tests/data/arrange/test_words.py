@@ -8,12 +8,12 @@ import pytest
 
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages, TwoDomains
 from genlab.data.arrange.unpair import DOMAIN_COLUMNS
 from genlab.data.arrange.words import describe_examples
 from genlab.data.settings import DataSettings
 from genlab.evaluation.measures.translation import evaluate_translations
-from genlab.evaluation.settings import EvaluationSettings
+from tests.judging import Reaches, judged
 
 SHOES = DataSettings(classes=("sandal", "sneaker", "ankle_boot"))
 
@@ -47,13 +47,11 @@ def test_pairs_and_unpaired_images_have_the_same_test_images(shoes: PairedImages
 def test_a_translation_has_one_protocol_and_one_value_of_each_control(
     shoes: PairedImages, unpaired: UnpairedImages
 ) -> None:
-    settings = EvaluationSettings(resamples=2, lpips_weights=None)
-
-    def measured(examples: PairedImages | UnpairedImages) -> dict[str, float | str]:
-        pairs = examples.split("test") if isinstance(examples, PairedImages) else examples.split("test").pairs()
+    def measured(examples: TwoDomains) -> dict[str, float | str]:
+        pairs = examples.split("test").pairs()
         assert pairs is not None
         drawings = {f"a_to_b/{name}": one for name, one in zip(pairs.table["id"], pairs.side("b"), strict=True)}
-        return evaluate_translations(drawings, examples, "b", settings, {})
+        return evaluate_translations(judged(Reaches("b"), examples, drawings))
 
     assert measured(shoes) == measured(unpaired)
     swapped = shoes.split("test").table.copy()

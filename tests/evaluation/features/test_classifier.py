@@ -13,11 +13,11 @@ from genlab.evaluation.features.classifier import (
     Classifier,
     build_classifier,
     can_classify,
-    class_metrics,
     classifier_of,
-    label_metrics,
 )
+from genlab.evaluation.measures.labels import class_metrics, label_metrics
 from genlab.evaluation.settings import EvaluationSettings
+from tests.judging import Reaches, judged
 
 SETTINGS = EvaluationSettings(resamples=50, classifier_steps=60)
 
@@ -35,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def classifier(footwear: LabelledImages, folder: Path) -> Classifier:
-    return classifier_of(footwear, SETTINGS, Cache(folder))
+    found = classifier_of(judged(Reaches(), footwear, evaluation=SETTINGS, cache=Cache(folder)))
+    assert found is not None
+    return found
 
 
 def test_it_knows_real_shoes(classifier: Classifier, footwear: LabelledImages) -> None:
@@ -50,14 +52,19 @@ def test_it_is_trained_once_and_draws_no_random_numbers(
     monkeypatch.setattr(
         "genlab.evaluation.features.classifier.train_classifier", lambda *_: pytest.fail("trained again")
     )
-    assert classifier_of(footwear, SETTINGS, Cache(folder)).accuracy == classifier.accuracy
+    again = classifier_of(judged(Reaches(), footwear, evaluation=SETTINGS, cache=Cache(folder)))
+    assert again is not None
+    assert again.accuracy == classifier.accuracy
     monkeypatch.undo()
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    few = [classifier_of(footwear, EvaluationSettings(classifier_steps=2), Cache(None)).accuracy for _ in range(2)]
+    few = judged(Reaches(), footwear, evaluation=EvaluationSettings(classifier_steps=2))
+    one, two = classifier_of(few), classifier_of(few)
     assert torch.rand(1) == expected
-    assert few[0] == few[1]
+    assert one is not None
+    assert two is not None
+    assert one.accuracy == two.accuracy
 
 
 def test_labels_that_are_drawn_are_found_and_shuffled_ones_are_chance(

@@ -8,11 +8,11 @@ import pytest
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
-from genlab.evaluation.evaluate import evaluate
 from genlab.evaluation.measures.energy import evaluate_energy
 from genlab.evaluation.measures.likelihood import evaluate_density, likelihood_metrics
+from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.sampling.settings import SampleSettings
+from tests.judging import judged
 from tests.models.toys import EVERY, Ising, Raster
 
 
@@ -35,7 +35,7 @@ def energies(pair: float = 0.7, alone: float = -0.4) -> np.ndarray:
 def test_the_likelihood_is_the_one_added_up_over_all_images(examples: LabelledImages) -> None:
     log_z = math.log(np.exp(-energies()).sum())
     model = Ising()
-    found = evaluate_energy(model, examples, EvaluationSettings(effort=20_000, resamples=200))
+    found = evaluate_energy(judged(model, examples, evaluation=EvaluationSettings(effort=20_000, resamples=200)))
     assert model.asked == 1, "once for each evaluation"
     error = found["log_partition_nats_error"]
     assert 0 < error < 0.03
@@ -48,14 +48,17 @@ def test_the_likelihood_is_the_one_added_up_over_all_images(examples: LabelledIm
 
 
 def test_the_standard_error_is_the_scatter_over_seeds(examples: LabelledImages) -> None:
-    few = [evaluate_energy(Ising(), examples, EvaluationSettings(effort=400, resamples=9, seed=s)) for s in range(60)]
+    cases = [
+        judged(Ising(), examples, evaluation=EvaluationSettings(effort=400, resamples=9, seed=s)) for s in range(60)
+    ]
+    few = [evaluate_energy(case) for case in cases]
     scatter = np.std([found["log_partition_nats"] for found in few])
     assert np.mean([found["log_partition_nats_error"] for found in few]) == pytest.approx(scatter, rel=0.3)
 
 
 def test_an_error_that_all_images_share_widens_the_interval(examples: LabelledImages) -> None:
-    settings, nll = EvaluationSettings(resamples=100), energies()
-    sure, unsure = (likelihood_metrics(Ising(), nll, examples, settings, error) for error in (0.0, 0.5))
+    case, nll = judged(Ising(), examples, evaluation=EvaluationSettings(resamples=100)), energies()
+    sure, unsure = (likelihood_metrics(case, nll, error) for error in (0.0, 0.5))
     assert sure["nll_nats"] == unsure["nll_nats"] == pytest.approx(nll.mean())
     for end in ("nll_nats_low", "nll_nats_high"):
         half = math.hypot(sure[end] - sure["nll_nats"], 1.96 * 0.5)
@@ -65,8 +68,8 @@ def test_an_error_that_all_images_share_widens_the_interval(examples: LabelledIm
 
 def test_a_model_with_energies_gets_the_numbers_of_one_that_scores_density(examples: LabelledImages) -> None:
     settings = EvaluationSettings(effort=9, resamples=20)
-    scores = evaluate_density(Raster(), examples, settings)
-    has = evaluate(Ising(), examples, {}, settings, SampleSettings())
+    scores = evaluate_density(judged(Raster(), examples, evaluation=settings))
+    has = measure.run(judged(Ising(), examples, evaluation=settings))
     assert set(scores) < set(has)
     assert set(has) - set(scores) == {"nll_effort", "log_partition_nats", "log_partition_nats_error"}
     assert scores["nll_nats_kind"] == "exact, computed"

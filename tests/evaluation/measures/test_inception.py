@@ -21,6 +21,8 @@ from genlab.evaluation.measures.inception import evaluate_inception, inception_w
 from genlab.evaluation.measures.samples import Reals
 from genlab.evaluation.settings import EvaluationSettings
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -47,7 +49,7 @@ def test_our_numbers_are_those_of_torch_fidelitys_command(
         for number, image in enumerate(images):
             Image.fromarray(image[..., 0]).save(tmp_path / name / f"{number:03d}.png")
     ours = evaluate_inception(
-        drawn, Reals(real[:4], real), EvaluationSettings(inception_weights=weights, kid_subsets=10), NO_CACHE
+        drawn, Reals(real[:4], real), EvaluationSettings(inception_weights=weights, kid_subsets=10), NO_CACHE, CPU
     )
     options = ["--fid", "--kid", "--kid-subset-size", "4", "--kid-subsets", "10", "--rng-seed", "0", "--cpu", "--json",
                "--silent", "--no-cache", "--feature-extractor-weights-path", os.fspath(weights)]  # fmt: skip
@@ -66,7 +68,7 @@ def test_without_weights_it_is_said_once_and_the_rest_goes_on(caplog: pytest.Log
     inception._say_once.cache_clear()
     some = np.zeros((4, 32, 32, 1), np.uint8)
     with caplog.at_level(logging.WARNING):
-        found = [evaluate_inception(some, Reals(some, some), EvaluationSettings(), NO_CACHE) for _ in range(2)]
+        found = [evaluate_inception(some, Reals(some, some), EvaluationSettings(), NO_CACHE, CPU) for _ in range(2)]
     assert found == [{"fid_note": "no Inception weights"}] * 2
     assert len([r for r in caplog.records if "evaluation.inception_weights=auto" in r.getMessage()]) == 1
 

@@ -12,6 +12,7 @@ from genlab.evaluation.measures.parzen import parzen_log_likelihood
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
+from tests.judging import judged
 
 
 def binary(n: int, seed: int, share: float = 0.5) -> np.ndarray:
@@ -33,7 +34,9 @@ def test_a_fair_coin_costs_one_bit_a_pixel() -> None:
     torch.nn.init.zeros_(model.decoder[0][-1].bias)
     torch.nn.init.zeros_(model.encoder[1][-1].weight)
     torch.nn.init.zeros_(model.encoder[1][-1].bias)
-    metrics = evaluate_density(model, examples(binary(4000, 0)), EvaluationSettings(effort=3, resamples=20))
+    metrics = evaluate_density(
+        judged(model, examples(binary(4000, 0)), evaluation=EvaluationSettings(effort=3, resamples=20))
+    )
     assert metrics["nll_nats"] == pytest.approx(16 * math.log(2), rel=1e-5)
     assert metrics["negative_elbo_nats"] == pytest.approx(16 * math.log(2), rel=1e-5)
     assert metrics["bits_per_dim"] == pytest.approx(1.0, rel=1e-5)
@@ -53,13 +56,15 @@ def test_what_is_computed_has_no_effort_and_no_bound_by_one_draw() -> None:
     model = Coins(image_size=4, channels=1, latent_dim=2, width=4)
     model.density = ("exact", "computed")
     data = examples(binary(20, 0))
-    one, other = (evaluate_density(model, data, EvaluationSettings(effort=k, resamples=20)) for k in (2, 3))
+    one, other = (
+        evaluate_density(judged(model, data, evaluation=EvaluationSettings(effort=k, resamples=20))) for k in (2, 3)
+    )
     assert one["nll_nats_kind"] == "exact, computed"
     assert one["bits_per_dim"] == pytest.approx(1.0)
     assert not {"nll_effort", "negative_elbo_nats"} & set(one)
     assert one["nll_protocol_hash"] == other["nll_protocol_hash"]
     model.density = ("exact", "estimated")
-    estimated = evaluate_density(model, data, EvaluationSettings(effort=2, resamples=20))
+    estimated = evaluate_density(judged(model, data, evaluation=EvaluationSettings(effort=2, resamples=20)))
     assert estimated["nll_effort"] == 2
     assert "negative_elbo_nats" not in estimated
     assert estimated["nll_protocol_hash"] != one["nll_protocol_hash"]
@@ -70,7 +75,7 @@ def test_protocols_differ_with_effort_and_levels() -> None:
 
     def name(effort: int, **arguments: str) -> object:
         settings = EvaluationSettings(effort=effort, resamples=20)
-        return evaluate_density(VAE(**few, **arguments), data, settings)["nll_protocol_hash"]
+        return evaluate_density(judged(VAE(**few, **arguments), data, evaluation=settings))["nll_protocol_hash"]
 
     assert name(2) == name(2)
     assert len({name(2), name(3), name(2, pixels="discretised_logistic")}) == 3
@@ -101,13 +106,12 @@ def test_a_parzen_window_is_scipys_mixture() -> None:
 
 def test_the_window_is_chosen_on_validation_images() -> None:
     from genlab.evaluation.measures.parzen import evaluate_parzen
-    from genlab.sampling.settings import SampleSettings
 
     images = binary(60, 0)
     data = examples(images)
     drawn = VAE(image_size=4, channels=1, latent_dim=2, width=4)
     settings = EvaluationSettings(parzen_samples=20)
-    found = evaluate_parzen(drawn, data, settings, SampleSettings())
+    found = evaluate_parzen(judged(drawn, data, evaluation=settings))
     assert found["parzen_nats_kind"] == "historic"
     assert found["parzen_samples"] == 20
     assert np.isfinite(found["parzen_nats"])

@@ -7,13 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.arrange.pairs import PairedImages
-from genlab.evaluation.measures.partners import evaluate_shared_space, partner_is_nearest
-from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.measures.partners import find_partners, partner_is_nearest
 from genlab.models.base import Batch, EncodesDomains, Model, Side, Turn
 from genlab.sampling.apply import encode_side
-from genlab.sampling.settings import SampleSettings
-
-SETTINGS = EvaluationSettings(resamples=50)
+from tests.judging import judged
 
 
 class Knows(Model, EncodesDomains):
@@ -43,7 +40,7 @@ class Knows(Model, EncodesDomains):
 
 def test_a_space_that_is_shared_finds_every_partner_and_noise_finds_none(shoes: PairedImages) -> None:
     torch.manual_seed(0)
-    share = {noise: evaluate_shared_space(Knows(shoes, noise), shoes, SETTINGS, SampleSettings()) for noise in (0, 100)}
+    share = {noise: find_partners(judged(Knows(shoes, noise), shoes)) for noise in (0, 100)}
     assert share[0]["partner_found"] == 1
     assert share[100]["partner_found"] < 0.1
     assert share[0]["partner_found_chance"] == 0.01
@@ -51,7 +48,7 @@ def test_a_space_that_is_shared_finds_every_partner_and_noise_finds_none(shoes: 
 
 
 def test_pixels_are_a_control(shoes: PairedImages) -> None:
-    found = evaluate_shared_space(Knows(shoes, 0), shoes, SETTINGS, SampleSettings())
+    found = find_partners(judged(Knows(shoes, 0), shoes))
     assert 0 <= found["partner_found_pixels"] < 0.3, "a drawing is no shoe"
 
 

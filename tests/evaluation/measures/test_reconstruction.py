@@ -6,16 +6,17 @@ import torch
 from sklearn.decomposition import PCA
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.evaluate import scorer
 from genlab.evaluation.features import principal
 from genlab.evaluation.features.principal import PrincipalComponents, flatten
-from genlab.evaluation.measures.codes import evaluate_latents
+from genlab.evaluation.measures.codes import count_units
 from genlab.evaluation.measures.reconstruction import evaluate_reconstructions
 from genlab.evaluation.pixel_errors import mse
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.validation import Score
 from genlab.models.autoencoder import Autoencoder
-from genlab.sampling.draw import draw
+from genlab.sampling.registry import drawing
 from genlab.sampling.settings import SampleSettings
+from tests.judging import judged
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +48,13 @@ def test_metrics_stand_beside_the_mean_image_and_pca(some: LabelledImages) -> No
     torch.manual_seed(0)
     model, test = Autoencoder(width=2, latent_dim=6), some.split("test")
     drawings = {f"reconstructions/{name}": p for name, p in zip(test.table["id"], test.pixels, strict=True)}
-    found = evaluate_reconstructions(model, drawings, some, EvaluationSettings(resamples=20))
+    found = evaluate_reconstructions(judged(model, some, drawings))
     assert found["mse"] == 0, "the drawings are the images themselves"
     assert found["ssim"] == pytest.approx(1)
     mean = some.split("train").pixels.mean(axis=0) / 255
     assert found["mse_mean_image"] == pytest.approx(np.square(test.pixels / 255 - mean).mean(), rel=1e-3)
     assert 0 < found["mse_pca"] < found["mse_mean_image"]
-    worse = evaluate_reconstructions(model, draw(model, test, SampleSettings()), some, EvaluationSettings(resamples=20))
+    worse = evaluate_reconstructions(judged(model, some, drawing.run(judged(model, some))))
     assert worse["mse_low"] < worse["mse"] < worse["mse_high"]
     assert worse["mse"] > worse["mse_mean_image"], "an untrained model knows less than the mean image"
     assert worse["reconstruction_protocol_hash"] == found["reconstruction_protocol_hash"]
@@ -68,7 +69,7 @@ def test_mse_is_in_the_pixel_range_0_to_1() -> None:
 def test_validation_prefers_the_better_reconstruction(some: LabelledImages) -> None:
     torch.manual_seed(0)
     model = Autoencoder(width=2, latent_dim=6)
-    score = scorer(some.split("val"), SampleSettings(), EvaluationSettings())
+    score = Score(some, "val", SampleSettings(), EvaluationSettings())
     before = score(model)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     x = torch.from_numpy(some.split("val").pixels).permute(0, 3, 1, 2) / 127.5 - 1
@@ -88,4 +89,4 @@ def test_latents_that_never_change_are_not_active(some: LabelledImages) -> None:
     model = Autoencoder(generation="linear", latent_dim=6)
     with torch.no_grad():
         model.encoder[1][0].weight[:2] = 0
-    assert evaluate_latents(model, some, EvaluationSettings())["active_units"] == 4
+    assert count_units(judged(model, some))["active_units"] == 4

@@ -9,14 +9,15 @@ import torch
 from scipy import stats
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.settings import ClassifierSettings, DimensionSettings
+from genlab.evaluation.case import Judged
+from genlab.evaluation.settings import ClassifierSettings, DimensionSettings, EvaluationSettings
 from genlab.evaluation.studies.encoder_start import METHODS, classifier_metrics, compare_classifiers, summarise, why_not
 from genlab.evaluation.studies.latent_dimension import compare_dimensions
 from genlab.models.autoencoder import Autoencoder
-from genlab.report.figures.studies import draw_accuracies, draw_dimensions
-from genlab.sampling.settings import SampleSettings
+from genlab.report.studies import draw_accuracies, draw_dimensions
 from genlab.training.fit import Job, fit
 from genlab.training.settings import TrainingSettings
+from tests.judging import judged
 
 SETTINGS = ClassifierSettings(labels=(20,), seeds=2, steps=15, epochs=0.1, most=100, test_images=100)
 
@@ -25,10 +26,16 @@ def build() -> Autoencoder:
     return Autoencoder(generation="linear", latent_dim=8)
 
 
+def started(
+    model: Autoencoder, images: LabelledImages, settings: ClassifierSettings
+) -> Judged[Autoencoder, LabelledImages]:
+    return judged(model, images, evaluation=EvaluationSettings(classifiers=settings))
+
+
 @pytest.fixture(scope="module")
 def study(fashion: LabelledImages) -> pd.DataFrame:
     torch.manual_seed(0)
-    return compare_classifiers(build(), build, fashion, SETTINGS)
+    return compare_classifiers(started(build(), fashion, SETTINGS), build)
 
 
 def test_every_method_has_every_number_of_labels_and_every_seed(study: pd.DataFrame) -> None:
@@ -50,7 +57,7 @@ def test_the_trained_model_is_not_changed_and_seeds_repeat(fashion: LabelledImag
     before = {name: value.clone() for name, value in model.state_dict().items()}
     state = torch.get_rng_state()
     few = SETTINGS.model_copy(update={"labels": (), "most": 40})
-    one, two = compare_classifiers(model, build, fashion, few), compare_classifiers(model, build, fashion, few)
+    one, two = (compare_classifiers(started(model, fashion, few), build) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert torch.equal(state, torch.get_rng_state())
@@ -64,9 +71,8 @@ def test_the_trained_encoder_and_not_a_random_one_is_fine_tuned(fashion: Labelle
     for parameter in trained.parameters():
         torch.nn.init.zeros_(parameter)  # a code that says nothing
     still = SETTINGS.model_copy(update={"labels": (), "learning_rate": 1e-12, "steps": 1})
-    found = (
-        compare_classifiers(trained, lambda: zero, fashion, still).groupby("method")["accuracy"].agg(["mean", "std"])
-    )
+    study = compare_classifiers(started(trained, fashion, still), lambda: zero)
+    found = study.groupby("method")["accuracy"].agg(["mean", "std"])
     assert found.loc["fine_tuned", "mean"] == pytest.approx(0.1), "one class for all images"
     assert found.loc["frozen", "mean"] == pytest.approx(0.1)
     assert found.loc["pixels", "mean"] > 0.5
@@ -105,7 +111,8 @@ def test_the_error_falls_with_the_latent_dimension_and_pca_stands_beside(
     job = Job("autoencoder", arguments, few.split("train"), training, 0, tmp_path)
     trained = fit(job, lambda sight: None).checkpoint
     settings = DimensionSettings(dimensions=(1, 4, 5000), share=0.5)
-    study = compare_dimensions(trained, few, training, SampleSettings(), settings)
+    case = judged(trained.build(), few, evaluation=EvaluationSettings(dimension=settings))
+    study = compare_dimensions(case, trained, training)
     errors = study.set_index(["method", "latent_dim"])["mse"]
     assert set(errors.index) == {
         *((method, z) for method in ("trained briefly", "PCA") for z in (1, 4)), ("trained to the end", 6),

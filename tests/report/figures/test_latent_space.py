@@ -5,15 +5,16 @@ from scipy import stats
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.models.vae import VAE
 from genlab.nn.priors import make_prior
+from genlab.report.figures import latent_space
 from genlab.report.figures.latent_space import (
     STEPS,
-    draw_latent_figures,
     draw_manifold,
     interpolate,
     manifold_latents,
     most_used,
 )  # fmt: skip
-from genlab.sampling.settings import SampleSettings
+from genlab.report.registry import figure
+from tests.judging import judged
 
 
 def test_the_manifold_of_a_normal_is_even_in_probability() -> None:
@@ -44,10 +45,18 @@ def test_a_way_is_straight_and_ends_where_it_should() -> None:
     np.testing.assert_allclose(ways[0, :, 0], np.linspace(0, 1, STEPS), atol=1e-6)
 
 
+def figures_of(model: VAE, images: LabelledImages) -> dict[str, np.ndarray]:
+    case, found = judged(model, images, split="train"), {}
+    for entry in figure.all:
+        if entry.function.__module__ == latent_space.__name__ and all(isinstance(model, one) for one in entry.needs):
+            found |= entry.function(case)
+    return found
+
+
 def test_a_vae_shows_all_there_is_to_see(few_images: LabelledImages) -> None:
     two, three = (VAE(image_size=32, channels=1, latent_dim=n, width=4) for n in (2, 3))
     names = {"interpolations", "traversals", "latents_over_prior"}
-    assert set(draw_latent_figures(two, few_images, SampleSettings())) == {*names, "manifold"}
-    figures = draw_latent_figures(three, few_images, SampleSettings())
+    assert set(figures_of(two, few_images)) == {*names, "manifold"}
+    figures = figures_of(three, few_images)
     assert set(figures) == names
     assert all(f.dtype == np.uint8 and f.ndim == 3 and min(f.shape[:2]) > 60 for f in figures.values())

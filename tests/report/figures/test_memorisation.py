@@ -1,15 +1,17 @@
 """Nearest neighbours and the classes that are drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.report.figures import memorisation as gan_figures
-from genlab.report.figures.memorisation import draw_class_histogram, draw_sample_figures, nearest_images
+from genlab.report.figures.memorisation import draw_class_histogram, draw_classes, draw_nearest, nearest_images
 from genlab.sampling.settings import SampleSettings
+from tests.judging import Reaches, judged
 
 
 def test_the_nearest_image_is_scipys_and_a_copy_finds_itself(
@@ -29,14 +31,13 @@ def test_neighbours_are_of_the_training_split(fashion: LabelledImages) -> None:
     some = LabelledImages(rows, fashion.store, fashion.classes)
     drawings = {f"samples/{number}": pixels for number, pixels in enumerate(some.split("train").pixels[:6])}
     evaluation = EvaluationSettings(features=True, classifier_steps=2, feature_size=32)
-    figures = draw_sample_figures(some, drawings, evaluation, SampleSettings(pictures=6), Cache(None))
-    assert set(figures) == {"nearest_train", "classes"}
-    figure = figures["nearest_train"]
+    case = judged(Reaches(), some, drawings, evaluation=evaluation, sample=SampleSettings(pictures=6))
+    assert set(draw_classes(case)) == {"classes"}
+    assert draw_classes(replace(case, evaluation=EvaluationSettings(classifier=False))) == {}
+    figure = draw_nearest(case)["nearest_train"]
     for strip in (1, 2):
         below = figure[4 + 64 * strip : 68 + 64 * strip, 4:68]
         assert np.array_equal(figure[4:68, 4:68], below), "a training image is its own neighbour"
-    of_others = {"reconstructions/x": some.pixels[0]}
-    assert draw_sample_figures(some, of_others, evaluation, SampleSettings(), Cache(None)) == {}
 
 
 def test_a_missing_class_shows() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from genlab.report.figures.scatter import principal_plane, scatter
+from genlab.report.scatter import principal_plane, scatter
 
 
 def test_the_plane_is_pcas_up_to_the_signs(rng: np.random.Generator) -> None:

@@ -6,8 +6,7 @@ import pytest
 from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.media.pictures.tiles import GAP, HEADING
-from genlab.report.figures.side_by_side import side_by_side
-from genlab.sampling.translate import spread
+from genlab.report.side_by_side import side_by_side
 
 
 def plain(pairs: PairedImages, value: int, size: int = 32) -> dict[str, np.ndarray]:
@@ -18,7 +17,7 @@ def test_every_model_has_a_column_between_input_and_truth(shoes: PairedImages) -
     test = shoes.split("test")
     grid = side_by_side(test, {"one": plain(test, 50), "two": plain(test, 150)}, count=3, blocks=1)
     assert grid.shape[1] == 4 * (64 + GAP) + 2 * GAP
-    some = spread(test, 3)
+    some = test.spread(3)
     for row in range(3):
         top = HEADING + row * (64 + GAP)
         cells = [grid[top : top + 64 : 2, GAP + i * (64 + GAP) :][:, :64:2, 0] for i in range(4)]
@@ -31,7 +30,7 @@ def test_every_model_has_a_column_between_input_and_truth(shoes: PairedImages) -
 def test_drawings_of_other_data_are_refused(shoes: PairedImages) -> None:
     test = shoes.split("test")
     drawn = plain(test, 50)
-    first = spread(test, 3).table["id"][0]
+    first = test.spread(3).table["id"][0]
     del drawn[f"a_to_b/{first}"]
     with pytest.raises(GenlabError, match=f"unit has no drawing a_to_b/{first} .1 of 3 are missing"):
         side_by_side(test, {"unit": drawn}, count=3)

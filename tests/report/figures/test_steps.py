@@ -11,6 +11,7 @@ from genlab.report.figures.completions import COMPLETIONS, IMAGES, draw_completi
 from genlab.report.figures.steps import DRAWINGS, draw_steps
 from genlab.sampling.draw import draw_samples
 from genlab.sampling.settings import SampleSettings
+from tests.judging import judged
 from tests.models.toys import EVERY, Raster
 
 CELL = 64  # pixels of the picture: 2 x 2 pixels, each 32 x 32
@@ -31,9 +32,9 @@ def tile(picture: np.ndarray, left: int, top: int) -> np.ndarray:
 @pytest.mark.parametrize("batch_size", [3, 50])
 def test_a_row_is_one_drawing_from_its_first_state_to_its_last(examples: LabelledImages, batch_size: int) -> None:
     settings = SampleSettings(seed=1, batch_size=batch_size)
-    picture = draw_steps(Raster(), examples, settings)["steps"]
+    picture = draw_steps(judged(Raster(), examples, sample=settings))["steps"]
     assert picture.shape == (DRAWINGS * (CELL + GAP) + GAP, 4 * (CELL + GAP) + GAP, 3), "four pixels, four states"
-    drawn = draw_samples(Raster(), DRAWINGS, settings)
+    drawn = draw_samples(judged(Raster(), examples, sample=settings), DRAWINGS)
     for row in range(DRAWINGS):
         states = [tile(picture, GAP + column * (CELL + GAP), GAP + row * (CELL + GAP)) for column in range(4)]
         assert np.array_equal(states[-1], drawn[row, :, :, 0])
@@ -41,7 +42,7 @@ def test_a_row_is_one_drawing_from_its_first_state_to_its_last(examples: Labelle
 
 
 def test_completions_stand_under_the_original_and_its_known_half(examples: LabelledImages) -> None:
-    picture = draw_completions(Raster(), examples, SampleSettings(batch_size=7))["completions"]
+    picture = draw_completions(judged(Raster(), examples, sample=SampleSettings(batch_size=7)))["completions"]
     left = picture.shape[1] - IMAGES * (CELL + GAP)
     assert picture.shape[0] == (2 + COMPLETIONS) * CELL + 3 * GAP
     some = examples.spread(IMAGES).pixels[..., 0]

@@ -5,20 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from genlab.data.arrange.examples import Stream, name_images, require_split
-from genlab.data.arrange.pairs import PairedImages
-from genlab.data.spec import Spec
-from genlab.data.store import ImageSet, ImageStore
+from genlab.data.arrange.examples import Stream, name_images, require_split, spread_rows
+from genlab.data.arrange.pairs import PairedImages, TwoDomains
+from genlab.data.store import ImageSet
 from genlab.errors import GenlabError
 
 
 @dataclass(frozen=True)
-class UnpairedImages:
-    """Two domains that are trained on without knowing which images belong together."""
+class UnpairedImages(TwoDomains):
+    """Images of which training does not know which belong together. The table has DOMAIN_COLUMNS."""
 
-    table: pd.DataFrame  # DOMAIN_COLUMNS
-    a: ImageStore
-    b: ImageStore
     unit: str = "images"
 
     @classmethod
@@ -38,10 +34,6 @@ class UnpairedImages:
     def __len__(self) -> int:
         return int(self.table["domain"].value_counts().max())
 
-    @property
-    def spec(self) -> Spec:
-        return Spec({"a": self.a.shape, "b": self.b.shape}, medium=self.b.medium)
-
     def split(self, name: str) -> "UnpairedImages":
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
         for domain in "ab":
@@ -53,20 +45,21 @@ class UnpairedImages:
         return set(self.table.loc[self.table["split"] == name, "domain"]) == {"a", "b"}
 
     def rows(self, domain: str) -> pd.DataFrame:
-        """The table's rows of one domain, in the order of `side`."""
         return self.table[self.table["domain"] == domain].reset_index(drop=True)
 
     def side_rows(self, domain: str) -> np.ndarray:
-        """Where the images of domain "a" or "b" are in its store, in the table's order."""
         return self.rows(domain)["row"].to_numpy()
 
-    def side(self, domain: str) -> np.ndarray:
-        """The images of domain "a" or "b", in the table's order: (N, H, W, C)."""
-        store: ImageStore = getattr(self, domain)
-        return store.take(self.side_rows(domain))
+    def spread(self, count: int) -> "UnpairedImages":
+        pairs = self.pairs()
+        if pairs is None:
+            some = [spread_rows(self.rows(domain), count) for domain in "ab"]
+        else:
+            kept = pairs.spread(count).table
+            some = [self.rows(domain)[self.rows(domain)["row"].isin(kept[domain])] for domain in "ab"]
+        return UnpairedImages(pd.concat(some, ignore_index=True), self.a, self.b)
 
     def pairs(self) -> PairedImages | None:
-        """The images of these splits whose partner is known, as pairs; None where there are none."""
         known = self.rows("b")
         known = known[known["truth"] >= 0]
         if known.empty:
@@ -76,8 +69,8 @@ class UnpairedImages:
         return PairedImages(table.sort_values("id").reset_index(drop=True), self.a, self.b)
 
     def streams(self) -> list[Stream]:
-        return [Stream({domain: (getattr(self, domain), self.side_rows(domain))}, {}) for domain in ("a", "b")]
+        return [Stream({domain: (self.store(domain), self.side_rows(domain))}, {}) for domain in ("a", "b")]
 
     def fingerprint(self) -> str:
-        parts = [(getattr(self, domain), self.side_rows(domain)) for domain in ("a", "b")]
+        parts = [(self.store(domain), self.side_rows(domain)) for domain in ("a", "b")]
         return name_images(parts, "".join(self.table["domain"] + self.table["id"] + self.table["split"]))

@@ -32,6 +32,11 @@ class Examples(Protocol):
     """Images with their splits. A batch takes as many rows of every stream; streams are shuffled independently."""
 
     @property
+    def table(self) -> pd.DataFrame:
+        """A row for each image or pair, with its id, split and label."""
+        ...
+
+    @property
     def unit(self) -> str:
         """What there is a number of, for people: "pairs", "images"."""
         ...
@@ -52,6 +57,10 @@ class Examples(Protocol):
         ...
 
     def has_split(self, name: str) -> bool: ...
+
+    def spread(self, count: int) -> Self:
+        """At most `count` of the images (of each domain), evenly spread over labels: the same for the same images."""
+        ...
 
     def streams(self) -> list[Stream]: ...
 
@@ -98,7 +107,12 @@ def require_split(rows: pd.DataFrame, all_rows: pd.DataFrame, name: str, unit: s
         )
 
 
+def evenly(length: int, count: int) -> np.ndarray:
+    """At most `count` places among `length`, at even distances, in order."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
+
+
 def spread_rows(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """At most `count` rows, evenly spread over a table in the order of its labels and ids."""
-    rows = np.linspace(0, len(table) - 1, min(count, len(table))).round().astype(int)
-    return table.sort_values(["label", "id"], kind="stable").iloc[rows].reset_index(drop=True)
+    rows = table.sort_values(["label", "id"], kind="stable")
+    return rows.iloc[evenly(len(table), count)].reset_index(drop=True)

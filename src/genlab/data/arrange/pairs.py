@@ -1,11 +1,13 @@
 """Pairs: which image of domain a belongs to which image of domain b. Training sees these, whatever the source was."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from genlab.data.arrange.examples import Stream, name_images, name_set, require_split
+from genlab.data.arrange.examples import Stream, name_images, name_set, require_split, spread_rows
 from genlab.data.spec import Spec
 from genlab.data.store import ImageStore
 from genlab.errors import GenlabError
@@ -29,12 +31,47 @@ def without_partner(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class PairedImages:
-    """The pairs of one split with the stores that hold their images."""
+class TwoDomains(ABC):
+    """Images of domain "a" and of domain "b"."""
 
-    table: pd.DataFrame  # PAIR_COLUMNS
+    table: pd.DataFrame
     a: ImageStore
     b: ImageStore
+
+    def store(self, domain: str) -> ImageStore:
+        """The store of one domain."""
+        found: ImageStore = getattr(self, domain)
+        return found
+
+    @abstractmethod
+    def rows(self, domain: str) -> pd.DataFrame:
+        """The table's rows of one domain, in the order of `side`."""
+
+    @abstractmethod
+    def side_rows(self, domain: str) -> np.ndarray:
+        """Where the images of one domain are in its store, in the table's order."""
+
+    @abstractmethod
+    def pairs(self) -> "PairedImages | None":
+        """The images whose partner is known, as pairs; None where there are none."""
+
+    @abstractmethod
+    def spread(self, count: int) -> Self:
+        """At most `count` images of each domain, evenly spread; partners stay together."""
+
+    def side(self, domain: str) -> np.ndarray:
+        """The images of one domain in the table's order: (N, H, W, C)."""
+        return self.store(domain).take(self.side_rows(domain))
+
+    @property
+    def spec(self) -> Spec:
+        return Spec({"a": self.a.shape, "b": self.b.shape}, medium=self.b.medium)
+
+
+@dataclass(frozen=True)
+class PairedImages(TwoDomains):
+    """Images that belong together two by two. The table has PAIR_COLUMNS."""
+
     unit: str = "pairs"
 
     def __len__(self) -> int:
@@ -60,26 +97,25 @@ class PairedImages:
         """Whether there are pairs in split `name`."""
         return bool((self.table["split"] == name).any())
 
-    def side_rows(self, name: str) -> np.ndarray:
-        """Where the images of domain "a" or "b" are in its store, in the table's order."""
-        return self.table[name].to_numpy()
+    def rows(self, domain: str) -> pd.DataFrame:
+        return self.table
 
-    def side(self, name: str) -> np.ndarray:
-        """The images of domain `name`, "a" or "b", in the table's order: (N, H, W, C)."""
-        store: ImageStore = getattr(self, name)
-        return store.take(self.side_rows(name))
+    def side_rows(self, domain: str) -> np.ndarray:
+        return self.table[domain].to_numpy()
+
+    def pairs(self) -> "PairedImages":
+        return self
+
+    def spread(self, count: int) -> "PairedImages":
+        return PairedImages(spread_rows(self.table, count), self.a, self.b)
 
     def content(self) -> str:
         """32 hexadecimal digits that name which image belongs to which, and nothing else: no ids and no order."""
-        a, b = (getattr(self, side).table["checksum"].iloc[self.side_rows(side)] for side in ("a", "b"))
+        a, b = (self.store(side).table["checksum"].iloc[self.side_rows(side)] for side in ("a", "b"))
         return name_set(f"{one} {other}" for one, other in zip(a, b, strict=True))
 
-    @property
-    def spec(self) -> Spec:
-        return Spec({"a": self.a.shape, "b": self.b.shape}, medium=self.b.medium)
-
     def streams(self) -> list[Stream]:
-        return [Stream({side: (getattr(self, side), self.table[side].to_numpy()) for side in ("a", "b")}, {})]
+        return [Stream({side: (self.store(side), self.side_rows(side)) for side in ("a", "b")}, {})]
 
     def fingerprint(self) -> str:
         """32 hexadecimal digits that name the pairs and every pixel in them."""

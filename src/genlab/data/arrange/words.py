@@ -1,10 +1,7 @@
 """What a number is measured on, and what a model learned from, in words and as fingerprints."""
 
 from genlab.data.arrange.derive import DERIVATIONS
-from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import Examples, content_fingerprint
-from genlab.data.arrange.labelled import LabelledImages
-from genlab.data.arrange.pairs import PairedImages
 from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import known_classes
 
@@ -21,20 +18,17 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
         settings: theirs.
         condition: what the model is told of each image: "labels", "captions", or nothing.
     """
-    assert isinstance(examples, LabelledImages | PairedImages | UnpairedImages)
     test, train = examples.split("test"), examples.split("train")
     labels = _labels(test)
     parts = [settings.source if settings.source_a is None else f"{settings.source_a} and {settings.source_b}"]
     if labels:
         parts.append(_classes(labels, settings))
-    if not isinstance(examples, LabelledImages):
+    if len(examples.spec.shapes) > 1:
         parts.append(_task(examples, settings))
     *_, (_, *axes) = examples.spec.shapes.values()
     parts += [f"{_count(test)} test images", " × ".join(map(str, axes))]  # noqa: RUF001
-    learned = f"{_count(train)} images"
-    if isinstance(train, PairedImages):
-        learned = f"{len(train):,} pairs"
-    elif isinstance(train, UnpairedImages):
+    learned = f"{len(train):,} pairs" if train.unit == "pairs" else f"{_count(train)} images"
+    if len(train.streams()) > 1:
         learned += " without pairs"
     elif condition:
         learned += f" with {condition}"
@@ -43,16 +37,14 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
     return {"test_fingerprint": content_fingerprint(test), "test_data": ", ".join(parts), "trained_on": learned}
 
 
-def _labels(examples: LabelledImages | PairedImages | UnpairedImages) -> list[str]:
+def _labels(examples: Examples) -> list[str]:
     return sorted(set(examples.table["label"]) - {""})
 
 
-def _count(examples: LabelledImages | PairedImages | UnpairedImages) -> str:
+def _count(examples: Examples) -> str:
     """How many different images there are: one number, or one for each domain where they differ."""
-    if isinstance(examples, LabelledImages):
-        return f"{examples.table['row'].nunique():,}"
-    a, b = (f"{len(set(examples.side_rows(side))):,}" for side in "ab")
-    return a if a == b else f"{a} and {b}"
+    places = [places for stream in examples.streams() for _, places in stream.rows.values()]
+    return " and ".join(dict.fromkeys(f"{len(set(some)):,}" for some in places))
 
 
 def _classes(labels: list[str], settings: DataSettings) -> str:
@@ -63,9 +55,10 @@ def _classes(labels: list[str], settings: DataSettings) -> str:
     return f"{len(labels)}{f' of {len(known)}' if known else ''} {'class' if len(labels) == 1 else 'classes'}{names}"
 
 
-def _task(examples: PairedImages | UnpairedImages, settings: DataSettings) -> str:
+def _task(examples: Examples, settings: DataSettings) -> str:
     if settings.domains:
         return " and ".join(settings.domains)
-    sources = examples.a.table["source"]
+    store, _ = examples.streams()[0].rows["a"]
+    sources = store.table["source"]
     made = next((kind for kind in DERIVATIONS if len(sources) and sources.iloc[0].startswith(f"{kind} of ")), None)
     return "a and b" if made is None else f"{made} and image"

@@ -11,10 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.features.cache import Cache
-from genlab.evaluation.pixel_errors import bootstrap_interval
+from genlab.evaluation.case import Judged
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.levels import to_model_range
 
 SIZE = 32  # H = W that it sees
@@ -43,8 +41,8 @@ def _as_input(images: np.ndarray) -> Float[Tensor, "n c s s"]:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def train_classifier(examples: LabelledImages, steps: int, seed: int) -> dict[str, Tensor]:
-    """The weights after so many steps of 128 labelled images; the same for the same images, steps, and seed.
+def train_classifier(examples: LabelledImages, steps: int, seed: int, device: torch.device) -> dict[str, Tensor]:
+    """The weights after so many steps of 128 labelled images; the same for the same images, steps, seed and device.
 
     The caller's random numbers go on as if nothing had been drawn.
     """
@@ -53,7 +51,7 @@ def train_classifier(examples: LabelledImages, steps: int, seed: int) -> dict[st
     places = examples.table["row"].to_numpy()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_classifier(examples.store.channels, len(examples.classes))
+        network = build_classifier(examples.store.channels, len(examples.classes)).to(device)
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=max(steps, 2))
         order = rng.permutation(rows)
@@ -61,8 +59,9 @@ def train_classifier(examples: LabelledImages, steps: int, seed: int) -> dict[st
             if len(order) < min(BATCH, len(rows)):
                 order = rng.permutation(rows)
             batch, order = order[:BATCH], order[BATCH:]
-            logits = network(_as_input(examples.store.take(places[batch])))
-            loss = nn.functional.cross_entropy(logits, torch.from_numpy(examples.labels[batch]), label_smoothing=0.05)
+            logits = network(_as_input(examples.store.take(places[batch])).to(device))
+            labels = torch.from_numpy(examples.labels[batch]).to(device)
+            loss = nn.functional.cross_entropy(logits, labels, label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -81,8 +80,9 @@ class Classifier:
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """(N, H, W, C) pixels -> the number of the most probable label of each, (N,)."""
+        device = next(self.network.parameters()).device
         parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-        return torch.cat([self.network(_as_input(part)).argmax(dim=1) for part in parts]).numpy()
+        return torch.cat([self.network(_as_input(part).to(device)).argmax(dim=1).cpu() for part in parts]).numpy()
 
 
 def can_classify(examples: LabelledImages) -> bool:
@@ -92,51 +92,26 @@ def can_classify(examples: LabelledImages) -> bool:
     )
 
 
-def classifier_of(examples: LabelledImages, settings: EvaluationSettings, cache: Cache) -> Classifier:
-    """The classifier of a labelled set, trained on its training split once and kept in the cache."""
-    examples = examples.uncaptioned()
+def classifier_of(case: Judged[Any, LabelledImages]) -> Classifier | None:
+    """The classifier of a labelled set, trained on its training split once and kept in the cache.
+
+    None where `evaluation.classifier` is off or the labels are too few.
+    """
+    examples, settings = case.examples.uncaptioned(), case.evaluation
+    if not (settings.classifier and can_classify(examples)):
+        return None
     train, test = examples.split("train"), examples.split("test")
     protocol = {
         "classifier": [SIZE, WIDTH, BATCH, RATE], "steps": settings.classifier_steps, "seed": settings.seed,
         "images": train.fingerprint(), "classes": list(examples.classes),
     }  # fmt: skip
-    weights = cache.weights(
-        "classifier", protocol, lambda: train_classifier(train, settings.classifier_steps, settings.seed)
+    weights = case.cache.weights(
+        "classifier", protocol, lambda: train_classifier(train, settings.classifier_steps, settings.seed, case.device)
     )
     with torch.device("meta"):  # no first weights, and no random numbers for them
         network = build_classifier(examples.store.channels, len(examples.classes))
     network.load_state_dict(weights, assign=True)
-    network.eval().requires_grad_(False)
+    network.to(case.device).eval().requires_grad_(False)
     known = test.labels >= 0
     said = Classifier(network, 0.0, "")(test.pixels[known])
     return Classifier(network, float((said == test.labels[known]).mean()), protocol_hash(protocol))
-
-
-def label_metrics(
-    classifier: Classifier, drawn: np.ndarray, told: np.ndarray, settings: EvaluationSettings
-) -> dict[str, Any]:
-    """Whether drawings show the label that the model was told, (N,), -1 for none; with a 95 % interval over drawings.
-
-    A model cannot be expected to do better than real images do, `label_accuracy_real`.
-    """
-    known = told >= 0
-    right = (classifier(drawn[known]) == told[known]).astype(np.float64)
-    low, high = bootstrap_interval(right, resamples=settings.resamples, seed=settings.seed)
-    return {
-        "label_accuracy": float(right.mean()), "label_accuracy_low": low, "label_accuracy_high": high,
-        "label_accuracy_real": classifier.accuracy,
-    }  # fmt: skip
-
-
-def class_metrics(classifier: Classifier, drawn: np.ndarray, real: np.ndarray, classes: int) -> dict[str, Any]:
-    """How many classes the drawings cover, and the entropy of their histogram in nats; beside as many real images.
-
-    A class is covered from one drawing in a hundred times the number of classes on: a tenth of a percent of ten.
-    """
-    found: dict[str, Any] = {}
-    for suffix, images in (("", drawn), ("_real", real)):
-        share = np.bincount(classifier(images), minlength=classes) / len(images)
-        some = share[share > 0]
-        found[f"classes_covered{suffix}"] = float((share >= 0.01 / classes).sum())
-        found[f"class_entropy_nats{suffix}"] = float(-(some * np.log(some)).sum())
-    return found

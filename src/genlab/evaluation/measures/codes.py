@@ -11,10 +11,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from genlab.data.arrange.examples import evenly
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.case import Judged, Metrics
+from genlab.evaluation.registry import measure
 from genlab.media.pictures.integers import flatten
-from genlab.models.base import Encodes, MatchesPrior, Model
+from genlab.models.base import Encodes, MatchesPrior
 from genlab.sampling.apply import draw_codes, draw_prior, encode_images
 
 ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
@@ -26,6 +28,15 @@ PERMUTATIONS = 500
 def active_units(codes: np.ndarray) -> int:
     """How many of (N, Z) codes' latents vary over images; the others have collapsed onto the prior."""
     return int((codes.var(axis=0) > ACTIVE).sum())
+
+
+@measure(needs=Encodes, on=LabelledImages)
+def count_units(case: Judged[Encodes, LabelledImages]) -> Metrics:
+    """`latent_dim`, and `active_units`: how many of a code's numbers vary over the test images."""
+    codes = encode_images(case.model, case.shown.pixels)
+    if not isinstance(case.model, MatchesPrior):  # no prior sets the scale of the codes: they do
+        codes = codes / (np.sqrt(codes.var(axis=0).mean()) or 1.0)
+    return {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
 
 
 def energy_distances(x: np.ndarray, y: np.ndarray, permutations: int, seed: int) -> tuple[float, np.ndarray]:
@@ -44,17 +55,19 @@ def energy_distances(x: np.ndarray, y: np.ndarray, permutations: int, seed: int)
     return float(found[0]), found[1:]
 
 
-def compare_with_prior(model: Model, images: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
-    """A two-sample test of the codes of (N, H, W, C) pixels, together, against the prior.
+@measure(needs=MatchesPrior, on=LabelledImages)
+def compare_with_prior(case: Judged[MatchesPrior, LabelledImages]) -> Metrics:
+    """A two-sample test of the codes of the test images, together, against the prior.
 
     `latent_energy_distance` stands beside that of as many draws of the prior in place of the codes (`..._prior`), and
     `latent_match_p_value` is the share of random divisions of codes and draws that lie as far apart. A model that ties
     each class to a part of its prior is held to the prior with the parts as frequent as the classes: the draws' labels
     are drawn, with replacement, from the images' own.
     """
-    rows = np.linspace(0, len(images) - 1, min(len(images), TWO_SAMPLE)).round().astype(int)
-    codes = draw_codes(model, images[rows], seed)
-    prior = draw_prior(model, np.random.default_rng(seed).choice(labels[rows], 2 * len(rows)), seed)
+    model, test, seed = case.model, case.shown, case.evaluation.seed
+    rows = evenly(len(test), TWO_SAMPLE)
+    codes = draw_codes(model, test.pixels[rows], seed)
+    prior = draw_prior(model, np.random.default_rng(seed).choice(test.labels[rows], 2 * len(rows)), seed)
     found, shuffled = energy_distances(codes, prior[: len(rows)], PERMUTATIONS, seed)
     control, _ = energy_distances(prior[len(rows) :], prior[: len(rows)], 1, seed)
     return {
@@ -86,13 +99,14 @@ def choose_labelled(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return rows[np.argsort(place, kind="stable")][:count]
 
 
-def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float]:
+@measure(needs=Encodes, on=LabelledImages, better={"probe_accuracy": "higher"})
+def probe(case: Judged[Encodes, LabelledImages]) -> Metrics:
     """`probe_accuracy` of the model's codes and, as its control, of pixels (`..._pixels`); also with few labels.
 
     Nothing where the images have fewer than two classes. Pixels are of every second row and column
     where that leaves 14.
     """
-    train, test = examples.split("train"), examples.split("test")
+    train, test, settings = case.examples.split("train"), case.shown, case.evaluation
     chosen = choose_labelled(train.labels, settings.probe_images, settings.seed)
     labels, known = train.labels[chosen], test.labels >= 0
     if len(np.unique(labels)) < 2 or not known.any():
@@ -100,10 +114,10 @@ def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) 
     images, test_images, test_labels = train.pixels[chosen], test.pixels[known], test.labels[known]
     step = 2 if images.shape[1] >= 28 else 1
     features = {
-        "": (encode_images(model, images), encode_images(model, test_images)),
+        "": (encode_images(case.model, images), encode_images(case.model, test_images)),
         "_pixels": tuple(flatten(some[:, ::step, ::step], np.float64) for some in (images, test_images)),
     }
-    found = {"probe_labels": float(len(labels))}
+    found: Metrics = {"probe_labels": float(len(labels))}
     for suffix, (mine, theirs) in features.items():
         for count in (*(few for few in PROBE_LABELS if few < len(labels)), len(labels)):
             if len(np.unique(labels[:count])) < 2:
@@ -111,21 +125,3 @@ def probe(model: Model, examples: LabelledImages, settings: EvaluationSettings) 
             name = "probe_accuracy" if count == len(labels) else f"probe_accuracy_{count}"
             found[name + suffix] = probe_accuracy(mine[:count], labels[:count], theirs, test_labels)
     return found
-
-
-def evaluate_latents(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
-    """All that can be said of the model's codes."""
-    test = examples.split("test")
-    images = test.pixels
-    metrics: dict[str, float | str] = {}
-    if isinstance(model, MatchesPrior):
-        codes = encode_images(model, images)
-        metrics |= {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
-        metrics |= compare_with_prior(model, images, test.labels, settings.seed)
-    elif isinstance(model, Encodes):
-        codes = encode_images(model, images)
-        spread = np.sqrt(codes.var(axis=0).mean()) or 1.0  # no prior sets the scale of the codes: they do
-        metrics |= {"active_units": float(active_units(codes / spread)), "latent_dim": float(codes.shape[1])}
-    if isinstance(model, Encodes):
-        metrics |= probe(model, examples, settings)
-    return metrics

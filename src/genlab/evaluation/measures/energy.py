@@ -5,26 +5,27 @@ import torch
 from torch import Tensor
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.measures.likelihood import BATCH, likelihood_metrics
-from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import HasEnergy, Model
+from genlab.evaluation.registry import measure
+from genlab.models.base import HasEnergy
 from genlab.nn.noise import Chance
 from genlab.sampling.apply import apply
 
 
-def evaluate_energy(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+@measure(needs=HasEnergy, on=LabelledImages)
+def evaluate_energy(case: Judged[HasEnergy, LabelledImages]) -> Metrics:
     """`likelihood_metrics` of a model that knows energies.
 
     `log_partition_nats` is log Z, `log_partition_nats_error` its standard error. It is part of the interval of
     `nll_nats`.
     """
-    assert isinstance(model, HasEnergy)
-    images = examples.split("test").pixels
+    model, settings, images = case.model, case.evaluation, case.shown.pixels
 
     def log_partition(rng: Chance) -> Tensor:
         return torch.tensor([model.log_partition(rng, settings.effort)], dtype=torch.float64)
 
     [[log_z, error]] = apply(model, log_partition, [0], seed=settings.seed).tolist()
     energy = apply(model, lambda _, x: model.energy(x), range(len(images)), images, batch_size=BATCH)
-    found = likelihood_metrics(model, energy.astype(np.float64) + log_z, examples, settings, error)
+    found = likelihood_metrics(case, energy.astype(np.float64) + log_z, error)
     return {**found, "log_partition_nats": log_z, "log_partition_nats_error": error}

@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import TwoDomains
 from genlab.data.sources.download import download, file_checksum
 from genlab.errors import GenlabError
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import Gaussian, frechet_distance, kid, too_few
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.lite0 import as_colour
-from genlab.evaluation.measures.samples import Reals, independent_pixels, spread_evenly
+from genlab.evaluation.measures.samples import Reals, independent_pixels, new_images, spread_evenly, translated_images
 from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import Samples, Translates
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +61,13 @@ def inception_weights(given: Path | str | None, folder: Path | None) -> Path | N
 class Inception:
     """The 2048 pooled features, of images resized to 299 as TensorFlow 1 does; (N, H, W, C), C = 1 or 3."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, device: torch.device) -> None:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         checked = torch.load(weights, weights_only=True)  # a hostile file stops here; torch-fidelity would run it
         del checked
-        self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], os.fspath(weights))
+        self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], os.fspath(weights)).to(device)
+        self.device = device
         self.protocol: Mapping[str, Any] = {
             "features": "inception-v3-compat 2048, torch-fidelity",
             "weights": file_checksum(weights),
@@ -71,14 +77,14 @@ class Inception:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         parts = []
         for start in range(0, len(images), BATCH):
-            x = as_colour(images[start : start + BATCH]).round().to(torch.uint8)
-            parts.append(self.network(x)[0].numpy())
+            x = as_colour(images[start : start + BATCH]).round().to(self.device, torch.uint8)
+            parts.append(self.network(x)[0].cpu().numpy())
         return np.concatenate(parts)
 
 
 @lru_cache(maxsize=1)
-def _open(weights: Path) -> Inception:
-    return Inception(weights)
+def _open(weights: Path, device: torch.device) -> Inception:
+    return Inception(weights, device)
 
 
 @lru_cache(maxsize=1)
@@ -86,9 +92,27 @@ def _say_once(message: str) -> None:
     logger.warning(message)
 
 
+@measure(needs=Samples, on=LabelledImages, better={"fid": "lower", "kid": "lower"})
+def judge_new_images(case: Judged[Samples, LabelledImages]) -> Metrics:
+    """`evaluate_inception` of new images; nothing where `evaluation.features` is off."""
+    if not case.evaluation.features:
+        return {}
+    return evaluate_inception(*new_images(case), case.evaluation, case.cache, case.device)
+
+
+@measure(needs=Translates, on=TwoDomains, better={"fid": "lower", "kid": "lower"})
+def judge_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
+    """`evaluate_inception` of translations; nothing where `evaluation.features` is off."""
+    if not case.evaluation.features:
+        return {}
+    return case.each_direction(
+        lambda to: evaluate_inception(*translated_images(case, to), case.evaluation, case.cache, case.device)
+    )
+
+
 def evaluate_inception(
-    drawn: np.ndarray, reals: Reals, settings: EvaluationSettings, cache: Cache
-) -> dict[str, float | str]:
+    drawn: np.ndarray, reals: Reals, settings: EvaluationSettings, cache: Cache, device: torch.device
+) -> Metrics:
     """`fid` and `kid` of (M, H, W, C) drawings against the test images, with the controls of `samples.py`.
 
     Without weights, or for images that are neither grey nor RGB, a `fid_note` says so instead.
@@ -101,7 +125,7 @@ def evaluate_inception(
         return {"fid_note": f"no fid and kid: Inception sees grey or RGB images, these have {drawn.shape[3]} channels"}
     if min(len(drawn), len(reals.test), len(reals.train)) < 4:
         return {"fid_note": "no fid and kid: fewer than 4 images"}
-    extract = _open(weights)
+    extract = _open(weights, device)
     test = cache.features(extract, reals.test)
     noise = independent_pixels(reals.train, len(drawn), settings.seed)
     sets = {

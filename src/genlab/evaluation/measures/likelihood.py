@@ -9,11 +9,12 @@ import numpy as np
 
 from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.registry import measure
 from genlab.media.pictures.integers import to_levels, to_unit_range
-from genlab.models.base import HasDensity, Model, ScoresDensity
+from genlab.models.base import HasDensity, ScoresDensity
 from genlab.sampling.apply import apply
 
 BATCH = 100  # images at a time
@@ -46,9 +47,7 @@ def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
     return [train.store.take(rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
-def likelihood_metrics(
-    model: HasDensity, nll: np.ndarray, examples: LabelledImages, settings: EvaluationSettings, error: float = 0.0
-) -> dict[str, float | str]:
+def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray, error: float = 0.0) -> Metrics:
     """Means of the negative log-likelihoods in nats, (N,), of the test split, beside their control.
 
     `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of the image. `..._kind` says whether
@@ -56,20 +55,18 @@ def likelihood_metrics(
     is how many values a pixel has. The control `nll_nats_independent_pixels` is `independent_pixels_nll`.
 
     Args:
-        model: whose they are.
+        case: whose they are.
         nll: of the images of the test split.
-        examples: all of them, with a training and a test split.
-        settings: of the evaluation.
         error: a standard error that all of `nll` share. It widens the interval.
     """
-    test, kind = examples.split("test"), ", ".join(model.density)
-    images = test.pixels
+    model, settings, images = case.model, case.evaluation, case.shown.pixels
+    kind = ", ".join(model.density)
     effort = {"nll_effort": float(settings.effort)} if "estimated" in model.density else {}
     mean, per_dim = float(nll.mean()), 1 / (math.log(2) * images[0].size)
     ends = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
     low, high = (math.hypot(end - mean, 1.96 * error) for end in ends)
-    control = float(independent_pixels_nll(examples.split("train"), images, model.levels).mean())
-    protocol = {"test": content_fingerprint(test), "levels": model.levels, "kind": kind, **effort}
+    control = float(independent_pixels_nll(case.examples.split("train"), images, model.levels).mean())
+    protocol = {"test": content_fingerprint(case.shown), "levels": model.levels, "kind": kind, **effort}
     return {
         **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
         "bits_per_dim": mean * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
@@ -78,10 +75,10 @@ def likelihood_metrics(
     }  # fmt: skip
 
 
-def evaluate_density(model: Model, examples: LabelledImages, settings: EvaluationSettings) -> dict[str, float | str]:
+@measure(needs=ScoresDensity, on=LabelledImages, better={"nll_nats": "lower", "bits_per_dim": "lower"})
+def evaluate_density(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:
     """`likelihood_metrics` of a model that scores density; for an estimated bound `negative_elbo_nats`, by one draw."""
-    assert isinstance(model, ScoresDensity)
-    images = examples.split("test").pixels
+    model, settings, images = case.model, case.evaluation, case.shown.pixels
 
     def score(effort: int) -> np.ndarray:
         found = apply(
@@ -91,4 +88,4 @@ def evaluate_density(model: Model, examples: LabelledImages, settings: Evaluatio
         return -found.astype(np.float64)
 
     by_one = {"negative_elbo_nats": float(score(1).mean())} if model.density == ("bound", "estimated") else {}
-    return {**by_one, **likelihood_metrics(model, score(settings.effort), examples, settings)}
+    return {**by_one, **likelihood_metrics(case, score(settings.effort))}

@@ -3,14 +3,12 @@
 import numpy as np
 import torch
 
-from genlab.data.arrange.domains import UnpairedImages
-from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.pairs import TwoDomains
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.pixel_errors import bootstrap_interval
-from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Model, Side
+from genlab.evaluation.registry import measure
+from genlab.models.base import EncodesDomains, Side
 from genlab.sampling.apply import encode_side
-from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import spread
 
 PAIRS = 100  # held-out pairs among which partners are looked for
 
@@ -21,25 +19,23 @@ def partner_is_nearest(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
     return (nearest == torch.arange(len(a))).double().numpy()
 
 
-def evaluate_shared_space(
-    model: Model, examples: PairedImages | UnpairedImages, settings: EvaluationSettings, sample: SampleSettings
-) -> dict[str, float | str]:
+@measure(needs=EncodesDomains, on=TwoDomains, better={"partner_found": "higher"})
+def find_partners(case: Judged[EncodesDomains, TwoDomains]) -> Metrics:
     """`partner_found`: of 100 held-out pairs, for which share of the images of a the nearest of b is the true partner.
 
     With its 95 % interval, `partner_found_chance`, and `partner_found_pixels`, the same with the images themselves
     in the place of the latents (where they have as many channels). Nothing where no partners are known.
     """
-    test = examples.split("test")
-    pairs = test if isinstance(test, PairedImages) else test.pairs()
+    pairs, settings = case.shown.pairs(), case.evaluation
     if pairs is None:
         return {}
-    some = spread(pairs, PAIRS)
+    some = pairs.spread(PAIRS)
     images = {"a": some.side("a"), "b": some.side("b")}
     sides: tuple[Side, Side] = ("a", "b")
-    codes = (torch.from_numpy(encode_side(model, images[s], s, sample.batch_size)).flatten(1) for s in sides)
+    codes = (torch.from_numpy(encode_side(case.model, images[s], s, case.sample.batch_size)).flatten(1) for s in sides)
     found = partner_is_nearest(*codes)
     low, high = bootstrap_interval(found, resamples=settings.resamples, seed=settings.seed)
-    metrics: dict[str, float | str] = {
+    metrics: Metrics = {
         "partner_found": float(found.mean()), "partner_found_low": low, "partner_found_high": high,
         "partner_found_chance": 1 / len(some),
     }  # fmt: skip

@@ -3,17 +3,18 @@
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.case import Judged, Metrics
+from genlab.evaluation.registry import measure
 from genlab.media.pictures.integers import flatten
-from genlab.models.base import Model, Samples
+from genlab.models.base import Samples
 from genlab.sampling.draw import draw_samples, spread_condition
-from genlab.sampling.settings import SampleSettings
 
-BANDWIDTHS = np.logspace(-1.2, 0.0, 25)  # of which the best on the validation split is taken
+BANDWIDTHS = np.logspace(-1.2, 0.0, 25)  # the best on the validation split is taken
 VALIDATION = 1000  # images that choose it, at most
 BLOCK = 500  # images at a time
 
@@ -33,17 +34,20 @@ def parzen_log_likelihood(images: np.ndarray, samples: np.ndarray, bandwidths: n
     return found
 
 
-def evaluate_parzen(
-    model: Model, examples: LabelledImages, settings: EvaluationSettings, sample: SampleSettings
-) -> dict[str, float | str]:
-    """`parzen_nats` of the test split, in the pixel range [0, 1], by `settings.parzen_samples` drawings; its standard
-    error, its bandwidth, and the same for as many training images in place of the drawings (`..._train`)."""
-    assert isinstance(model, Samples)
-    train, test = examples.split("train"), examples.split("test")
+@measure(needs=Samples, on=LabelledImages, better={"parzen_nats": "higher"})
+def evaluate_parzen(case: Judged[Samples, LabelledImages]) -> Metrics:
+    """`parzen_nats` of the test split, in the pixel range [0, 1], by `evaluation.parzen_samples` drawings.
+
+    With its standard error, its bandwidth, and the same for as many training images in place of the drawings
+    (`..._train`). Nothing where `evaluation.parzen_samples` is 0.
+    """
+    if not case.evaluation.parzen_samples:
+        return {}
+    examples = case.examples
+    train, test = examples.split("train"), case.shown
     judged = examples.split("val") if examples.has_split("val") else train
-    count = min(settings.parzen_samples, len(train))
-    depth = test.store.images.dtype
-    drawn = draw_samples(model, count, sample, spread_condition(model, train, count), depth)
+    count = min(case.evaluation.parzen_samples, len(train))
+    drawn = draw_samples(case, count, spread_condition(replace(case, split="train"), count))
     images, val = flatten(test.pixels), flatten(judged.spread(VALIDATION).pixels)
 
     def score(samples: np.ndarray) -> tuple[np.ndarray, float]:

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "alexnet-owt-7be5be79.pth"  # torchvision's
 BATCH = 64
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,19 @@ class Lpips:
 
     network: nn.Module
     protocol: Mapping[str, str]
+    device: torch.device
 
     @torch.inference_mode()
     def __call__(self, drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
         parts = []
         for start in range(0, len(drawn), BATCH):
-            x, y = (_as_input(images[start : start + BATCH]) for images in (drawn, truth))
-            parts.append(self.network(x, y).reshape(-1).numpy())
+            x, y = (_as_input(images[start : start + BATCH]).to(self.device) for images in (drawn, truth))
+            parts.append(self.network(x, y).reshape(-1).cpu().numpy())
         return np.concatenate(parts)
 
 
 @lru_cache(maxsize=2)
-def lpips_metric(given: Path | str | None) -> Lpips | None:
+def lpips_metric(given: Path | str | None, device: torch.device = CPU) -> Lpips | None:
     """The metric with these weights; None, said once, without weights.
 
     `given` is torchvision's file for AlexNet, or "auto" for the one in torch hub's cache, if it is there.
@@ -56,15 +58,16 @@ def lpips_metric(given: Path | str | None) -> Lpips | None:
             raise GenlabError(f"evaluation.lpips_weights={given} is no file; give the path of torchvision's {NAME}")
         logger.info("no lpips: AlexNet's weights are not in %s; evaluation.lpips_weights=PATH names them", path.parent)
         return None
-    network = _network(torch.load(path, weights_only=True))
-    return Lpips(network, {"metric": "lpips, alex, v0.1, torchmetrics", "weights": file_checksum(path)})
+    network = _network(torch.load(path, weights_only=True)).to(device)
+    return Lpips(network, {"metric": "lpips, alex, v0.1, torchmetrics", "weights": file_checksum(path)}, device)
 
 
 def evaluate_lpips(
-    drawn: np.ndarray, truth: np.ndarray, controls: Mapping[str, np.ndarray], settings: EvaluationSettings
-) -> dict[str, float | str]:
+    drawn: np.ndarray, truth: np.ndarray, controls: Mapping[str, np.ndarray], settings: EvaluationSettings,
+    device: torch.device = CPU,
+) -> dict[str, float | str]:  # fmt: skip
     """`lpips` with its 95 % interval and its controls, flat; nothing without weights."""
-    metric = lpips_metric(settings.lpips_weights)
+    metric = lpips_metric(settings.lpips_weights, device)
     if metric is None:
         return {}
     values = metric(drawn, truth)

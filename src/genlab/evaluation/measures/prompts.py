@@ -1,19 +1,19 @@
 """Does a drawing show what its caption says: the class, by a classifier; the attributes, by what wrote the captions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from genlab.data.arrange.captions import scale_of
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.diversity import mean_distance
-from genlab.evaluation.features.cache import Cache
-from genlab.evaluation.features.classifier import can_classify, classifier_of
-from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.features.classifier import classifier_of
+from genlab.evaluation.registry import measure
 from genlab.media.pictures.attributes import Scale
+from genlab.models.base import Samples
 from genlab.sampling.draw import spread_places
-from genlab.sampling.translate import group
 
 Classify = Callable[[np.ndarray], np.ndarray]
 """(N, H, W, C) pixels -> the numbers of their labels, (N,)."""
@@ -21,17 +21,21 @@ Classify = Callable[[np.ndarray], np.ndarray]
 ALIKE = 4  # drawings of one caption, at least, whose distances are taken
 
 
-def evaluate_captions(
-    drawings: Mapping[str, np.ndarray], examples: LabelledImages, settings: EvaluationSettings, cache: Cache
-) -> dict[str, float]:
-    """`caption_metrics` and `caption_diversity` of the drawings "samples/<number>".
+@measure(
+    needs=Samples,
+    on=LabelledImages,
+    better={"caption_class_accuracy": "higher", "caption_attribute_accuracy": "higher"},
+)
+def evaluate_captions(case: Judged[Samples, LabelledImages]) -> Metrics:
+    """`caption_metrics` and `caption_diversity` of the drawings "samples/<number>" of a model that is told captions.
 
     The classifier has seen the held-out combinations: it is the judge.
     """
-    drawn = np.stack(list(group(drawings, "samples").values()))
-    judged = examples.uncaptioned()
-    classify = classifier_of(judged, settings, cache) if settings.classifier and can_classify(judged) else None
-    return {**caption_metrics(drawn, examples, classify, settings.seed), **caption_diversity(drawn, examples)}
+    if case.model.condition != "captions":
+        return {}
+    drawn = np.stack(list(case.group("samples").values()))
+    shown = caption_metrics(drawn, case.examples, classifier_of(case), case.evaluation.seed)
+    return {**shown, **caption_diversity(drawn, case.examples)}
 
 
 def caption_diversity(drawn: np.ndarray, examples: LabelledImages) -> dict[str, float]:

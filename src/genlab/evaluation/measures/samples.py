@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from genlab.data.arrange.examples import evenly
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.pairs import TwoDomains
 from genlab.data.store import ImageStore
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import (
     Gaussian,
     compare_neighbourhoods,
@@ -23,11 +27,19 @@ from genlab.evaluation.distances import (
 )
 from genlab.evaluation.features.cache import Cache, content
 from genlab.evaluation.features.lite0 import Extractor, Lite0
+from genlab.evaluation.measures.translation import training_rows
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import to_integers
+from genlab.models.base import Samples, Side, Translates
+from genlab.sampling.draw import direction
 
+BETTER = {
+    "fd_lite0": "lower", "kid_lite0": "lower", "precision": "higher", "recall": "higher", "density": "higher",
+    "coverage": "higher",
+}  # fmt: skip
 COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
 
 
@@ -46,7 +58,22 @@ class Reals:
 
 def spread_evenly(values: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the values (rows), at even distances; in their order."""
-    return values[np.linspace(0, len(values) - 1, min(count, len(values))).round().astype(int)]
+    return values[evenly(len(values), count)]
+
+
+def new_images(case: Judged[Samples, LabelledImages]) -> tuple[np.ndarray, Reals]:
+    """The new images that a model drew, and the real ones."""
+    train = case.examples.uncaptioned().split("train").table["row"].to_numpy()
+    most = case.evaluation.reference_images
+    reals = Reals.of(case.examples.store, train, case.shown.table["row"].to_numpy(), most)
+    return spread_evenly(np.stack(list(case.group("samples").values())), most), reals
+
+
+def translated_images(case: Judged[Translates, TwoDomains], to: Side) -> tuple[np.ndarray, Reals]:
+    """The translations into one domain, and the real images of that domain."""
+    most = case.evaluation.reference_images
+    reals = Reals.of(case.examples.store(to), training_rows(case.examples, to), case.shown.side_rows(to), most)
+    return spread_evenly(np.stack(list(case.group(direction(to)).values())), most), reals
 
 
 def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -98,10 +125,33 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
     }  # fmt: skip
 
 
+@measure(needs=Samples, on=LabelledImages, better=BETTER)
+def judge_new_images(case: Judged[Samples, LabelledImages]) -> Metrics:
+    """`evaluate_samples` of new images; nothing where `evaluation.features` is off."""
+    if not case.evaluation.features:
+        return {}
+    extract = Lite0(case.evaluation.feature_size, case.device)
+    return evaluate_samples(*new_images(case), case.evaluation, case.cache, case.protocol, extract)
+
+
+@measure(needs=Translates, on=TwoDomains, better=BETTER)
+def judge_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
+    """`evaluate_samples` of translations; nothing where `evaluation.features` is off."""
+    if not case.evaluation.features:
+        return {}
+    extract = Lite0(case.evaluation.feature_size, case.device)
+    return case.each_direction(
+        lambda to: evaluate_samples(
+            *translated_images(case, to), case.evaluation, case.cache, {**case.protocol, "direction": direction(to)},
+            extract,
+        )
+    )  # fmt: skip
+
+
 def evaluate_samples(
     drawn: np.ndarray, reals: Reals, settings: EvaluationSettings, cache: Cache, protocol: Mapping[str, Any],
-    extract: Extractor | None = None,
-) -> dict[str, float | str]:  # fmt: skip
+    extract: Extractor,
+) -> Metrics:  # fmt: skip
     """All that EfficientNet-Lite0's features say of (M, H, W, C) drawings, flat, with controls.
 
     `protocol` is what else two runs must share to be compared. `samples_protocol_hash` names it with the extractor, the
@@ -113,7 +163,6 @@ def evaluate_samples(
     if min(counts.values()) < least:
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         return {"fd_lite0_note": f"not computed: {said} images; each must be {least} at least"}
-    extract = extract or Lite0(settings.feature_size)
     measured = {
         "test": content(reals.test), "seed": settings.seed, **extract.protocol, "drawn": len(drawn),
         "neighbours": settings.neighbours, "subsets": settings.kid_subsets,

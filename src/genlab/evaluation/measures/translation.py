@@ -1,19 +1,16 @@
 """The metrics of a translation whose truth is known, with their controls."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from genlab.data.arrange.domains import UnpairedImages
-from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages, TwoDomains
 from genlab.data.store import ImageStore
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.measures.perceptual import evaluate_lpips
-from genlab.evaluation.pixel_errors import METRICS, l1, measure
+from genlab.evaluation.pixel_errors import METRICS, pixel_metrics
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Model, Side, Translates
-from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import direction, other, spread, translate_images
+from genlab.evaluation.registry import measure
+from genlab.models.base import Side, Translates
+from genlab.sampling.draw import direction, other
 
 CHUNK = 512  # images that are in memory at a time for their mean
 
@@ -26,69 +23,49 @@ def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
     return (total / len(rows)).round().astype(store.images.dtype)
 
 
-def training_rows(examples: PairedImages | UnpairedImages, side: Side) -> np.ndarray:
+def training_rows(examples: TwoDomains, side: Side) -> np.ndarray:
     """Where the images of one domain's training split are in its store; the same whether they are paired or not.
 
     Unpairing leaves some of them out of training. Controls come from all, so that all models have the same controls.
     """
-    table = getattr(examples, side).table
+    table = examples.store(side).table
     labels = set(table["label"].iloc[examples.side_rows(side)])  # a domain may be one label of the store
     return np.flatnonzero((table["split"] == "train") & table["label"].isin(labels))
 
 
-def translation_metrics(
-    drawn: np.ndarray,
-    truth: np.ndarray,
-    controls: dict[str, np.ndarray],
-    settings: EvaluationSettings,
-    protocol: dict[str, str | int],
-) -> dict[str, float | str]:
-    """l1, psnr, ssim and, where there are weights, lpips of (N, H, W, C) drawings against their truth, flat.
+@measure(needs=Translates, on=TwoDomains, better={"l1": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"})
+def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
+    """l1, psnr, ssim and, where there are weights, lpips of the drawings of the test split against their truth.
 
-    Each metric `m` comes with its 95 % interval `m_low`, `m_high` and, for each control, `m_<control>`: the same metric
-    for those images in place of the drawings. `protocol_hash` names all that two runs must share to be compared.
+    Each metric `m` comes with its 95 % interval `m_low`, `m_high` and its controls `m_<control>`, other images in the
+    place of the drawings: `mean_image` (the mean of the training images), `random_image` (for each a training image
+    drawn at random) and, where it has as many channels, `input` (the input itself). `protocol_hash` names all that two
+    runs must share to be compared. Nothing where no truth is known.
     """
-    result: dict[str, float | str] = {**measure(METRICS, drawn, truth, controls, settings)}
-    result |= evaluate_lpips(drawn, truth, controls, settings)
-    protocol = {**protocol, "test_images": len(truth), "size": truth.shape[1], "seed": settings.seed}
-    return {**result, "test_images": float(len(truth)), "protocol_hash": protocol_hash(protocol)}
-
-
-def evaluate_translations(
-    drawings: Mapping[str, np.ndarray], examples: PairedImages | UnpairedImages, to: Side,
-    settings: EvaluationSettings, protocol: dict[str, str | int],
-) -> dict[str, float | str]:  # fmt: skip
-    """`translation_metrics` of the drawings of the test split in domain `to`, beside their controls.
-
-    They are `mean_image` (the mean of the training images), `random_image` (for each a training image drawn at random)
-    and, where it has as many channels, `input` (the input itself). Nothing where no truth is known.
-    """
-    test = examples.split("test")
-    pairs = test if isinstance(test, PairedImages) else test.pairs()
+    pairs, settings = case.shown.pairs(), case.evaluation
     if pairs is None:
         return {}
     pairs = PairedImages(pairs.table.sort_values("id"), pairs.a, pairs.b)
-    rows = training_rows(examples, to)
-    truth, inputs = pairs.side(to), pairs.side(other(to))
-    store: ImageStore = getattr(examples, to)
-    rng = np.random.default_rng(settings.seed)
-    controls = {
-        "mean_image": np.broadcast_to(mean_image(store, rows), truth.shape),
-        "random_image": store.take(rows[rng.integers(len(rows), size=len(truth))]),
-    }
-    if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
-        controls["input"] = inputs
-    drawn = np.stack([drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
-    protocol = {**protocol, "direction": direction(to), "test": pairs.content()}
-    return translation_metrics(drawn, truth, controls, settings, protocol)
 
+    def one(to: Side) -> Metrics:
+        rows, store = training_rows(case.examples, to), case.examples.store(to)
+        truth, inputs = pairs.side(to), pairs.side(other(to))
+        rng = np.random.default_rng(settings.seed)
+        controls = {
+            "mean_image": np.broadcast_to(mean_image(store, rows), truth.shape),
+            "random_image": store.take(rows[rng.integers(len(rows), size=len(truth))]),
+        }
+        if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
+            controls["input"] = inputs
+        drawn = np.stack([case.drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
+        protocol = {
+            **case.protocol, "direction": direction(to), "test": pairs.content(), "test_images": len(truth),
+            "size": truth.shape[1], "seed": settings.seed,
+        }  # fmt: skip
+        return {
+            **pixel_metrics(METRICS, drawn, truth, controls, settings),
+            **evaluate_lpips(drawn, truth, controls, settings, case.device),
+            "test_images": float(len(truth)), "protocol_hash": protocol_hash(protocol),
+        }  # fmt: skip
 
-def l1_to_truth(model: Model, pairs: PairedImages, settings: SampleSettings, count: int = 256) -> float:
-    """The l1 of at most `count` of the pairs, in the model's first direction."""
-    assert isinstance(model, Translates)
-    to, some = model.targets[0], spread(pairs, count)
-    drawn = translate_images(
-        model, some.side(other(to)), to, batch_size=settings.batch_size, seed=settings.seed,
-        depth=getattr(pairs, to).images.dtype,
-    )  # fmt: skip
-    return float(l1(drawn, some.side(to)).mean())
+    return case.each_direction(one)

@@ -1,33 +1,31 @@
 """What training was worth: the same metric for the model as it was before its first step."""
 
-import numpy as np
+from dataclasses import replace
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import Gaussian, frechet_distance
-from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.lite0 import Lite0
-from genlab.evaluation.measures.samples import spread_evenly
-from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Decodes, Model, Samples
+from genlab.evaluation.measures.samples import new_images, spread_evenly
+from genlab.evaluation.registry import measure
+from genlab.models.base import Decodes, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
-from genlab.sampling.settings import SampleSettings
 
 
-def evaluate_untrained(
-    untrained: Model, examples: LabelledImages, settings: EvaluationSettings, sample: SampleSettings, cache: Cache
-) -> dict[str, float]:
+@measure(needs=(Samples, Decodes), on=LabelledImages)
+def judge_untrained(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`fd_lite0_untrained`: the control of `fd_lite0`, by the same protocol, for a model with its first weights.
 
-    Nothing for a model that is not one pass from latents to images: drawing takes too long for a control.
+    Only for a model that draws in one pass from latents to images: others take too long for a control.
     """
-    if not (settings.features and isinstance(untrained, Samples) and isinstance(untrained, Decodes)):
+    if not case.evaluation.features or case.untrained is None:
         return {}
-    test, extract = examples.split("test"), Lite0(settings.feature_size)
-    real = examples.store.take(spread_evenly(np.unique(test.table["row"].to_numpy()), settings.reference_images))
-    told = spread_condition(untrained, test, sample.count)
-    drawn = draw_samples(untrained, sample.count, sample, told, examples.store.images.dtype)
-    drawn = spread_evenly(drawn, settings.reference_images)
-    if min(len(real), len(drawn)) < 2:
+    drawn, reals = new_images(case)
+    first = replace(case, model=case.untrained())
+    untrained = draw_samples(first, case.sample.count, spread_condition(case, case.sample.count))
+    untrained = spread_evenly(untrained, len(drawn))
+    if min(len(reals.test), len(drawn)) < 2:
         return {}
-    ours = Gaussian.of(extract(drawn))
-    return {"fd_lite0_untrained": frechet_distance(Gaussian.of(cache.features(extract, real)), ours)}
+    extract = Lite0(case.evaluation.feature_size, case.device)
+    ours = Gaussian.of(extract(untrained))
+    return {"fd_lite0_untrained": frechet_distance(Gaussian.of(case.cache.features(extract, reals.test)), ours)}

@@ -12,6 +12,7 @@ validation, since few labels leave none for it. B batch, N images, Z latent dime
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,12 @@ from scipy import stats
 from torch import nn
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged
 from genlab.evaluation.measures.codes import choose_labelled, probe_accuracy
 from genlab.evaluation.settings import ClassifierSettings
 from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.levels import to_model_range
-from genlab.models.base import Model, StartsClassifier
+from genlab.models.base import StartsClassifier
 from genlab.sampling.apply import encode_images
 
 METHODS = ("fine_tuned", "from_scratch", "frozen", "pixels")
@@ -88,10 +90,8 @@ def accuracy_of(network: nn.Module, test: LabelledImages) -> float:
 
 
 def compare_classifiers(
-    trained: Model,
-    build: Callable[[], Model],
-    examples: LabelledImages,
-    settings: ClassifierSettings,
+    case: Judged[StartsClassifier, LabelledImages],
+    build: Callable[[], Any],
     watch: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
     """Test accuracy by method, number of labels and seed, a row each.
@@ -100,15 +100,13 @@ def compare_classifiers(
     neither where all images are labelled: all its seeds are then one number.
 
     Args:
-        trained: a model whose encoder is trained; it is not changed.
+        case: a model whose encoder is trained; it is not changed. `why_not` of its images is None.
         build: makes the same model with random weights, drawn from torch's global generator.
-        examples: with splits train and test, for which `why_not` is None.
-        settings: how often, how long.
         watch: is told of every number of labels that is done.
     """
-    assert isinstance(trained, StartsClassifier)
+    trained, settings = case.model, case.evaluation.classifiers
     train, test = (
-        _labelled(examples.split(split)).spread(most)
+        _labelled(case.examples.split(split)).spread(most)
         for split, most in (("train", settings.most), ("test", settings.test_images))
     )
     codes, test_codes = encode_images(trained, train.pixels), encode_images(trained, test.pixels)
@@ -123,7 +121,6 @@ def compare_classifiers(
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 fresh = build()
-            assert isinstance(fresh, StartsClassifier)
             starts = {"fine_tuned": copy.deepcopy(trained.encoder_network()), "from_scratch": fresh.encoder_network()}
             for method, encoder in starts.items():
                 network = train_classifier(encoder, train, chosen, settings, seed)

@@ -3,20 +3,23 @@
 N images, Z latent dimensions.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
 from scipy.stats import norm
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged
 from genlab.evaluation.measures.codes import ACTIVE
 from genlab.media.pictures.tiles import draw_tiles, to_rgb8
-from genlab.models.base import Decodes, Encodes, MatchesPrior, Model, Samples
+from genlab.models.base import Decodes, Encodes, MatchesPrior, Samples
 from genlab.nn.priors import Prior, StandardNormal
-from genlab.report.figures.scatter import principal_plane, scatter
+from genlab.report.registry import figure
+from genlab.report.scatter import principal_plane, scatter
 from genlab.sampling.apply import decode_latents, draw_codes, draw_latents, encode_images
 from genlab.sampling.draw import spread_condition
-from genlab.sampling.settings import SampleSettings
 
 MANIFOLD = 20  # images a side; Kingma and Welling 2014, figure 4
 STEPS = 11  # images from one end of a walk to the other
@@ -38,7 +41,7 @@ def manifold_latents(prior: Prior, side: int = MANIFOLD) -> np.ndarray:
     return np.stack([across.ravel(), down.ravel()], axis=1).astype(np.float32)
 
 
-def draw_manifold(model: Model, prior: Prior) -> np.ndarray:
+def draw_manifold(model: Decodes, prior: Prior) -> np.ndarray:
     """The image of every latent vector of the grid in its place, side by side: (H, W, 3) uint8.
 
     Where the prior's density is below a thousandth of its height, the images are pale.
@@ -63,20 +66,22 @@ def most_used(codes: np.ndarray) -> np.ndarray:
     return np.argsort(-codes.var(axis=0), kind="stable")
 
 
-def draw_traversals(model: Model, codes: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """One row per latent, the most used first: the image of `start` (Z,) with that latent moved through the range that
-    98 % of the codes (N, Z) have; with its number and its variance over images."""
+@figure(needs=(Decodes, Encodes), on=LabelledImages)
+def draw_traversals(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarray]:
+    """`traversals`: a row for each latent, the most used first, named by its number and its variance over images.
+
+    It shows the first image's code with that latent moved through the range that 98 % of the codes have.
+    """
+    codes = encode_images(case.model, case.shown.spread(SCATTERED).pixels)
     order = most_used(codes)[:WALKS]
-    walks = np.repeat(start[None], len(order) * STEPS, axis=0).astype(np.float32)
+    walks = np.repeat(codes[:1], len(order) * STEPS, axis=0).astype(np.float32)
     for row, latent in enumerate(order):
         low, high = np.quantile(codes[:, latent], [0.01, 0.99])
-        if (
-            codes[:, latent].var() < ACTIVE
-        ):  # a collapsed latent is walked through the prior, to show that it does nothing
+        if codes[:, latent].var() < ACTIVE:  # collapsed: a walk through the prior shows that it does nothing
             low, high = -2.3, 2.3
         walks[row * STEPS : (row + 1) * STEPS, latent] = np.linspace(low, high, STEPS)
     names = [f"z{latent + 1} ({codes[:, latent].var():.2f})" for latent in order]
-    return draw_tiles([decode_latents(model, walks)], across=STEPS, names=names)
+    return {"traversals": draw_tiles([decode_latents(case.model, walks)], across=STEPS, names=names)}
 
 
 def interpolate(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -85,62 +90,58 @@ def interpolate(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return (start[:, None] * (1 - share) + end[:, None] * share).reshape(-1, start.shape[1])
 
 
-def draw_interpolations(model: Model, test: LabelledImages, settings: SampleSettings) -> np.ndarray:
-    """A row for each of ten pairs: the way from one latent vector to another, as images.
+@figure(needs=Decodes, on=LabelledImages)
+def draw_interpolations(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarray]:
+    """`interpolations`: a row for each of ten pairs, the way from one latent vector to another, as images.
 
     They are the codes of test images where the model encodes, and stand between those images; else draws of the prior.
     A model that must be told a label keeps one for the whole way.
     """
-    if isinstance(model, Encodes):
-        ends = test.spread(2 * WALKS)
-        rows = np.random.default_rng(settings.seed).permutation(len(ends))
+    model, seed = case.model, case.sample.seed
+    if isinstance(case.model, Encodes):
+        ends = case.shown.spread(2 * WALKS)
+        rows = np.random.default_rng(seed).permutation(len(ends))
         half = len(rows) // 2
         originals = ends.pixels[rows]
         codes = encode_images(model, originals)
         ways = decode_latents(model, interpolate(codes[:half], codes[half : 2 * half]), depth=originals.dtype)
         strips = ways.reshape(half, STEPS, *ways.shape[1:])
         framed = np.concatenate([originals[:half, None], strips, originals[half : 2 * half, None]], axis=1)
-        return draw_tiles([framed.reshape(-1, *ways.shape[1:])], across=STEPS + 2)
-    z = draw_latents(model, 2 * WALKS, settings.seed)
-    condition = spread_condition(model, test, WALKS) if isinstance(model, Samples) else None
-    told = None if condition is None else np.repeat(condition, STEPS, axis=0)
-    return draw_tiles([decode_latents(model, interpolate(z[:WALKS], z[WALKS:]), told)], across=STEPS)
+        return {"interpolations": draw_tiles([framed.reshape(-1, *ways.shape[1:])], across=STEPS + 2)}
+    z = draw_latents(model, 2 * WALKS, seed)
+    told = None
+    if isinstance(case.model, Samples):
+        told = spread_condition(case, WALKS)
+        told = None if told is None else np.repeat(told, STEPS, axis=0)
+    return {
+        "interpolations": draw_tiles([decode_latents(model, interpolate(z[:WALKS], z[WALKS:]), told)], across=STEPS)
+    }
 
 
-def draw_latent_scatter(model: Model, test: LabelledImages, seed: int) -> np.ndarray:
-    """A code of each image, drawn from the model's distribution, over draws of the prior in grey; the principal plane
-    of the codes where they have more than two dimensions."""
-    some = test.spread(SCATTERED)
-    codes, prior = draw_codes(model, some.pixels, seed), draw_latents(model, SCATTERED, seed)
+@figure(needs=(Decodes, MatchesPrior), on=LabelledImages)
+def draw_latents_over_prior(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarray]:
+    """`latents_over_prior`: a code of each image, drawn from the model's distribution, over draws of the prior in grey.
+
+    The principal plane of the codes where they have more than two dimensions. With two there is also the `manifold`.
+    """
+    some, seed = case.shown.spread(SCATTERED), case.sample.seed
+    codes, prior = draw_codes(case.model, some.pixels, seed), draw_latents(case.model, SCATTERED, seed)
     points, kept = principal_plane(np.concatenate([codes, prior]))
     title = "Codes of test images over the prior" + (f" ({kept:.0%} of their variance)" if codes.shape[1] > 2 else "")
-    return scatter(points[: len(codes)], some.labels, some.classes, behind=points[len(codes) :], title=title)
+    plot = scatter(points[: len(codes)], some.labels, some.classes, behind=points[len(codes) :], title=title)
+    manifold = {"manifold": draw_manifold(case.model, case.model.prior)} if codes.shape[1] == 2 else {}
+    return {"latents_over_prior": plot, **manifold}
 
 
-def draw_code_scatter(model: Model, test: LabelledImages) -> np.ndarray:
-    """The code of each image; the principal plane of the codes where they have more than two dimensions."""
-    some = test.spread(SCATTERED)
-    codes = encode_images(model, some.pixels)
+@figure(needs=Encodes, on=LabelledImages)
+def draw_latents_alone(case: Judged[Encodes, LabelledImages]) -> dict[str, np.ndarray]:
+    """`latents`: the code of each image, where the model has no prior over them; their principal plane, if need be."""
+    if isinstance(case.model, Decodes):
+        return {}
+    some = case.shown.spread(SCATTERED)
+    codes = encode_images(case.model, some.pixels)
     points, kept = principal_plane(codes)
     plane = codes.shape[1] > 2
     title = "Codes of test images" + (f": their principal plane, {kept:.0%} of their variance" if plane else "")
     names = ("first component", "second component") if plane else ("z1", "z2")
-    return scatter(points, some.labels, some.classes, title=title, axis_names=names)
-
-
-def draw_latent_figures(model: Model, test: LabelledImages, settings: SampleSettings) -> dict[str, np.ndarray]:
-    """Pictures (H, W, 3) uint8 by name, of what the model's latent space has to show."""
-    figures = {}
-    if isinstance(model, Decodes):
-        figures["interpolations"] = draw_interpolations(model, test, settings)
-        if isinstance(model, Encodes):
-            some = test.spread(SCATTERED)
-            codes = encode_images(model, some.pixels)
-            figures["traversals"] = draw_traversals(model, codes, codes[0])
-        if isinstance(model, MatchesPrior):
-            figures["latents_over_prior"] = draw_latent_scatter(model, test, settings.seed)
-            if model.latent_dim == 2:
-                figures["manifold"] = draw_manifold(model, model.prior)
-    elif isinstance(model, Encodes):
-        figures["latents"] = draw_code_scatter(model, test)
-    return figures
+    return {"latents": scatter(points, some.labels, some.classes, title=title, axis_names=names)}

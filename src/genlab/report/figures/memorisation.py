@@ -1,20 +1,20 @@
 """What betrays a generator: images it has learned by heart, and classes it leaves out. N, M images, H = W pixels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from genlab.data.arrange.examples import evenly
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.evaluation.features.cache import Cache
-from genlab.evaluation.features.classifier import can_classify, classifier_of
+from genlab.evaluation.case import Judged
+from genlab.evaluation.features.classifier import classifier_of
 from genlab.evaluation.features.lite0 import Lite0
 from genlab.evaluation.measures.samples import spread_evenly
-from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.tiles import draw_tiles
+from genlab.models.base import Samples
 from genlab.report.plots import new_axes, render
-from genlab.sampling.settings import SampleSettings
-from genlab.sampling.translate import group
+from genlab.report.registry import figure
 
 CHUNK = 1024  # training images in memory at a time
 SHOWN = 24  # drawings beside their nearest neighbours
@@ -37,43 +37,38 @@ def nearest_images(drawn: np.ndarray, examples: LabelledImages) -> np.ndarray:
     return examples.store.take(nearest)
 
 
-def alike_images(drawn: np.ndarray, examples: LabelledImages, settings: EvaluationSettings, cache: Cache) -> np.ndarray:
-    """The image among the examples whose features are nearest to those of each drawing, (M, H, W, C)."""
-    extract = Lite0(settings.feature_size)
-    rows = spread_evenly(np.unique(examples.table["row"].to_numpy()), settings.reference_images)
-    known = cache.features(extract, examples.store.take(rows))
-    return examples.store.take(rows[cdist(extract(drawn), known).argmin(axis=1)])
+def alike_images(drawn: np.ndarray, case: Judged[Samples, LabelledImages]) -> np.ndarray:
+    """The training image whose features are nearest to those of each drawing, (M, H, W, C)."""
+    extract, store = Lite0(case.evaluation.feature_size, case.device), case.examples.store
+    rows = np.unique(case.examples.split("train").table["row"].to_numpy())
+    rows = spread_evenly(rows, case.evaluation.reference_images)
+    known = case.cache.features(extract, store.take(rows))
+    return store.take(rows[cdist(extract(drawn), known).argmin(axis=1)])
 
 
-def draw_sample_figures(
-    examples: LabelledImages, drawings: Mapping[str, np.ndarray], settings: EvaluationSettings,
-    sample: SampleSettings, cache: Cache,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Pictures (H, W, 3) uint8 by name; none where no drawings are new images.
+@figure(needs=Samples, on=LabelledImages)
+def draw_nearest(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
+    """`nearest_train`: new images over the training images nearest to them, by pixels, then by features.
 
-    `nearest_train`: new images over the training images nearest to them, by pixels, then by features; where they are
-    the same picture again and again, the model repeats what it has seen. `classes`: the histogram of what a classifier
-    sees in the new images, beside as many real ones.
-
-    Args:
-        examples: all of them, with a training and a test split.
-        drawings: those of `genlab.sampling.draw`.
+    Where they are the same picture again and again, the model repeats what it has seen.
     """
-    new = list(group(drawings, "samples").values())
-    if not new:
+    new = list(case.group("samples").values())
+    shown = np.stack([new[place] for place in evenly(len(new), min(SHOWN, case.sample.pictures))])
+    strips = [shown, nearest_images(shown, case.examples.split("train"))]
+    if case.evaluation.features:
+        strips.append(alike_images(shown, case))
+    return {"nearest_train": draw_tiles(strips)}
+
+
+@figure(needs=Samples, on=LabelledImages)
+def draw_classes(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
+    """`classes`: how often a classifier sees each class in new images, beside as many real ones; none without one."""
+    classifier = classifier_of(case)
+    if classifier is None:
         return {}
-    count = min(SHOWN, sample.pictures, len(new))
-    shown = np.stack([new[row] for row in np.linspace(0, len(new) - 1, count).round().astype(int)])
-    train, test = examples.split("train"), examples.split("test")
-    strips = [shown, nearest_images(shown, train)]
-    if settings.features:
-        strips.append(alike_images(shown, train, settings, cache))
-    figures = {"nearest_train": draw_tiles(strips)}
-    if settings.classifier and can_classify(examples):
-        classifier = classifier_of(examples, settings, cache)
-        said, real = classifier(np.stack(new)), classifier(test.spread(len(new)).pixels)
-        figures["classes"] = draw_class_histogram(said, real, examples.classes)
-    return figures
+    new = np.stack(list(case.group("samples").values()))
+    said, real = classifier(new), classifier(case.shown.spread(len(new)).pixels)
+    return {"classes": draw_class_histogram(said, real, case.examples.classes)}
 
 
 def draw_class_histogram(drawn: np.ndarray, real: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -8,7 +8,7 @@ from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.media.pictures.tiles import draw_grid
 from genlab.models.base import Side
-from genlab.sampling.translate import direction, group, other, spread
+from genlab.sampling.draw import direction, other
 
 
 def side_by_side(
@@ -27,11 +27,12 @@ def side_by_side(
     Raises:
         GenlabError: a model did not draw one of the inputs, or at another size.
     """
-    shown = spread(pairs, count)
+    shown = pairs.spread(count)
     truth = shown.side(to)
     columns = {"input": shown.side(other(to))}
     for model, drawings in translations.items():
-        mine = group(drawings, direction(to))
+        way = f"{direction(to)}/"
+        mine = {name.removeprefix(way): pixels for name, pixels in drawings.items() if name.startswith(way)}
         if missing := [name for name in shown.table["id"] if name not in mine]:
             raise GenlabError(
                 f"{model} has no drawing {direction(to)}/{missing[0]} ({len(missing)} of {len(shown)} are missing): "

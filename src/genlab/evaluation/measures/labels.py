@@ -1,0 +1,57 @@
+"""What a classifier sees in new images: the class that was asked for, and how many classes there are."""
+
+import numpy as np
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged, Metrics
+from genlab.evaluation.features.classifier import Classifier, classifier_of
+from genlab.evaluation.pixel_errors import bootstrap_interval
+from genlab.evaluation.registry import measure
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.models.base import Samples
+from genlab.sampling.draw import spread_condition
+
+
+@measure(needs=Samples, on=LabelledImages, better={"label_accuracy": "higher"})
+def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:
+    """`class_metrics` of new images, and `label_metrics` where the model is told a label.
+
+    Nothing where the images have too few labels for a classifier.
+    """
+    classifier = classifier_of(case)
+    if classifier is None:
+        return {}
+    drawn = np.stack(list(case.group("samples").values()))
+    metrics = class_metrics(classifier, drawn, case.shown.spread(len(drawn)).pixels, len(case.examples.classes))
+    told = spread_condition(case, len(drawn))
+    if case.model.condition == "labels" and told is not None:
+        metrics |= label_metrics(classifier, drawn, told, case.evaluation)
+    return {**metrics, "classifier_accuracy": classifier.accuracy, "classifier_protocol_hash": classifier.protocol}
+
+
+def label_metrics(classifier: Classifier, drawn: np.ndarray, told: np.ndarray, settings: EvaluationSettings) -> Metrics:
+    """Whether drawings show the label that the model was told, (N,), -1 for none; with a 95 % interval over drawings.
+
+    A model cannot be expected to do better than real images do, `label_accuracy_real`.
+    """
+    known = told >= 0
+    right = (classifier(drawn[known]) == told[known]).astype(np.float64)
+    low, high = bootstrap_interval(right, resamples=settings.resamples, seed=settings.seed)
+    return {
+        "label_accuracy": float(right.mean()), "label_accuracy_low": low, "label_accuracy_high": high,
+        "label_accuracy_real": classifier.accuracy,
+    }  # fmt: skip
+
+
+def class_metrics(classifier: Classifier, drawn: np.ndarray, real: np.ndarray, classes: int) -> Metrics:
+    """How many classes the drawings cover, and the entropy of their histogram in nats; beside as many real images.
+
+    A class is covered from one drawing in a hundred times the number of classes on: a tenth of a percent of ten.
+    """
+    found: Metrics = {}
+    for suffix, images in (("", drawn), ("_real", real)):
+        share = np.bincount(classifier(images), minlength=classes) / len(images)
+        some = share[share > 0]
+        found[f"classes_covered{suffix}"] = float((share >= 0.01 / classes).sum())
+        found[f"class_entropy_nats{suffix}"] = float(-(some * np.log(some)).sum())
+    return found

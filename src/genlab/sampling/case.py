@@ -1,0 +1,56 @@
+"""What drawings, measures and figures are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+
+from genlab.models.base import keyword_arguments
+from genlab.sampling.settings import SampleSettings
+
+M = TypeVar("M", covariant=True)
+E = TypeVar("E", covariant=True)
+
+
+@dataclass(frozen=True)
+class Case(Generic[M, E]):
+    """A trained model beside its images. `M` are the capabilities that a function needs, `E` the arrangement."""
+
+    model: M
+    examples: E  # all splits
+    sample: SampleSettings
+    split: str = "test"  # the split that is drawn
+    statistics: str = "fixed"  # with which the model normalises; see `Checkpoint.statistics`
+    drawings: Mapping[str, np.ndarray] = field(default_factory=dict)  # (H, W, C) pixels by "<group>/<id>"
+
+    @cached_property
+    def shown(self) -> E:
+        """The images of the split that is drawn."""
+        examples: Any = self.examples
+        found: E = examples.split(self.split)
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        model: Any = self.model
+        return next(model.parameters()).device
+
+    def arguments(self, method: str) -> dict[str, Any]:
+        """Those of the arguments of sampling that this method of the model takes."""
+        taken = keyword_arguments(getattr(self.model, method))
+        return {name: value for name, value in self.sample.arguments.items() if name in taken}
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """How the drawings were made, as far as another choice gives other drawings of the same model."""
+        by_batch = {"batch_size": self.sample.batch_size} if self.statistics == "batch" else {}
+        return {"sample_seed": self.sample.seed, **self.sample.arguments, **by_batch}
+
+    def group(self, name: str) -> dict[str, np.ndarray]:
+        """The drawings of one group by id; empty where there is no such group."""
+        prefix = f"{name}/"
+        return {key.removeprefix(prefix): pixels for key, pixels in self.drawings.items() if key.startswith(prefix)}

@@ -1,0 +1,1 @@
+"""What a trained model draws: one file for each kind of drawing."""

@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,11 +12,17 @@ from typing import IO
 from genlab.errors import GenlabError
 
 
-def _cannot_write(path: Path, error: OSError) -> GenlabError:
-    return GenlabError(
-        f"cannot write {path}: {error.strerror or error}. What was there before is untouched. Free some space or check "
-        "the rights of that folder, then run the same command again"
-    )
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Makes the folder that `path` goes into, and says what a disk that refuses means for `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise GenlabError(
+            f"cannot write {path}: {error.strerror or error}. What was there before is untouched. Free some space or "
+            "check the rights of that folder, then run the same command again"
+        ) from error
 
 
 def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -24,20 +31,36 @@ def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     Raises:
         GenlabError: the disk is full or refuses; `path` is as it was and no temporary file stays behind.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
+    with _writing(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+        try:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        if temporary is not None:
+            temporary.replace(path)
+        finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def stage_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path` that outlives the block if it ends without an error, for `replace_folder`.
+
+    What killed processes left of the kind is deleted first.
+
+    Raises:
+        GenlabError: the disk is full or refuses; `path` is as it was and the new folder is gone.
+    """
+    with _writing(path):
+        for left in path.parent.glob(f".{path.name}.staged-*"):
+            if (process := re.search(r"\.staged-(\d+)", left.name)) and not _is_running(int(process[1])):
+                shutil.rmtree(left, ignore_errors=True)
+        staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.staged-{os.getpid()}-"))
+        try:
+            yield staged
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
 
 
 @contextmanager
@@ -47,17 +70,9 @@ def write_folder(path: Path) -> Iterator[Path]:
     Raises:
         GenlabError: the disk is full or refuses; `path` is as it was.
     """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        yield temporary
-        replace_folder(temporary, path)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with stage_folder(path) as staged:
+        yield staged
+        replace_folder(staged, path)
 
 
 def replace_folder(new: Path, path: Path) -> None:
@@ -70,38 +85,11 @@ def replace_folder(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-@contextmanager
-def stage_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside `path` that outlives the block if it ends without an error, for `replace_folder`.
-
-    What killed processes left of the kind is deleted first.
-
-    Raises:
-        GenlabError: the disk is full or refuses; `path` is as it was and the new folder is gone.
-    """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{path.name}.staged-*"):
-            if not _is_running(int(left.name.rpartition("-")[2])):
-                shutil.rmtree(left, ignore_errors=True)
-        temporary = path.parent / f".{path.name}.staged-{os.getpid()}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        yield temporary
-    except BaseException as error:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise _cannot_write(path, error) from error
-        raise
-
-
 def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True

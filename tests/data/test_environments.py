@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from genlab.data.settings import DataSettings
 from genlab.data.sources.public import SETS
 from genlab.models.pix2pix import Pix2Pix
 from genlab.pipelines.parameters import argument_schema, resolve
@@ -53,8 +54,8 @@ def test_the_recipe_is_that_of_the_paper(environment):
         {"epochs": epochs, "batch_size": batch_size, "jitter": JITTER if augmented else 1.0, "mirror": augmented},
     )
     assert settings.training.what_matters() == paper.what_matters()  # how often it reports is no part of a recipe
-    arguments = argument_schema(Pix2Pix)(**settings.arguments)
-    assert arguments.model_dump() == argument_schema(Pix2Pix)(direction=direction).model_dump()
+    arguments = argument_schema(Pix2Pix, DataSettings())(**settings.arguments)
+    assert arguments.model_dump() == argument_schema(Pix2Pix, DataSettings())(direction=direction).model_dump()
 
 
 def test_the_pix2pix_family_is_what_has_recipes():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from genlab.data.settings import DataSettings
 from genlab.data.sources.public import SETS
 from genlab.models import model_class
 from genlab.pipelines.parameters import argument_schema, resolve
@@ -26,5 +27,5 @@ def test_the_recipe_is_that_of_the_paper(environment, name):
     paper = TrainingSettings.of(cls.recipe, {})
     assert settings.training.what_matters() == paper.what_matters()
     papers = {"identity_weight": 0.5} if (environment, name) == ("monet2photo", "cyclegan") else {}  # section 5.2
-    arguments = argument_schema(cls)
+    arguments = argument_schema(cls, DataSettings())
     assert arguments(**settings.arguments) == arguments(**papers)

@@ -18,6 +18,7 @@ from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages, TwoDomains
 from genlab.data.batches import ExampleBatches
+from genlab.data.settings import DataSettings
 from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.media.pictures.levels import to_model_range
@@ -95,7 +96,9 @@ def start(name: str, examples: Examples, folder: Path, variant: str = "", **chan
 
 
 def test_every_word_of_every_argument_is_trained(name: str) -> None:
-    cases = [argument_schema(model_class(name))(**arguments_of(*case)) for case in CASES if case[0] == name]
+    cases = [
+        argument_schema(model_class(name), DataSettings())(**arguments_of(*case)) for case in CASES if case[0] == name
+    ]
     for argument, parameter in inspect.signature(model_class(name).__init__).parameters.items():
         words = {word for word in get_args(parameter.annotation) if isinstance(word, str)}
         assert words <= {getattr(case, argument, None) for case in cases}, argument

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from kedro.pipeline import Pipeline
 
-import genlab.data.ingest
+import genlab.media.pictures.decode
 from genlab.models import MODELS
 from genlab.pipelines.template import create_compare_pipeline, create_data_pipeline, create_pipeline, names_in
 from genlab.runner import ByNamespace
@@ -76,8 +76,10 @@ def test_a_run_of_several_models_decodes_each_image_once(
     for label in ("cat", "dog"):
         save_pictures(tmp_path / "mine" / label, 20)
     decoded = []
-    real = genlab.data.ingest.decode
-    monkeypatch.setattr("genlab.data.ingest.decode", lambda data, *rest: decoded.append(data) or real(data, *rest))
+    real = genlab.media.pictures.decode.decode
+    monkeypatch.setattr(
+        "genlab.media.pictures.decode.decode", lambda data, *rest: decoded.append(data) or real(data, *rest)
+    )
     command = ("--pipelines=vae,gan,cgan,pix2pix,cyclegan,unit", "--tags=data")
     result = kedro(*command, **{"data.source": tmp_path / "mine"})
     assert result.exit_code == 0, result.output

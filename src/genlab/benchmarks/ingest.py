@@ -23,9 +23,11 @@ from genlab.data.arrange.pairs import PairedImages
 from genlab.data.arrange.view import view
 from genlab.data.batches import ExampleBatches
 from genlab.data.ingest import ingest
-from genlab.data.settings import DataSettings, PairSettings
+from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import find_images
 from genlab.data.sources.listing import list_source
+from genlab.media.base import PICTURES, medium_named
+from genlab.media.pictures.settings import PairSettings
 from genlab.models.pix2pix import Pix2Pix
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
@@ -51,7 +53,7 @@ def pillow_loop(files: list[Path], size: int, target: Path) -> float:
 
 def compare(folder: Path, size: int, repeats: int, work: Path) -> None:
     """Ingest a folder and run the Pillow loop over the same files, in turns; the best time of each counts."""
-    files, _ = find_images(folder)
+    files, _ = find_images(folder, medium_named(PICTURES))
     settings = DataSettings(source=str(folder), image_size=size, fit="stretch")
     loops, ingests = [], []
     for repeat in range(repeats):

@@ -1,41 +1,35 @@
 """From files to the image store: decoded in parallel, written as a stream, keyed by content.
 
-The set is never in memory. An unchanged file is never decoded twice. What is not finished is never trusted: a set is
-written into a folder of its own, which takes its place at the end. All images of a source are stored;
+The set is never in memory. An unchanged file is never decoded twice. A set is written into a folder of its own, which
+takes its place at the end, so an unfinished one is never trusted. All images of a source are stored;
 `genlab.data.arrange.view` chooses among them.
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from genlab.data.settings import DataSettings
-from genlab.data.sources.layouts import Entry, Listing, Part, Rejected
-from genlab.data.store import ImageSet, SetWriter, checksum, digest, keep_set, open_newest
+from genlab.data.sources.layouts import Entry, Listing, Rejected
+from genlab.data.store import ImageSet, ImageStore, SetWriter, checksum, digest, keep_set, open_newest
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
-from genlab.media.pictures.decode import DECODER, Decoded, UnreadableImageError, decode, fit_image, to_channels
+from genlab.media.base import Medium, UnreadableFileError, medium_named
 
 CHUNK = 8  # files that a thread takes at a time
 AHEAD = 3  # chunks for each thread that may wait to be written
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Image:
-    """One image, ready for the store."""
-
-    part: Part
-    pixels: np.ndarray | None  # (S, S, C); None: as in the store before
-    found: dict[str, Any]  # height, width, mode, bits, content, checksum
+Rows = list[tuple[dict[str, Any], np.ndarray]]
+"""The images of a file: what the table says of each, and its pixels."""
 
 
 def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
@@ -46,50 +40,45 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
     Raises:
         GenlabError: no file can be read, or the disk is full; the sets in `folder` are as they were.
     """
-    before = _open_usable(folder, settings, listing)
+    medium = medium_named(settings.medium)
+    given = {**dict(settings), "fit": settings.fit or listing.fit, "square_halves": listing.square_halves}
+    how = medium.decoding(given)
+    before = _open_usable(folder, how)
     contents: Sequence[str | None] = [None] * len(listing.entries)
     if before is not None:
         contents = list(in_parallel(_content, listing.entries, settings.workers))
-        if before.about["key"] == _key(listing, settings, contents):
+        if before.about["key"] == _key(listing, how, contents):
             return before
-    rejected = list(listing.rejected)
-    known = _known(before)
+    rejected, wanted = list(listing.rejected), set()
     with stage_folder(folder / "set") as stage:
-        writer = SetWriter(stage)
-        read = _Reader(listing, settings, known)
-        jobs = zip(listing.entries, contents, strict=True)
+        writer = SetWriter(stage, settings.medium)
+        read = _Reader(medium, given, str(how), _known(before))
         digests: list[str | None] = []
-        for entry, (content, images) in zip(listing.entries, in_parallel(read, jobs, settings.workers), strict=True):
+        jobs = zip(listing.entries, contents, strict=True)
+        for entry, (content, rows) in zip(listing.entries, in_parallel(read, jobs, settings.workers), strict=True):
             digests.append(content)
+            wanted |= {part.domain for part in entry.parts}
             try:
-                if isinstance(images, UnreadableImageError):
-                    raise images
-                for image in images:
-                    pixels = image.pixels
-                    if pixels is None:
-                        assert before is not None
-                        pixels = before[image.part.domain].take(np.array([known[image.found["checksum"]][0]]))[0]
-                    row = {"id": image.part.id, "domain": image.part.domain, "split": image.part.split,
-                           "label": image.part.label, "source": entry.source, **image.found}  # fmt: skip
+                if isinstance(rows, UnreadableFileError):
+                    raise rows
+                for row, pixels in rows:
                     writer.append(row, pixels)
-            except UnreadableImageError as error:
+            except UnreadableFileError as error:
                 rejected.append(Rejected(entry.source, str(error)))
-        wanted = {part.domain for entry in listing.entries for part in entry.parts}
         missing = wanted - {row["domain"] for row in writer.rows}
         if missing or not wanted:
-            where = "" if not writer.rows else f" for domain {', '.join(sorted(missing))}"
+            where = f" for domain {', '.join(sorted(missing))}" if writer.rows else ""
             first = f"; the first that failed: {rejected[0].source} {rejected[0].reason}" if rejected else ""
             raise GenlabError(f"no file in {listing.name} gives an image{where}{first}")
-        key = _key(listing, settings, digests)
+        key = _key(listing, how, digests)
         about = {
             "key": key,
-            "decoded_with": _decode_settings(settings, listing),
+            "decoded_with": how,
             "source": listing.name,
             "layout": listing.layout,
             "files": len(listing.entries) + len(listing.rejected),
             "rejected": [asdict(one) for one in rejected],
             "ignored": listing.ignored,
-            "widened": writer.widened(),
         }
         writer.finish(about)
         return keep_set(stage, folder, key)
@@ -98,6 +87,7 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> Iterator[Result]:
     """`work` of every item, in their order, by threads that run only a little ahead of who takes the results."""
     workers = workers or os.cpu_count() or 1
+    left = iter(items)
 
     def do(chunk: list[Item]) -> list[Result]:
         return [work(item) for item in chunk]
@@ -105,7 +95,7 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: 
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[list[Result]]] = deque()
         try:
-            for chunk in _chunks(items):
+            while chunk := list(islice(left, CHUNK)):
                 waiting.append(pool.submit(do, chunk))
                 if len(waiting) > AHEAD * workers:
                     yield from waiting.popleft().result()
@@ -116,128 +106,92 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: 
                 future.cancel()
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    chunk: list[Item] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _decode_settings(settings: DataSettings, listing: Listing) -> dict[str, Any]:
-    """All that the pixels depend on, besides the file."""
-    return {
-        "decoder": DECODER, "image_size": settings.image_size, "fit": settings.fit or listing.fit,
-        "background": list(settings.background), "channels": settings.channels,
-    }  # fmt: skip
-
-
-def _key(listing: Listing, settings: DataSettings, contents: Sequence[str | None]) -> str:
+def _key(listing: Listing, how: Mapping[str, Any], contents: Sequence[str | None]) -> str:
     """Names files, their places and all settings that the set depends on."""
-    parts = [f"{_decode_settings(settings, listing)}{listing.layout}{listing.square_halves}"]
+    parts = [f"{how}{listing.layout}{listing.square_halves}"]
     parts += [f"{entry.source}{entry.parts}{content}" for entry, content in zip(listing.entries, contents, strict=True)]
     parts += [f"{one}" for one in listing.rejected]
     return digest("\n".join(parts).encode())
 
 
-def _open_usable(folder: Path, settings: DataSettings, listing: Listing) -> ImageSet | None:
-    """The set of an earlier run, where its images were decoded as these shall be."""
+def _open_usable(folder: Path, how: Mapping[str, Any]) -> ImageSet | None:
+    """The set of an earlier run, if its images were decoded in this way."""
     try:
         before = open_newest(folder)
     except GenlabError:
         return None
-    return before if before.about.get("decoded_with") == _decode_settings(settings, listing) else None
+    return before if before.about.get("decoded_with") == how else None
 
 
-def _known(before: ImageSet | None) -> dict[str, tuple[int, dict[str, Any]]]:
-    """What was decoded before: checksum -> its row in its domain's array, and what the file had.
+Known = dict[str, tuple[dict[str, Any], ImageStore, int]]
+"""Images that were decoded before, by checksum: what the file had, and the store and row of the pixels."""
 
-    Not the images of a domain some of which were widened to go with others: those others may be gone now.
+
+def _known(before: ImageSet | None) -> Known:
+    """The images of an earlier set.
+
+    A domain with widened images is left out: the others that they were widened for may be gone now.
     """
     if before is None:
         return {}
     names = ["height", "width", "mode", "bits", "content", "checksum"]
     return {
-        found["checksum"]: (row, {str(name): value for name, value in found.items()})
+        found["checksum"]: ({str(name): value for name, value in found.items()}, store, row)
         for domain, store in before.stores.items()
         if domain not in before.about["widened"]
         for row, found in enumerate(store.table[names].to_dict(orient="records"))
     }
 
 
+def _source(entry: Entry) -> bytes | np.ndarray:
+    return entry.path.read_bytes() if entry.path is not None else np.asarray(entry.pixels)
+
+
 def _content(entry: Entry) -> str | None:
     """Names a file's bytes, or an array's pixels; None where the file cannot be read."""
-    if entry.pixels is not None:
-        return checksum(entry.pixels)
-    assert entry.path is not None
     try:
-        return digest(entry.path.read_bytes())
+        return _name(_source(entry))
     except OSError:
         return None
 
 
+def _name(source: bytes | np.ndarray) -> str:
+    return checksum(source) if isinstance(source, np.ndarray) else digest(source)
+
+
+@dataclass(frozen=True)
 class _Reader:
-    """Reads, decodes, fits: what the threads do."""
+    """Reads and decodes one file: what the threads do."""
 
-    def __init__(self, listing: Listing, settings: DataSettings, known: dict[str, Any]) -> None:
-        self.listing, self.settings, self.known = listing, settings, known
-        self.fit = settings.fit or listing.fit
-        self.how = str(_decode_settings(settings, listing))
+    medium: Medium
+    settings: dict[str, Any]
+    how: str
+    known: Known
 
-    def __call__(self, job: tuple[Entry, str | None]) -> tuple[str | None, list[Image] | UnreadableImageError]:
+    def __call__(self, job: tuple[Entry, str | None]) -> tuple[str | None, Rows | UnreadableFileError]:
         """The content's name and the images in it, or why there are none."""
         entry, content = job
         try:
-            if entry.pixels is not None:
-                content = content or checksum(entry.pixels)
-                raw = entry.pixels if entry.pixels.ndim == 3 else entry.pixels[:, :, None]
-                decoded = Decoded(raw, "array", raw.dtype.itemsize * 8)
-                return content, [self._image(part, decoded, content) for part in entry.parts]
-            assert entry.path is not None
-            if content is not None and all(self._checksum(content, part) in self.known for part in entry.parts):
-                return content, [self._unchanged(part, content) for part in entry.parts]
-            data = entry.path.read_bytes()
-            content = digest(data)
-            decoded = decode(data, self.settings.background)
-            return content, [self._image(part, decoded, content) for part in entry.parts]
-        except UnreadableImageError as error:
+            source = None
+            if content is None:
+                source = _source(entry)
+                content = _name(source)
+            names = [digest(f"{content}{part.half}{part.domain}{self.how}".encode()) for part in entry.parts]
+            if all(name in self.known for name in names):
+                found = [
+                    (store.take(np.array([row]))[0], about) for about, store, row in (self.known[n] for n in names)
+                ]
+            else:
+                source = _source(entry) if source is None else source
+                found = self.medium.decode(source, [part.half for part in entry.parts], self.settings)
+            rows: Rows = []
+            for part, name, (pixels, about) in zip(entry.parts, names, found, strict=True):
+                named = digest(f"{content}{part.half}".encode()) if part.half else content
+                row = {"id": part.id, "domain": part.domain, "split": part.split, "label": part.label,
+                       "source": entry.source, **about, "content": named, "checksum": name}  # fmt: skip
+                rows.append((row, pixels))
+            return content, rows
+        except UnreadableFileError as error:
             return content, error
         except OSError as error:
-            return content, UnreadableImageError(f"cannot be read ({error.strerror or error}); check its rights")
-
-    def _checksum(self, content: str, part: Part) -> str:
-        return digest(f"{content}{part.half}{part.domain}{self.how}".encode())
-
-    def _unchanged(self, part: Part, content: str) -> Image:
-        return Image(part, None, self.known[self._checksum(content, part)][1])
-
-    def _image(self, part: Part, decoded: Decoded, content: str) -> Image:
-        pixels = self._half(decoded.pixels, part.half)
-        h, w, _ = pixels.shape
-        pixels = fit_image(pixels, self.settings.image_size, self.fit)
-        if self.settings.channels != "auto":
-            pixels = to_channels(pixels, self.settings.channels)
-        found = {
-            "height": h, "width": w, "mode": decoded.mode, "bits": decoded.bits,
-            "content": digest(f"{content}{part.half}".encode()) if part.half else content,
-            "checksum": self._checksum(content, part),
-        }  # fmt: skip
-        return Image(part, pixels, found)
-
-    def _half(self, pixels: np.ndarray, half: str) -> np.ndarray:
-        h, w, _ = pixels.shape
-        if not half:
-            return pixels
-        if w % 2:
-            raise UnreadableImageError(
-                f"has an odd number of columns ({w}) and cannot be cut into halves; make both sides equally wide"
-            )
-        if self.listing.square_halves and w != 2 * h:
-            raise UnreadableImageError(
-                f"has halves of {w // 2}x{h} pixels where those of the other files are square; a and b must have the "
-                "same size"
-            )
-        return pixels[:, : w // 2] if half == "left" else pixels[:, w // 2 :]
+            return content, UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights")

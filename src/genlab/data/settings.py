@@ -7,14 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from genlab.media.pictures.settings import EdgeSettings, Fit
+from genlab.media.base import PICTURES
+from genlab.media.pictures.settings import PictureSettings
 
 Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
 """How a folder of images is arranged; `genlab.data.sources.layouts` describes each."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
-STORED = ("source", "root", "layout", "source_a", "source_b", "order", "image_size", "fit", "background", "channels")
+STORED = (
+    "source", "root", "medium", "layout", "source_a", "source_b", "order",
+    "image_size", "fit", "background", "channels",
+)  # fmt: skip
 """The settings that decide which images are stored, and how. All others are views of what is stored."""
 
 DERIVED = ("classes", "binarise", "edges", "pairs")
@@ -24,20 +28,6 @@ DERIVED = ("classes", "binarise", "edges", "pairs")
 def split_domains(domains: object) -> object:
     """ "sneaker/ankle_boot" -> its two labels: a command line cannot hold a list."""
     return domains.split("/") if isinstance(domains, str) else domains
-
-
-class PairSettings(BaseModel):
-    """What is paired: two domains by their file names, or each image (b) with what is made from it (a).
-
-    auto takes file names where the source has two domains, else edges; none makes no pairs.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["auto", "names", "none", "edges", "grey", "low_resolution", "masked", "noisy"] = "auto"
-    factor: Annotated[int, Field(ge=2)] = 4  # low_resolution: this many times fewer pixels a side, then enlarged again
-    hole: Annotated[float, Field(gt=0, lt=1)] = 0.5  # masked: side of the grey square, as a share of the image's
-    noise: Annotated[float, Field(gt=0)] = 0.1  # noisy: standard deviation, as a share of the pixel range
 
 
 class SplitSettings(BaseModel):
@@ -68,30 +58,20 @@ class HeldOutSettings(BaseModel):
     seed: NonNegativeInt = 0  # of the drawing
 
 
-class DataSettings(BaseModel):
+class DataSettings(PictureSettings):
     """Which images, at which size, and what is paired with them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str = "fashion_mnist"  # an embedded set, a public set by name, or a folder of images
     root: str | None = None  # folder with copies of public sets, and where they are downloaded to; null: data/01_raw
+    medium: str = PICTURES  # what the files are; a package of genlab.media
     layout: Layout | None = None  # of that folder; null: found by looking
     source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
     source_b: str | None = None
     order: Literal["ab", "ba"] = "ab"  # side_by_side: which domain is on the left
-    image_size: PositiveInt = 32  # H = W in pixels, after `fit`
-    fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
-    background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
-    channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
-    binarise: Literal["fixed"] | None = (
-        None  # every value becomes black or white, once for all; a view: media/pictures/binarise.py
-    )
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
     workers: PositiveInt | None = None  # threads that decode; null: one for each core
     split: SplitSettings = SplitSettings()
-    edges: EdgeSettings = EdgeSettings()
-    pairs: PairSettings = PairSettings()
     domains: Annotated[tuple[str, str] | None, BeforeValidator(split_domains)] = None  # two labels, [a, b] or a/b, for
     # class against class; null: the source's domains
     unpair: UnpairSettings = UnpairSettings()

@@ -21,8 +21,7 @@ import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.files import replace_folder, write_file
-from genlab.media.base import PICTURES
-from genlab.media.pictures.decode import to_channels
+from genlab.media.base import PICTURES, Medium, medium_named
 
 TABLE_COLUMNS = [
     "id", "domain", "split", "label", "source", "height", "width", "mode", "bits", "content", "checksum",
@@ -178,100 +177,91 @@ def keep_set(stage: Path, folder: Path, key: str) -> ImageSet:
 
 
 class ArrayWriter:
-    """An .npy file that grows by one image at a time and is never in memory.
+    """An .npy file that grows by one example at a time and is never in memory.
 
-    The first image decides on channels and depth. A deeper or more colourful one later widens what is written: grey
-    becomes RGB, 8 bits become 16 (times 257).
+    The first example decides on channels and type. A later one may widen what is written: grey becomes RGB, 8 bits
+    become 16.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.shape: tuple[int, ...] = ()
-        self.dtype: np.dtype = np.dtype(np.uint8)
+    def __init__(self, path: Path, medium: Medium) -> None:
+        self.path, self.medium = path, medium
+        self.like = np.empty((0, 0), np.uint8)  # no example, in the shape and the type of those written
         self.count = 0
-        self.widened = False  # is an image stored with more channels or bits than it came with?
+        self.widened = False  # is an example stored with more channels or bits than it came with?
         self._file: BinaryIO | None = None
 
-    def append(self, pixels: np.ndarray) -> None:
+    def append(self, example: np.ndarray) -> None:
         """Add an example, (*axes, C).
 
         Raises:
-            UnreadableImageError: it has a number of channels that does not go with those before.
+            UnreadableFileError: its channels do not go with those before.
         """
         if self._file is None:
-            self._start(pixels.shape, pixels.dtype)
-        dtype = max(self.dtype, pixels.dtype, key=lambda kind: kind.itemsize)
-        channels = 3 if (self.shape[-1], pixels.shape[-1]) == (1, 3) else self.shape[-1]
-        stored = np.ascontiguousarray(_widened(to_channels(pixels, channels), dtype))
-        if (channels, dtype) != (self.shape[-1], self.dtype):
+            self._start(np.empty_like(example))
+        channels, dtype = self.medium.common(self.like, example)
+        stored = np.ascontiguousarray(self.medium.widen(example, channels, dtype))
+        if (channels, dtype) != (self.like.shape[-1], self.like.dtype):
             self._widen(channels, dtype)
-        self.widened |= (pixels.shape[-1], pixels.dtype) != (channels, dtype)
+        self.widened |= (example.shape[-1], example.dtype) != (channels, dtype)
         assert self._file is not None
         self._file.write(stored.data)
         self.count += 1
 
     def close(self) -> None:
-        """Write the number of images into the file's head; only then can it be read."""
+        """Write the number of examples into the file's head; only then can it be read."""
         if self._file is not None:
             self._file.seek(0)
             self._write_head()
             self._file.close()
 
-    def _start(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype = shape, dtype
-        self._file = self.path.open("wb")
+    def _start(self, like: np.ndarray) -> None:
+        self.like, self._file = like, self.path.open("wb")
         self._write_head()
 
     def _write_head(self) -> None:  # its length does not depend on the count: numpy leaves room for it to grow
         assert self._file is not None
-        head = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False,
-                "shape": (self.count, *self.shape)}  # fmt: skip
+        head = {"descr": np.lib.format.dtype_to_descr(self.like.dtype), "fortran_order": False,
+                "shape": (self.count, *self.like.shape)}  # fmt: skip
         np.lib.format.write_array_header_1_0(self._file, head)
 
     def _widen(self, channels: int, dtype: np.dtype) -> None:
         self.close()
         narrow = self.path.with_suffix(".narrow")
         self.path.replace(narrow)
-        images = np.load(narrow, mmap_mode="r")
+        examples = np.load(narrow, mmap_mode="r")
         self.count, self.widened = 0, True
-        self._start((*self.shape[:-1], channels), dtype)
-        for image in images:
-            self.append(_widened(to_channels(np.asarray(image), channels), dtype))
-        let_go(images)
+        self._start(np.empty((*self.like.shape[:-1], channels), dtype))
+        for example in examples:
+            self.append(self.medium.widen(np.asarray(example), channels, dtype))
+        let_go(examples)
         narrow.unlink()
-
-
-def _widened(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """uint8 as uint16, 255 as 65535; all else as it is."""
-    return pixels.astype(dtype) * dtype.type(257) if pixels.dtype != dtype else pixels
 
 
 class SetWriter:
     """Writes an image set into a folder, image by image."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, medium: str = PICTURES) -> None:
+        self.folder, self.medium = folder, medium
         self.rows: list[dict[str, Any]] = []
         self._arrays: dict[str, ArrayWriter] = {}
 
-    def append(self, row: dict[str, Any], pixels: np.ndarray) -> None:
-        """Add an image with what the table shall say of it.
+    def append(self, row: dict[str, Any], example: np.ndarray) -> None:
+        """Add an example with what the table shall say of it.
 
         Raises:
-            UnreadableImageError: its channels do not go with those before it in its domain.
+            UnreadableFileError: its channels do not go with those before it in its domain.
         """
         domain = row["domain"]
-        array = self._arrays.setdefault(domain, ArrayWriter(self.folder / f"{domain}.npy"))
-        array.append(pixels)
+        if domain not in self._arrays:
+            self._arrays[domain] = ArrayWriter(self.folder / f"{domain}.npy", medium_named(self.medium))
+        self._arrays[domain].append(example)
         self.rows.append(row)
-
-    def widened(self) -> list[str]:
-        """Domains with images that had to be widened to go with the others."""
-        return sorted(domain for domain, array in self._arrays.items() if array.widened)
 
     def finish(self, about: Mapping[str, Any]) -> None:
         """Close all files, the one that makes the set readable last."""
         for array in self._arrays.values():
             array.close()
         pd.DataFrame(self.rows, columns=TABLE_COLUMNS).to_parquet(self.folder / "table.parquet", index=False)
-        (self.folder / "set.json").write_text(json.dumps({**about, "domains": sorted(self._arrays)}, indent=1))
+        widened = sorted(domain for domain, array in self._arrays.items() if array.widened)
+        about = {**about, "medium": self.medium, "domains": sorted(self._arrays), "widened": widened}
+        (self.folder / "set.json").write_text(json.dumps(about, indent=1))

@@ -36,9 +36,9 @@ Side = Literal["a", "b"]
 Condition = Literal["labels", "captions"]
 """What a drawing can be told."""
 
-SHAPE_ARGUMENTS = ("image_size", "channels", "channels_a", "channels_b", "classes", "words")
-"""Arguments of a model's constructor that follow the data: H = W; channels, of the images or by domain; how many labels
-there are, and how many words, number 0 counted (0 where the data have none)."""
+DATA_ARGUMENTS = ("classes", "words")
+"""Arguments of a model's constructor that follow the data, besides those of its medium (`Medium.arguments`): how many
+labels there are, and how many words, number 0 counted (0 where the data have none)."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class Recipe:
 class Model(nn.Module, ABC):
     """A generative model in the words of its paper.
 
-    The constructor is the configuration. Of the arguments that follow the data (`SHAPE_ARGUMENTS`) it is given those
-    that it names.
+    The constructor is the configuration. Of the arguments that follow the data it is given those that it names: those
+    of the medium and `DATA_ARGUMENTS`.
     """
 
     recipe: ClassVar[Recipe] = Recipe()

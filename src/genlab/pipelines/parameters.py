@@ -22,6 +22,7 @@ from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.experiments.settings import CompareSettings
+from genlab.media.base import medium_named
 from genlab.models import MODELS
 from genlab.sampling.settings import SampleSection, SampleSettings
 
@@ -114,14 +115,20 @@ def _fields(schema: type[BaseModel], keys: list[str]) -> list[str]:
     return list(schema.model_fields)
 
 
-def argument_schema(model: "type[Model]") -> type[BaseModel]:
-    """The arguments of a model's constructor as a schema; its annotations are the rules."""
-    from genlab.models.base import SHAPE_ARGUMENTS
+def argument_schema(model: "type[Model]", data: DataSettings) -> type[BaseModel]:
+    """The arguments of a model's constructor as a schema, without those that follow the data.
 
+    The constructor's annotations are the rules.
+    """
+    from genlab.models.base import DATA_ARGUMENTS
+
+    medium = medium_named(data.medium)
+    shape = medium.shape(1, dict(data))
+    follow = {*DATA_ARGUMENTS, *medium.arguments({"images": shape}), *medium.arguments({"a": shape, "b": shape})}
     fields: dict[str, Any] = {
         name: (parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(model.__init__).parameters.items()
-        if name not in ("self", *SHAPE_ARGUMENTS)
+        if name not in ("self", *follow)
     }
     return create_model(model.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
@@ -166,12 +173,13 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         recipe = vars(cls.recipe_for(arguments)) if name == "training" else None
         return check(schema, mine, general, name, f"{model}.{name}", recipe)
 
-    checked = check(argument_schema(cls), own["model"], {}, f"{model}.model", f"{model}.model")
+    data = section(DataSettings, "data")
+    checked = check(argument_schema(cls, data), own["model"], {}, f"{model}.model", f"{model}.model")
     arguments = checked.model_dump(exclude_unset=True)
     sample = section(sample_schema(model, _section(parameters, "sample")), "sample")
     return RunSettings(
         seed=seed,
-        data=section(DataSettings, "data"),
+        data=data,
         arguments=arguments,
         training=section(TrainingSettings, "training"),
         sample=SampleSettings(
@@ -295,8 +303,8 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
             f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
             "--params=data.source=NAME, or one of its folders"
         )
-    size = settings.data.image_size
-    shapes = {domain: (count, size, size) for domain, count in channels.items()}
+    medium, data = medium_named(settings.data.medium), dict(settings.data)
+    shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
     spec = Spec(shapes, UNREAD if classes is None else classes,
                      UNREAD if words is None else words)  # fmt: skip
     with torch.device("meta"):

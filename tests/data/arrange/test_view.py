@@ -9,11 +9,12 @@ from genlab.data.arrange.arrange import arrange
 from genlab.data.arrange.derive import derive
 from genlab.data.arrange.view import view, view_derived
 from genlab.data.ingest import ingest
-from genlab.data.settings import DataSettings, PairSettings, SplitSettings
+from genlab.data.settings import DataSettings, SplitSettings
 from genlab.data.sources.listing import known_classes, list_source
 from genlab.data.store import ImageSet, digest
 from genlab.errors import GenlabError
 from genlab.media.pictures.binarise import binarise
+from genlab.media.pictures.settings import PairSettings
 from tests.conftest import PROJECT
 
 RAW = PROJECT / "data/01_raw"

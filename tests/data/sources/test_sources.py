@@ -17,12 +17,14 @@ from genlab.data.arrange.unpair import unpair
 from genlab.data.arrange.view import view, view_derived
 from genlab.data.ingest import ingest
 from genlab.data.report import describe_set, report_table, require_few_rejected, warnings
-from genlab.data.settings import DataSettings, PairSettings, SplitSettings, UnpairSettings
+from genlab.data.settings import DataSettings, SplitSettings, UnpairSettings
 from genlab.data.sources.layouts import list_folder
 from genlab.data.sources.listing import list_source
 from genlab.data.store import TABLE_COLUMNS, ImageSet, open_newest
 from genlab.errors import GenlabError
-from genlab.media.pictures.decode import UnreadableImageError, decode, fit_image
+from genlab.media.base import UnreadableFileError
+from genlab.media.pictures.decode import decode, fit_image
+from genlab.media.pictures.settings import PairSettings
 
 WHITE = (255, 255, 255)
 
@@ -248,7 +250,7 @@ def test_a_bad_file_is_rejected_with_its_reason_and_the_rest_is_kept(
     assert len(images) == 20
     [rejected] = images.about["rejected"]
     assert rejected["source"] == f"cat/{name}"
-    with pytest.raises(UnreadableImageError, match=reason):
+    with pytest.raises(UnreadableFileError, match=reason):
         decode(data, WHITE)
     report = describe_set(images, DataSettings())
     with pytest.raises(GenlabError, match=rf"1 of 21 files .*max_rejected=0.01 .*cat/{name}"):
@@ -310,7 +312,7 @@ def test_a_disk_that_fills_up_leaves_the_set_before_and_no_half_one(tmp_path: Pa
 
 
 def test_what_has_not_changed_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import genlab.data.ingest as module
+    import genlab.media.pictures.decode as module
 
     labelled(tmp_path / "raw")
     before = read(tmp_path / "raw", tmp_path)

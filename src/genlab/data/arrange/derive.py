@@ -4,7 +4,6 @@ edges -> image, grey -> colour, low -> high resolution, masked -> whole, noisy -
 own checksum: the same image always gets the same noise.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +16,11 @@ from genlab.data.sources.layouts import SINGLE
 from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, keep_set, open_newest
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
-from genlab.media.pictures.derive import add_noise, cut_hole, draw_edges, lower_resolution, take_colour
-
-Derivation = Callable[[np.ndarray, DataSettings, np.random.Generator], np.ndarray]
-
-
-DERIVATIONS: dict[str, Derivation] = {
-    "edges": lambda image, settings, rng: draw_edges(image, settings.edges),
-    "grey": lambda image, settings, rng: take_colour(image),
-    "low_resolution": lambda image, settings, rng: lower_resolution(image, settings.pairs.factor),
-    "masked": lambda image, settings, rng: cut_hole(image, settings.pairs.hole, rng),
-    "noisy": lambda image, settings, rng: add_noise(image, settings.pairs.noise, rng),
-}
+from genlab.media.base import medium_named
 
 
 def pair_kind(domains: set[str], settings: DataSettings) -> str:
-    """What `data.pairs.kind` means for a source with these domains: names, none, or a key of DERIVATIONS.
+    """What `data.pairs.kind` means for a source with these domains: names, none, or one of its medium's derivations.
 
     Raises:
         GenlabError: file names shall be matched, but there is one domain only.
@@ -40,9 +28,10 @@ def pair_kind(domains: set[str], settings: DataSettings) -> str:
     if settings.pairs.kind == "auto":
         return "names" if domains == {"a", "b"} else "edges"
     if settings.pairs.kind == "names" and domains != {"a", "b"}:
+        kinds = "|".join(medium_named(settings.medium).derivations)
         raise GenlabError(
             f"data.pairs.kind=names matches domains a and b, but the source has {', '.join(sorted(domains))}; use a "
-            f"source with two domains, or derive pairs: data.pairs.kind={'|'.join(DERIVATIONS)}"
+            f"source with two domains, or derive pairs: data.pairs.kind={kinds}"
         )
     return settings.pairs.kind
 
@@ -65,21 +54,21 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
     except GenlabError:
         pass  # there is none yet, or it is damaged: it is made anew
     with stage_folder(folder / "set") as stage:
-        writer = SetWriter(stage)
-        if kind in DERIVATIONS:
+        writer = SetWriter(stage, settings.medium)
+        if change := medium_named(settings.medium).derivations.get(kind):
             store = images["b" if "b" in images else SINGLE]
             rows = store.table.to_dict(orient="records")
 
             def work(row: int) -> np.ndarray:
                 rng = np.random.default_rng(int(rows[row]["checksum"], 16))
-                return DERIVATIONS[kind](store.take(np.array([row]))[0], settings, rng)
+                return change(store.take(np.array([row]))[0], dict(settings), rng)
 
             for row, pixels in zip(rows, in_parallel(work, range(len(store)), settings.workers), strict=True):
                 name = digest(f"{row['checksum']}{how}".encode())
                 about = {str(name): value for name, value in row.items()}
                 about |= {"domain": "a", "source": f"{kind} of {row['id']}", "checksum": name}
                 writer.append(about, pixels)
-        writer.finish({"key": key, "widened": []})
+        writer.finish({"key": key})
         return keep_set(stage, folder, key)
 
 
@@ -96,16 +85,15 @@ def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:
         return images["a"], b
     raise GenlabError(
         "the source has one domain and data.pairs.kind=none derives no other; set data.pairs.kind to one of "
-        f"{', '.join(DERIVATIONS)}"
+        f"{', '.join(medium_named(b.medium).derivations)}"
     )
 
 
 def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> pd.DataFrame:
     """The table of pairs, PAIR_COLUMNS; without rows where there are none, or none are wanted."""
     if pair_kind(set(images.stores), settings) == "none":
-        return pd.DataFrame({"id": [], "split": [], "label": [], "a": [], "b": []}).astype(
-            {"id": str, "split": str, "label": str, "a": int, "b": int}
-        )
+        table = images["b" if "b" in images else SINGLE].table
+        return pair_by_id(table.iloc[:0], table)
     a, b = sides(images, derived)
     return pair_by_id(a.table, b.table)
 
@@ -113,7 +101,9 @@ def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> p
 def derived_channels(channels: dict[str, int], settings: DataSettings) -> dict[str, int]:
     """Channels of domains a and b, out of those of the source's domains."""
     b = channels.get("b", channels.get(SINGLE, 1))
-    kind = pair_kind(set(channels), settings)
-    if kind in ("edges", "grey"):
-        return {"a": 1, "b": b}
+    medium = medium_named(settings.medium)
+    if change := medium.derivations.get(pair_kind(set(channels), settings)):
+        _, *axes = medium.shape(b, dict(settings))
+        nothing = np.zeros((*axes, b), np.uint8)
+        return {"a": change(nothing, dict(settings), np.random.default_rng(0)).shape[-1], "b": b}
     return {"a": channels.get("a", b), "b": b}

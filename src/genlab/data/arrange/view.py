@@ -9,7 +9,7 @@ from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import SINGLE
 from genlab.data.sources.listing import require_classes
 from genlab.data.store import ImageSet, ImageStore, digest
-from genlab.media.pictures.binarise import binarise
+from genlab.media.base import medium_named
 
 
 def view(images: ImageSet, settings: DataSettings) -> ImageSet:
@@ -55,6 +55,6 @@ def binarised(images: ImageSet) -> ImageSet:
         names = [digest(f"{content}{domain}{how}".encode()) for content in store.table["content"]]
         pixels = np.empty((len(store), *store.images.shape[1:]), store.images.dtype)
         for row, name in enumerate(names):
-            pixels[row] = binarise(store.take(np.array([row]))[0], name)
+            pixels[row] = medium_named(store.medium).binarise(store.take(np.array([row]))[0], name)
         stores[domain] = ImageStore(pixels, store.table.assign(checksum=names), store.medium)
     return ImageSet(stores, images.about)

@@ -1,9 +1,9 @@
 """What a number is measured on, and what a model learned from, in words and as fingerprints."""
 
-from genlab.data.arrange.derive import DERIVATIONS
 from genlab.data.arrange.examples import Examples, content_fingerprint
 from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import known_classes
+from genlab.media.base import medium_named
 
 NAMED = 5  # classes whose names are written out, at most
 
@@ -60,5 +60,6 @@ def _task(examples: Examples, settings: DataSettings) -> str:
         return " and ".join(settings.domains)
     store, _ = examples.streams()[0].rows["a"]
     sources = store.table["source"]
-    made = next((kind for kind in DERIVATIONS if len(sources) and sources.iloc[0].startswith(f"{kind} of ")), None)
+    kinds = medium_named(settings.medium).derivations
+    made = next((kind for kind in kinds if len(sources) and sources.iloc[0].startswith(f"{kind} of ")), None)
     return "a and b" if made is None else f"{made} and image"

@@ -9,23 +9,20 @@ domains        the CycleGAN format: trainA, trainB, testA, testB (and valA, valB
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from genlab.data.settings import DataSettings, Layout
 from genlab.errors import GenlabError
+from genlab.media.base import Medium, medium_named
 from genlab.media.pictures.settings import Fit
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".npy", ".gif", ".ppm", ".pgm"}
 SPLIT_FOLDERS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
     "testing": "test",
 }  # fmt: skip
-LOOKED_AT = 40  # files whose size tells a side-by-side folder from others
 SINGLE = "images"
 """The domain of a set that has only one."""
 
@@ -48,7 +45,7 @@ class Entry:
     source: str  # what reports call it
     parts: tuple[Part, ...]
     path: Path | None = None
-    pixels: np.ndarray | None = None  # (H, W) or (H, W, C), uint8 or uint16, where there is no path
+    pixels: np.ndarray | None = None  # as the source has them, where there is no path
 
 
 @dataclass(frozen=True)
@@ -78,18 +75,26 @@ def list_folder(root: Path, settings: DataSettings) -> Listing:
     Raises:
         GenlabError: there is no such folder, it has no images, or none of the layouts fits.
     """
-    files, ignored = find_images(root)
-    layout = settings.layout or recognise(root, files)
-    entries = READERS[layout](root, files, settings)
+    medium = medium_named(settings.medium)
+    files, ignored = find_images(root, medium)
+    layout = settings.layout or recognise(root, files, medium)
+    places = [path.relative_to(root) for path in files]
+    same_stem = Counter(place.with_suffix("") for place in places)
+    entries = []
+    for path, place in zip(files, places, strict=True):
+        full = layout == "labels" and same_stem[place.with_suffix("")] > 1
+        name = place.name.replace(".", "_") if full else place.stem
+        if parts := _parts(place.parts[:-1], name, layout, settings.order):
+            entries.append(Entry(str(place), parts, path))
     domains = {part.domain for entry in entries for part in entry.parts}
     if layout != "labels" and domains != {"a", "b"}:
         found = f"as {layout}, it has {', '.join(sorted(domains)) or 'no domain'} where a and b are needed"
         raise _does_not_fit(root, found)
-    return _without_clashes(Listing(str(root), layout, entries, "crop", [], ignored, layout == "side_by_side"
-                                    and _mostly_twice_as_wide(files)))  # fmt: skip
+    square = layout == "side_by_side" and medium.holds_two(files)
+    return _without_clashes(Listing(str(root), layout, entries, "crop", [], ignored, square))
 
 
-def list_two_folders(a: Path, b: Path) -> Listing:
+def list_two_folders(a: Path, b: Path, settings: DataSettings) -> Listing:
     """The images of two folders that lie apart; equal names without their endings are pairs.
 
     Raises:
@@ -98,13 +103,16 @@ def list_two_folders(a: Path, b: Path) -> Listing:
     entries: list[Entry] = []
     ignored: Counter[str] = Counter()
     for domain, folder in (("a", a), ("b", b)):
-        files, others = find_images(folder)
+        files, others = find_images(folder, medium_named(settings.medium))
         ignored.update(others)
-        entries += [_two_folder_entry(path, path.relative_to(folder), domain, f"{domain}:") for path in files]
+        for path in files:
+            place = path.relative_to(folder)
+            parts = _parts((domain, *place.parts[:-1]), place.stem, "two_folders", settings.order)
+            entries.append(Entry(f"{domain}:{place}", parts, path))
     return _without_clashes(Listing(f"{a} and {b}", "two_folders", entries, "crop", [], dict(ignored)))
 
 
-def find_images(root: Path) -> tuple[list[Path], dict[str, int]]:
+def find_images(root: Path, medium: Medium) -> tuple[list[Path], dict[str, int]]:
     """Files with the ending of an image, of any depth, in the order of their names; and the other endings, counted.
 
     What begins with a dot, and what macOS puts into archives, is neither.
@@ -127,7 +135,7 @@ def find_images(root: Path) -> tuple[list[Path], dict[str, int]]:
             ending = Path(name).suffix.lower()
             if name.startswith("."):
                 continue
-            if ending in ENDINGS:
+            if ending in medium.endings:
                 images.append(Path(folder, name))
             else:
                 others[ending or "no ending"] += 1
@@ -135,12 +143,12 @@ def find_images(root: Path) -> tuple[list[Path], dict[str, int]]:
         found = ", ".join(f"{count} {ending}" for ending, count in others.items()) or "no files at all"
         raise GenlabError(
             f"the folder {root} has no images (it has {found}); data.source takes files ending in "
-            f"{', '.join(sorted(ENDINGS))}"
+            f"{', '.join(sorted(medium.endings))}"
         )
     return sorted(images), dict(others)
 
 
-def recognise(root: Path, files: list[Path]) -> Layout:
+def recognise(root: Path, files: list[Path], medium: Medium) -> Layout:
     """The layout that a folder has.
 
     Raises:
@@ -156,7 +164,7 @@ def recognise(root: Path, files: list[Path]) -> Layout:
     if not loose and (lower == {"a", "b"} or (splits_only and {name.lower() for name in inner} == {"a", "b"})):
         return "two_folders"
     flat = (not tops or splits_only) and not inner
-    if flat and _mostly_twice_as_wide(files):
+    if flat and medium.holds_two(files):
         return "side_by_side"
     if any(top in ("trainA", "trainB", "testA", "testB") for top in tops):
         raise _does_not_fit(root, f"it has {', '.join(sorted(tops))}")
@@ -172,91 +180,26 @@ def _does_not_fit(root: Path, found: str) -> GenlabError:
     )
 
 
-def _mostly_twice_as_wide(files: list[Path]) -> bool:
-    """Whether at least 9 of 10 readable files, of some spread over the set, are twice as wide as high."""
-    sizes = []
-    for path in files[:: max(1, len(files) // LOOKED_AT)]:
-        try:
-            with Image.open(path) as image:
-                sizes.append(image.size)
-        except (OSError, SyntaxError, Image.DecompressionBombError):
-            continue
-    return bool(sizes) and sum(w == 2 * h for w, h in sizes) >= 0.9 * len(sizes)
-
-
-def _scene(split: str, *parts: str) -> str:
-    """An image's id: its path as one name, since it becomes the name of a file; unlike those of the other splits."""
-    return "__".join([split, *parts] if split else parts)
-
-
-def _list_labels(root: Path, files: list[Path], settings: DataSettings) -> list[Entry]:
-    places = [path.relative_to(root) for path in files]
-    split_at_top = {place.parts[0] for place in places if len(place.parts) > 1 and place.parts[0] in SPLIT_FOLDERS}
-    stems = Counter(place.with_suffix("") for place in places)
-    entries = []
-    for path, place in zip(files, places, strict=True):
-        inside = place.parts[:-1]
-        split = ""
-        if inside and inside[0] in split_at_top:
-            split, inside = SPLIT_FOLDERS[inside[0]], inside[1:]
-        name = place.stem if stems[place.with_suffix("")] == 1 else place.name.replace(".", "_")
-        part = Part(_scene(split, *inside, name), SINGLE, split, "/".join(inside))
-        entries.append(Entry(str(place), (part,), path))
-    return entries
-
-
-def _two_folder_entry(path: Path, place: Path, domain: str, prefix: str) -> Entry:
-    """`place` is the path below a/ or b/."""
-    folders = place.parts[:-1]
+def _parts(folders: tuple[str, ...], name: str, layout: Layout, order: str) -> tuple[Part, ...]:
+    """The images in a file of that name in those folders; none where it does not belong to the layout."""
+    domain = SINGLE
+    if layout == "domains":  # trainA is train of a
+        top = folders[0] if folders else ""
+        if top[-1:] not in ("A", "B") or top[:-1].lower() not in SPLIT_FOLDERS:
+            return ()
+        domain, folders = top[-1].lower(), (top[:-1], *folders[1:])
+    if layout == "two_folders":  # a/train or train/a
+        below_split = len(folders) > 1 and folders[0].lower() in SPLIT_FOLDERS
+        place = 1 if below_split else 0
+        domain, folders = "".join(folders[place : place + 1]).lower(), folders[:place] + folders[place + 1 :]
+        if domain not in ("a", "b"):
+            return ()
     split = SPLIT_FOLDERS.get(folders[0].lower(), "") if folders else ""
-    scene = _scene(split, *(folders[1:] if split else folders), place.stem)
-    return Entry(f"{prefix}{place}", (Part(scene, domain, split, ""),), path)
-
-
-def _list_two_folders(root: Path, files: list[Path], settings: DataSettings) -> list[Entry]:
-    entries = []
-    for path in files:
-        place = path.relative_to(root)
-        parts = place.parts
-        if parts[0].lower() in SPLIT_FOLDERS and len(parts) > 2:  # train/a/x.png -> a/train/x.png
-            parts = (parts[1], parts[0], *parts[2:])
-        if parts[0].lower() in ("a", "b") and len(parts) > 1:
-            inner = _two_folder_entry(path, Path(*parts[1:]), parts[0].lower(), "")
-            entries.append(Entry(str(place), inner.parts, path))
-    return entries
-
-
-def _list_side_by_side(root: Path, files: list[Path], settings: DataSettings) -> list[Entry]:
-    entries = []
-    left, right = settings.order
-    for path in files:
-        place = path.relative_to(root)
-        folders = place.parts[:-1]
-        split = SPLIT_FOLDERS.get(folders[0].lower(), "") if folders else ""
-        scene = _scene(split, *(folders[1:] if split else folders), place.stem)
-        halves = (Part(scene, left, split, "", "left"), Part(scene, right, split, "", "right"))
-        entries.append(Entry(str(place), halves, path))
-    return entries
-
-
-def _list_domains(root: Path, files: list[Path], settings: DataSettings) -> list[Entry]:
-    entries = []
-    for path in files:
-        place = path.relative_to(root)
-        top = place.parts[0]
-        split = SPLIT_FOLDERS.get(top[:-1].lower(), "")
-        if len(place.parts) > 1 and split and top[-1] in "AB":
-            scene = _scene(split, *place.parts[1:-1], place.stem)
-            entries.append(Entry(str(place), (Part(scene, top[-1].lower(), split, ""),), path))
-    return entries
-
-
-READERS: dict[Layout, Callable[[Path, list[Path], DataSettings], list[Entry]]] = {
-    "labels": _list_labels,
-    "two_folders": _list_two_folders,
-    "side_by_side": _list_side_by_side,
-    "domains": _list_domains,
-}
+    folders = folders[1:] if split else folders
+    scene = "__".join([split, *folders, name] if split else [*folders, name])  # one name: it becomes a file's
+    if layout == "side_by_side":
+        return tuple(Part(scene, side, split, "", half) for side, half in zip(order, ("left", "right"), strict=True))
+    return (Part(scene, domain, split, "/".join(folders) if layout == "labels" else ""),)
 
 
 def _without_clashes(listing: Listing) -> Listing:
@@ -272,4 +215,4 @@ def _without_clashes(listing: Listing) -> Listing:
         else:
             how = "only in case" if Path(clash).stem != Path(entry.source).stem else "only in its ending"
             rejected.append(Rejected(entry.source, f"differs from {clash} {how}; rename one of them"))
-    return Listing(listing.name, listing.layout, kept, listing.fit, rejected, listing.ignored, listing.square_halves)
+    return replace(listing, entries=kept, rejected=rejected)

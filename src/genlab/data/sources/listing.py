@@ -135,7 +135,7 @@ def list_source(raw: Path, settings: DataSettings) -> Listing:
     """
     require_source(settings)
     if settings.source_a is not None and settings.source_b is not None:
-        return list_two_folders(Path(settings.source_a).expanduser(), Path(settings.source_b).expanduser())
+        return list_two_folders(Path(settings.source_a).expanduser(), Path(settings.source_b).expanduser(), settings)
     if settings.source in EMBEDDED:
         return EMBEDDED[settings.source](raw, settings)
     if settings.source in SETS:

@@ -5,19 +5,24 @@ composited on a background, EXIF rotation is applied.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from genlab.errors import GenlabError
+from genlab.media.base import Settings, UnreadableFileError
 from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.settings import Fit
 
 DECODER = 1
 """A number that grows when the same bytes give other pixels. Stores of an older number are made anew."""
 
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".npy", ".gif", ".ppm", ".pgm"})
+LOOKED_AT = 40  # files whose size tells a side-by-side folder from others
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 EXIF_WITHIN = 65_536  # bytes: the header in which a JPEG says how it is turned
@@ -25,10 +30,6 @@ NPY_SIGNATURE = b"\x93NUMPY"
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LUMINANCE = np.array([299, 587, 114])
 """Thousandths of red, green and blue in grey: ITU-R 601-2, as in Pillow."""
-
-
-class UnreadableImageError(GenlabError):
-    """Says why one file cannot be used. The rest of the set can."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,65 @@ class Decoded:
     bits: int  # per sample
 
 
+def decode_examples(
+    source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
+) -> list[tuple[np.ndarray, dict[str, Any]]]:
+    """The pictures in a file or an array, fitted as the settings say; see `genlab.media.base.Medium.decode`."""
+    if isinstance(source, np.ndarray):
+        pixels = source if source.ndim == 3 else source[:, :, None]
+        decoded = Decoded(pixels, "array", pixels.dtype.itemsize * 8)
+    else:
+        decoded = decode(source, settings["background"])
+    found = []
+    for half in halves:
+        pixels = cut_half(decoded.pixels, half, settings["square_halves"]) if half else decoded.pixels
+        about = {"height": pixels.shape[0], "width": pixels.shape[1], "mode": decoded.mode, "bits": decoded.bits}
+        pixels = fit_image(pixels, settings["image_size"], settings["fit"])
+        if settings["channels"] != "auto":
+            pixels = to_channels(pixels, settings["channels"])
+        found.append((pixels, about))
+    return found
+
+
+def mostly_twice_as_wide(files: Sequence[Path]) -> bool:
+    """Whether at least 9 of 10 readable files, of some spread over the set, are twice as wide as high."""
+    sizes = []
+    for path in files[:: max(1, len(files) // LOOKED_AT)]:
+        try:
+            with Image.open(path) as image:
+                sizes.append(image.size)
+        except (OSError, SyntaxError, Image.DecompressionBombError):
+            continue
+    return bool(sizes) and sum(w == 2 * h for w, h in sizes) >= 0.9 * len(sizes)
+
+
+def cut_half(pixels: np.ndarray, half: str, square: bool) -> np.ndarray:
+    """The "left" or "right" half of (H, W, C).
+
+    Raises:
+        UnreadableFileError: the halves are not equally wide, or not square where they should be `square`.
+    """
+    h, w, _ = pixels.shape
+    if w % 2:
+        raise UnreadableFileError(
+            f"has an odd number of columns ({w}) and cannot be cut into halves; make both sides equally wide"
+        )
+    if square and w != 2 * h:
+        raise UnreadableFileError(
+            f"has halves of {w // 2}x{h} pixels where those of the other files are square; a and b must have the same "
+            "size"
+        )
+    return pixels[:, : w // 2] if half == "left" else pixels[:, w // 2 :]
+
+
 def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
     """The image in a file's bytes; its content decides on the format, not its name.
 
     Raises:
-        UnreadableImageError: says what is wrong with the file and what to do.
+        UnreadableFileError: says what is wrong with the file and what to do.
     """
     if not data:
-        raise UnreadableImageError("is empty (0 bytes); fetch it again or delete it")
+        raise UnreadableFileError("is empty (0 bytes); fetch it again or delete it")
     try:
         if data.startswith(NPY_SIGNATURE):
             return _check_samples(np.load(io.BytesIO(data), allow_pickle=False), "NPY")
@@ -62,17 +114,17 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
         with Image.open(io.BytesIO(data)) as image:
             return _decode_pillow(image, background)
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(
+        raise UnreadableFileError(
             f"is not an image: it begins with {data[:16]!r}; give it the right ending or delete it"
         ) from error
     except Image.DecompressionBombError as error:
-        raise UnreadableImageError(f"is too large to be decoded safely ({error}); make it smaller") from error
+        raise UnreadableFileError(f"is too large to be decoded safely ({error}); make it smaller") from error
     except (OSError, EOFError, SyntaxError, RuntimeError, tifffile.TiffFileError) as error:
-        raise UnreadableImageError(f"is truncated or damaged ({error}); fetch it again or delete it") from error
-    except UnreadableImageError:
+        raise UnreadableFileError(f"is truncated or damaged ({error}); fetch it again or delete it") from error
+    except UnreadableFileError:
         raise
     except (ValueError, IndexError, KeyError) as error:
-        raise UnreadableImageError(f"cannot be decoded ({error}); save it anew, as PNG or uncompressed TIFF") from error
+        raise UnreadableFileError(f"cannot be decoded ({error}); save it anew, as PNG or uncompressed TIFF") from error
 
 
 def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Decoded:
@@ -82,7 +134,7 @@ def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Deco
     if mode.startswith("I;16"):
         return Decoded(np.asarray(image).astype(np.uint16)[:, :, None], mode, 16)
     if mode in ("I", "F"):
-        raise UnreadableImageError(f"has 32-bit samples (mode {mode}); save it with 8 or 16 bits per sample")
+        raise UnreadableFileError(f"has 32-bit samples (mode {mode}); save it with 8 or 16 bits per sample")
     has_alpha = mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
     if has_alpha and mode in ("LA", "La", "L"):
         pixels = _composite(np.asarray(image.convert("LA")), background)
@@ -147,7 +199,7 @@ def _decode_tiff(data: bytes) -> Decoded:
     if pixels.ndim == 3 and axes[0] in "CSQI" and axes[1:] == "YX":
         pixels, axes = np.moveaxis(pixels, 0, 2), "YXS"  # (C, H, W) -> (H, W, C)
     if axes not in ("YX", "YXS", "YXC"):
-        raise UnreadableImageError(f"is a stack with the axes {axes}; save each picture in a file of its own")
+        raise UnreadableFileError(f"is a stack with the axes {axes}; save each picture in a file of its own")
     return _check_samples(np.ascontiguousarray(pixels), "TIFF")
 
 
@@ -155,9 +207,9 @@ def _check_samples(pixels: np.ndarray, kind: str) -> Decoded:
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3 or 0 in pixels.shape:
-        raise UnreadableImageError(f"holds an array of shape {pixels.shape}; an image has (H, W) or (H, W, C)")
+        raise UnreadableFileError(f"holds an array of shape {pixels.shape}; an image has (H, W) or (H, W, C)")
     if pixels.dtype not in (np.uint8, np.uint16):
-        raise UnreadableImageError(f"holds {pixels.dtype} samples; save them as uint8 or uint16")
+        raise UnreadableFileError(f"holds {pixels.dtype} samples; save them as uint8 or uint16")
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return Decoded(pixels, f"{kind}, {pixels.shape[2]} channels", pixels.dtype.itemsize * 8)
 
@@ -166,7 +218,7 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """(H, W, C) with C grey or RGB -> (H, W, `channels`): grey as RGB, or RGB as its luminance.
 
     Raises:
-        UnreadableImageError: there are other numbers of channels than 1 and 3 on one of the two sides.
+        UnreadableFileError: there are other numbers of channels than 1 and 3 on one of the two sides.
     """
     have = pixels.shape[-1]
     if have == channels:
@@ -175,7 +227,7 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(pixels, 3, axis=-1)
     if (have, channels) == (3, 1):
         return ((pixels.astype(np.uint32) @ LUMINANCE + 500) // 1000).astype(pixels.dtype)[..., None]
-    raise UnreadableImageError(
+    raise UnreadableFileError(
         f"has {have} channels where {channels} are wanted; keep such images in a folder of their own, with "
         "data.channels=auto"
     )
@@ -185,7 +237,7 @@ def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
     """(H, W, C) -> (size, size, C), by one of the rules that `Fit` describes; bicubic where it scales.
 
     Raises:
-        UnreadableImageError: an image to be padded is larger than `size`.
+        UnreadableFileError: an image to be padded is larger than `size`.
     """
     h, w, _ = pixels.shape
     if (h, w) == (size, size):
@@ -203,7 +255,7 @@ def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
         pixels = resize(pixels, h, w)
     spare = (size - h, size - w)
     if min(spare) < 0:
-        raise UnreadableImageError(
+        raise UnreadableFileError(
             f"has {h}x{w} pixels and does not fit into data.image_size={size} by padding; set data.fit=fit or a "
             "larger data.image_size"
         )

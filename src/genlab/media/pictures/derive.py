@@ -1,8 +1,10 @@
 """One picture made from another: edges, grey, low resolution, a hole, noise."""
 
-import numpy as np
-from skimage.feature import canny
+from collections.abc import Mapping
 
+import numpy as np
+
+from genlab.media.base import Derivation
 from genlab.media.pictures.decode import resize, to_channels
 from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.settings import EdgeSettings
@@ -10,6 +12,8 @@ from genlab.media.pictures.settings import EdgeSettings
 
 def draw_edges(image: np.ndarray, settings: EdgeSettings) -> np.ndarray:
     """Black lines on white, (H, W, 1) uint8, where scikit-image's Canny detector sees edges in (H, W, C)."""
+    from skimage.feature import canny
+
     grey = image.mean(axis=2) / largest(image.dtype)
     lines = canny(grey, sigma=settings.sigma, low_threshold=settings.low, high_threshold=settings.high)
     return np.where(lines, 0, 255).astype(np.uint8)[:, :, None]
@@ -41,3 +45,13 @@ def cut_hole(image: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 def add_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise of `deviation` times the pixel range, rounded and clipped."""
     return to_integers(image + rng.normal(0.0, deviation * largest(image.dtype), image.shape), image.dtype)
+
+
+DERIVATIONS: Mapping[str, Derivation] = {
+    "edges": lambda image, settings, rng: draw_edges(image, settings["edges"]),
+    "grey": lambda image, settings, rng: take_colour(image),
+    "low_resolution": lambda image, settings, rng: lower_resolution(image, settings["pairs"].factor),
+    "masked": lambda image, settings, rng: cut_hole(image, settings["pairs"].hole, rng),
+    "noisy": lambda image, settings, rng: add_noise(image, settings["pairs"].noise, rng),
+}
+"""By the values of `data.pairs.kind`."""

@@ -1,11 +1,14 @@
 """Pictures as a medium: what `genlab.media.base.Medium` asks, answered by the files beside this one."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genlab.media.base import Settings, Shapes
+from genlab.media.pictures.binarise import binarise
+from genlab.media.pictures.decode import DECODER, ENDINGS, decode_examples, mostly_twice_as_wide, to_channels
+from genlab.media.pictures.derive import DERIVATIONS
 from genlab.media.pictures.tiles import paste_side_by_side
 from genlab.media.pictures.write import read_picture, write_picture
 
@@ -17,6 +20,29 @@ class Pictures:
     """A store has (H, W, C) uint8 or uint16, a model (C, H, W) in [-1, 1]; H = W. Torch is imported when needed."""
 
     suffixes = (".png", ".tif")
+    endings = ENDINGS
+    derivations = DERIVATIONS
+    holds_two = staticmethod(mostly_twice_as_wide)
+    decode = staticmethod(decode_examples)
+    binarise = staticmethod(binarise)
+    write = staticmethod(write_picture)
+    read = staticmethod(read_picture)
+    preview = staticmethod(paste_side_by_side)
+
+    def decoding(self, settings: Settings) -> dict[str, Any]:
+        given = {name: settings[name] for name in ("image_size", "fit", "background", "channels")}
+        return {"decoder": DECODER, **given, "background": list(settings["background"])}
+
+    def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:
+        channels = 3 if (one.shape[-1], other.shape[-1]) == (1, 3) else one.shape[-1]
+        return channels, max(one.dtype, other.dtype, key=lambda kind: kind.itemsize)
+
+    def widen(self, example: np.ndarray, channels: int, dtype: np.dtype) -> np.ndarray:
+        pixels = to_channels(example, channels)
+        return pixels if pixels.dtype == dtype else pixels.astype(dtype) * dtype.type(257)  # 255 becomes 65535
+
+    def shape(self, channels: int, settings: Settings) -> tuple[int, ...]:
+        return channels, settings["image_size"], settings["image_size"]
 
     def to_model_range(self, stored: "Tensor") -> "Tensor":
         from genlab.media.pictures.levels import to_model_range
@@ -28,28 +54,19 @@ class Pictures:
 
         return to_pixels(x, dtype)
 
-    def augment(self, batch: Mapping[str, "Tensor"], settings: Mapping[str, Any]) -> dict[str, "Tensor"]:
+    def augment(self, batch: Mapping[str, "Tensor"], settings: Settings) -> dict[str, "Tensor"]:
         from genlab.media.pictures.augment import augment
 
         return augment(batch, **settings)
 
-    def arguments(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    def arguments(self, shapes: Shapes) -> dict[str, int]:
         channels = {"channels" if name == "images" else f"channels_{name}": shape[0] for name, shape in shapes.items()}
         return {"image_size": list(shapes.values())[-1][-1], **channels}
 
-    def describe(self, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    def describe(self, shapes: Shapes) -> str:
         height, width = list(shapes.values())[-1][1:]
         channels = " and ".join(f"{shape[0]} channel(s) in {domain}" for domain, shape in shapes.items())
         return f"{height}x{width} images with {channels}"
-
-    def write(self, path: Path, example: np.ndarray) -> None:
-        write_picture(path, example)
-
-    def read(self, path: Path) -> np.ndarray:
-        return read_picture(path)
-
-    def preview(self, examples: Sequence[np.ndarray]) -> np.ndarray:
-        return paste_side_by_side(examples)
 
 
 MEDIUM = Pictures()

@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
-from genlab.sampling.apply import apply, decode_latents, draw_codes, draw_latents
+from genlab.sampling.apply import apply
+from genlab.sampling.case import Case
+from genlab.sampling.draw import decode_latents, draw_codes, draw_latents
+from tests.judging import judged
 
 LIKE = torch.zeros((), dtype=torch.float64)
 
@@ -73,15 +77,18 @@ def test_rows_of_every_kind_reach_the_model_as_it_wants_them(model: VAE) -> None
     assert model.training, "the model is left in the mode in which it came"
 
 
-def test_codes_and_latents_do_not_depend_on_the_batch(model: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_and_latents_do_not_depend_on_the_batch(
+    model: VAE, few_images: LabelledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), dtype=np.uint8)
+    case = judged(model, few_images)
 
     def all_of_it() -> Sequence[np.ndarray]:
-        z = draw_latents(model, 10, seed=1)
-        return z, draw_codes(model, images, seed=1), decode_latents(model, z, depth=np.uint16)
+        z = draw_latents(case, 10)
+        return z, draw_codes(case, images, seed=1), decode_latents(case, z)
 
     whole = all_of_it()
-    monkeypatch.setattr(apply, "__kwdefaults__", {**(apply.__kwdefaults__ or {}), "batch_size": 3})
+    monkeypatch.setattr(Case.apply, "__kwdefaults__", {**(Case.apply.__kwdefaults__ or {}), "batch_size": 3})
     for one, other in zip(whole, all_of_it(), strict=True):
         np.testing.assert_allclose(one.astype(float), other.astype(float), rtol=1e-5, atol=1)
 

@@ -14,7 +14,6 @@ from genlab.evaluation.pixel_errors import l1
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Model, Samples, Translates, Validates
 from genlab.nn.noise import Chance
-from genlab.sampling.apply import apply
 from genlab.sampling.case import Case
 from genlab.sampling.draw import draw_samples, other, spread_condition, translate_images
 from genlab.sampling.settings import SampleSettings
@@ -41,7 +40,7 @@ class Score:
     def __call__(self, model: Model) -> float | None:
         case: Case[Any, Any] = Case(model, self.examples, self.sample, self.split)
         if isinstance(model, Validates):
-            return self._own(model)
+            return self._own(case)
         if isinstance(model, Translates) and (pairs := case.shown.pairs()) is not None:
             to, some = model.targets[0], pairs.spread(PAIRS)
             return float(l1(translate_images(case, some.side(other(to)), to), some.side(to)).mean())
@@ -51,9 +50,9 @@ class Score:
             return frechet_distance(self._real, Gaussian.of(Lite0(device=case.device)(drawn)))
         return None
 
-    def _own(self, model: Validates) -> float:
+    def _own(self, case: Case[Validates, Any]) -> float:
         """The mean of what the model says itself, over examples that are spread evenly."""
-        streams = self.examples.split(self.split).spread(VALIDATED).streams()
+        streams = case.shown.spread(VALIDATED).streams()
         count = min(map(len, streams))
         batch: dict[str, np.ndarray] = {}
         for stream in streams:
@@ -62,9 +61,9 @@ class Score:
             batch |= {name: values[places] for name, values in stream.values.items()}
 
         def call(rng: Chance, *values: Tensor) -> Tensor:
-            return model.validation(dict(zip(batch, values, strict=True)), rng)
+            return case.model.validation(dict(zip(batch, values, strict=True)), rng)
 
-        found = apply(model, call, range(count), *batch.values(), batch_size=BATCH)
+        found = case.apply(call, range(count), *batch.values(), batch_size=BATCH)
         return float(found.astype(np.float64).mean())
 
     @cached_property

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class UnreadableFileError(GenlabError):
     """Says why one file cannot be used. The rest of the set can."""
 
 
+@runtime_checkable
 class Medium(Protocol):
     """One medium. An example in a store is (*axes, C); in a batch of a model it is (C, *axes), in real numbers.
 

@@ -1,14 +1,17 @@
 """What drawings, measures and figures are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from genlab.data.arrange.examples import Examples
 from genlab.models.base import keyword_arguments
+from genlab.sampling.apply import BATCH, apply
 from genlab.sampling.settings import SampleSettings
 
 M = TypeVar("M", covariant=True)
@@ -29,15 +32,21 @@ class Case(Generic[M, E]):
     @cached_property
     def shown(self) -> E:
         """The images of the split that is drawn."""
-        examples: Any = self.examples
-        found: E = examples.split(self.split)
-        return found
+        return cast(E, cast(Examples, self.examples).split(self.split))
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        model: Any = self.model
-        return next(model.parameters()).device
+        return next(cast(nn.Module, self.model).parameters()).device
+
+    def apply(
+        self, call: Callable[..., Tensor], numbers: Sequence[int], *rows: np.ndarray | None, seed: int = 0,
+        batch_size: int = BATCH, depth: np.dtype | type | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """`genlab.sampling.apply.apply` of the model to examples of its medium."""
+        model, examples = cast(nn.Module, self.model), cast(Examples, self.examples)
+        how: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "depth": depth, "medium": examples.spec.medium}
+        return apply(model, call, numbers, *rows, **how)
 
     def arguments(self, method: str) -> dict[str, Any]:
         """Those of the arguments of sampling that this method of the model takes."""

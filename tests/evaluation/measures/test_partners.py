@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from genlab.data.arrange.pairs import PairedImages
 from genlab.evaluation.measures.partners import find_partners, partner_is_nearest
 from genlab.models.base import Batch, EncodesDomains, Model, Side, Turn
-from genlab.sampling.apply import encode_side
+from genlab.sampling.draw import encode_side
+from genlab.sampling.settings import SampleSettings
 from tests.judging import judged
 
 
@@ -61,8 +62,8 @@ def test_the_nearest_is_by_distance_and_row() -> None:
 
 def test_codes_do_not_depend_on_the_batch_size(shoes: PairedImages) -> None:
     model, images = Knows(shoes, 0), shoes.split("test").side("a")[:10]
-    one = encode_side(model, images, "a", 3)
+    one, other = (encode_side(judged(model, shoes, sample=SampleSettings(batch_size=n)), images, "a") for n in (3, 10))
     assert len(one) == 10
-    assert np.array_equal(one, encode_side(model, images, "a", 10))
+    assert np.array_equal(one, other)
     assert np.abs(one).sum() > 0
     assert model.training, "it is left in the mode in which it came"

@@ -26,12 +26,12 @@ def test_the_manifold_of_a_normal_is_even_in_probability() -> None:
     assert np.abs(manifold_latents(roll)).max() == np.float32(roll.extent)
 
 
-def test_images_of_the_manifold_stand_where_their_latents_are() -> None:
+def test_images_of_the_manifold_stand_where_their_latents_are(few_images: LabelledImages) -> None:
     model = VAE(image_size=4, channels=1, latent_dim=2, network="linear", pixels="gaussian")
     torch.nn.init.zeros_(model.decoder[0][0].bias)
     with torch.no_grad():  # brighter to the right, and nothing else
         model.decoder[0][0].weight.copy_(torch.tensor([[0.3, 0.0]]).expand(16, 2))
-    picture = draw_manifold(model, model.prior)[:, :, 0].astype(int)
+    picture = draw_manifold(judged(model, few_images))[:, :, 0].astype(int)
     assert (picture[0] == picture[-1]).all()
     assert picture[0, -1] > picture[0, len(picture) // 2] > picture[0, 0]
 

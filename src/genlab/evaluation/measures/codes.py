@@ -17,7 +17,7 @@ from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.registry import measure
 from genlab.media.pictures.integers import flatten
 from genlab.models.base import Encodes, MatchesPrior
-from genlab.sampling.apply import draw_codes, draw_prior, encode_images
+from genlab.sampling.draw import draw_codes, draw_prior, encode_images
 
 ACTIVE = 0.01  # variance of a latent's mean over images from which on it says something; Burda et al. 2016, section 5.2
 PROBE_LABELS = (100, 1000)  # besides all of them
@@ -33,7 +33,7 @@ def active_units(codes: np.ndarray) -> int:
 @measure(needs=Encodes, on=LabelledImages)
 def count_units(case: Judged[Encodes, LabelledImages]) -> Metrics:
     """`latent_dim`, and `active_units`: how many of a code's numbers vary over the test images."""
-    codes = encode_images(case.model, case.shown.pixels)
+    codes = encode_images(case, case.shown.pixels)
     if not isinstance(case.model, MatchesPrior):  # no prior sets the scale of the codes: they do
         codes = codes / (np.sqrt(codes.var(axis=0).mean()) or 1.0)
     return {"active_units": float(active_units(codes)), "latent_dim": float(codes.shape[1])}
@@ -64,10 +64,10 @@ def compare_with_prior(case: Judged[MatchesPrior, LabelledImages]) -> Metrics:
     each class to a part of its prior is held to the prior with the parts as frequent as the classes: the draws' labels
     are drawn, with replacement, from the images' own.
     """
-    model, test, seed = case.model, case.shown, case.evaluation.seed
+    test, seed = case.shown, case.evaluation.seed
     rows = evenly(len(test), TWO_SAMPLE)
-    codes = draw_codes(model, test.pixels[rows], seed)
-    prior = draw_prior(model, np.random.default_rng(seed).choice(test.labels[rows], 2 * len(rows)), seed)
+    codes = draw_codes(case, test.pixels[rows], seed)
+    prior = draw_prior(case, np.random.default_rng(seed).choice(test.labels[rows], 2 * len(rows)), seed)
     found, shuffled = energy_distances(codes, prior[: len(rows)], PERMUTATIONS, seed)
     control, _ = energy_distances(prior[len(rows) :], prior[: len(rows)], 1, seed)
     return {
@@ -114,7 +114,7 @@ def probe(case: Judged[Encodes, LabelledImages]) -> Metrics:
     images, test_images, test_labels = train.pixels[chosen], test.pixels[known], test.labels[known]
     step = 2 if images.shape[1] >= 28 else 1
     features = {
-        "": (encode_images(case.model, images), encode_images(case.model, test_images)),
+        "": (encode_images(case, images), encode_images(case, test_images)),
         "_pixels": tuple(flatten(some[:, ::step, ::step], np.float64) for some in (images, test_images)),
     }
     found: Metrics = {"probe_labels": float(len(labels))}

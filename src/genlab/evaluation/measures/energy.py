@@ -10,7 +10,6 @@ from genlab.evaluation.measures.likelihood import BATCH, likelihood_metrics
 from genlab.evaluation.registry import measure
 from genlab.models.base import HasEnergy
 from genlab.nn.noise import Chance
-from genlab.sampling.apply import apply
 
 
 @measure(needs=HasEnergy, on=LabelledImages)
@@ -25,7 +24,7 @@ def evaluate_energy(case: Judged[HasEnergy, LabelledImages]) -> Metrics:
     def log_partition(rng: Chance) -> Tensor:
         return torch.tensor([model.log_partition(rng, settings.effort)], dtype=torch.float64)
 
-    [[log_z, error]] = apply(model, log_partition, [0], seed=settings.seed).tolist()
-    energy = apply(model, lambda _, x: model.energy(x), range(len(images)), images, batch_size=BATCH)
+    [[log_z, error]] = case.apply(log_partition, [0], seed=settings.seed).tolist()
+    energy = case.apply(lambda _, x: model.energy(x), range(len(images)), images, batch_size=BATCH)
     found = likelihood_metrics(case, energy.astype(np.float64) + log_z, error)
     return {**found, "log_partition_nats": log_z, "log_partition_nats_error": error}

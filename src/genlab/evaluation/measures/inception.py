@@ -26,6 +26,7 @@ from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Samples, Translates
+from genlab.sampling.apply import batched
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,11 @@ class Inception:
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(images), BATCH):
-            x = as_colour(images[start : start + BATCH]).round().to(self.device, torch.uint8)
-            parts.append(self.network(x)[0].cpu().numpy())
-        return np.concatenate(parts)
+        def some(part: np.ndarray) -> torch.Tensor:
+            found: torch.Tensor = self.network(as_colour(part).round().to(self.device, torch.uint8))[0]
+            return found
+
+        return batched(some, BATCH, images)
 
 
 @lru_cache(maxsize=1)

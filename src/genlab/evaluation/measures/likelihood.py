@@ -15,7 +15,6 @@ from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.media.pictures.integers import to_levels, to_unit_range
 from genlab.models.base import HasDensity, ScoresDensity
-from genlab.sampling.apply import apply
 
 BATCH = 100  # images at a time
 
@@ -81,8 +80,8 @@ def evaluate_density(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:
     model, settings, images = case.model, case.evaluation, case.shown.pixels
 
     def score(effort: int) -> np.ndarray:
-        found = apply(
-            model, lambda rng, x: model.log_prob(x, rng, effort), range(len(images)), images, seed=settings.seed,
+        found = case.apply(
+            lambda rng, x: model.log_prob(x, rng, effort), range(len(images)), images, seed=settings.seed,
             batch_size=BATCH,
         )  # fmt: skip
         return -found.astype(np.float64)

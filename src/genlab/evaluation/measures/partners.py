@@ -8,7 +8,7 @@ from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.registry import measure
 from genlab.models.base import EncodesDomains, Side
-from genlab.sampling.apply import encode_side
+from genlab.sampling.draw import encode_side
 
 PAIRS = 100  # held-out pairs among which partners are looked for
 
@@ -32,7 +32,7 @@ def find_partners(case: Judged[EncodesDomains, TwoDomains]) -> Metrics:
     some = pairs.spread(PAIRS)
     images = {"a": some.side("a"), "b": some.side("b")}
     sides: tuple[Side, Side] = ("a", "b")
-    codes = (torch.from_numpy(encode_side(case.model, images[s], s, case.sample.batch_size)).flatten(1) for s in sides)
+    codes = (torch.from_numpy(encode_side(case, images[s], s)).flatten(1) for s in sides)
     found = partner_is_nearest(*codes)
     low, high = bootstrap_interval(found, resamples=settings.resamples, seed=settings.seed)
     metrics: Metrics = {

@@ -16,6 +16,7 @@ from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.levels import to_model_range
+from genlab.sampling.apply import batched
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ class Lpips:
 
     @torch.inference_mode()
     def __call__(self, drawn: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(drawn), BATCH):
-            x, y = (_as_input(images[start : start + BATCH]).to(self.device) for images in (drawn, truth))
-            parts.append(self.network(x, y).reshape(-1).cpu().numpy())
-        return np.concatenate(parts)
+        def compare(x: np.ndarray, y: np.ndarray) -> torch.Tensor:
+            found: torch.Tensor = self.network(_as_input(x).to(self.device), _as_input(y).to(self.device))
+            return found.reshape(-1)
+
+        return batched(compare, BATCH, drawn, truth)
 
 
 @lru_cache(maxsize=2)

@@ -1,5 +1,7 @@
 """The metrics of reconstructions, with their controls: the mean image, and PCA with as many numbers."""
 
+from typing import Any
+
 import numpy as np
 
 from genlab.data.arrange.examples import content_fingerprint
@@ -12,7 +14,7 @@ from genlab.evaluation.pixel_errors import RECONSTRUCTION_METRICS, pixel_metrics
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.models.base import Encodes, Reconstructs
-from genlab.sampling.apply import encode_images
+from genlab.sampling.draw import encode_images
 
 
 @measure(needs=Reconstructs, on=LabelledImages, better={"mse": "lower", "psnr": "higher", "ssim": "higher"})
@@ -23,13 +25,14 @@ def evaluate_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> Metr
     training images in place of every reconstruction) and, for a model that encodes, `m_pca` (as many principal
     components of the training images as a code has numbers; `pca_images` is in how many they were found).
     """
-    model, train, settings = case.model, case.examples.split("train"), case.evaluation
+    train, settings = case.examples.split("train"), case.evaluation
     truth = case.shown.pixels
     drawn = np.stack([case.drawings[f"reconstructions/{name}"] for name in case.shown.table["id"]])
     controls = {"mean_image": np.broadcast_to(mean_image(train.store, train.table["row"].to_numpy()), truth.shape)}
     result: Metrics = {}
-    if isinstance(model, Encodes):
-        latent_dim = encode_images(model, truth[:1]).shape[1]
+    if isinstance(case.model, Encodes):
+        codes: Any = case
+        latent_dim = encode_images(codes, truth[:1]).shape[1]
         components = PrincipalComponents.of(train, latent_dim, settings.seed)
         controls["pca"] = components.reconstruct(truth, latent_dim)
         result["pca_images"] = float(components.fitted_on)

@@ -28,7 +28,8 @@ from genlab.evaluation.settings import ClassifierSettings
 from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.levels import to_model_range
 from genlab.models.base import StartsClassifier
-from genlab.sampling.apply import encode_images
+from genlab.sampling.apply import batched
+from genlab.sampling.draw import encode_images
 
 METHODS = ("fine_tuned", "from_scratch", "frozen", "pixels")
 COLUMNS = ["method", "labels", "seed", "accuracy"]
@@ -82,11 +83,8 @@ def _images(examples: LabelledImages, places: np.ndarray, device: torch.device) 
 def accuracy_of(network: nn.Module, test: LabelledImages) -> float:
     """The share of images whose label has the largest logit."""
     device, places = next(network.parameters()).device, test.table["row"].to_numpy()
-    parts = [
-        network(_images(test, places[start : start + BATCH], device)).argmax(dim=1).cpu().numpy()
-        for start in range(0, len(test), BATCH)
-    ]
-    return float((np.concatenate(parts) == test.labels).mean())
+    said = batched(lambda some: network(_images(test, some, device)).argmax(dim=1), BATCH, places)
+    return float((said == test.labels).mean())
 
 
 def compare_classifiers(
@@ -109,7 +107,7 @@ def compare_classifiers(
         _labelled(case.examples.split(split)).spread(most)
         for split, most in (("train", settings.most), ("test", settings.test_images))
     )
-    codes, test_codes = encode_images(trained, train.pixels), encode_images(trained, test.pixels)
+    codes, test_codes = encode_images(case, train.pixels), encode_images(case, test.pixels)
     test_pixels = flatten(test.pixels)
     rows: list[tuple[str, int, int, float]] = []
     for count in [*(n for n in sorted(set(settings.labels)) if n < len(train)), len(train)]:

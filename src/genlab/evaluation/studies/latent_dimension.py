@@ -11,8 +11,7 @@ from genlab.evaluation.case import Judged
 from genlab.evaluation.features.principal import PrincipalComponents
 from genlab.evaluation.pixel_errors import mse
 from genlab.models.base import Encodes
-from genlab.sampling.apply import encode_images
-from genlab.sampling.draw import reconstruct_images
+from genlab.sampling.draw import encode_images, reconstruct_images
 from genlab.training.checkpoint import Checkpoint
 from genlab.training.fit import Job, augment_streams, build_training
 from genlab.training.machine import open_machine
@@ -51,6 +50,6 @@ def compare_dimensions(
         rows.append(("trained briefly", latent_dim, steps, error(run.model)))
         pca = mse(components.reconstruct(test, latent_dim), test).mean()
         rows.append(("PCA", latent_dim, 0, float(pca)))
-    latent_dim = encode_images(case.model, test[:1]).shape[1]
+    latent_dim = encode_images(case, test[:1]).shape[1]
     rows.append(("trained to the end", latent_dim, trained.step, error(case.model)))
     return pd.DataFrame(rows, columns=COLUMNS)

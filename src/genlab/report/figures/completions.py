@@ -11,7 +11,6 @@ from genlab.media.pictures.tiles import draw_tiles
 from genlab.models.base import Completes
 from genlab.nn.noise import Chance
 from genlab.report.registry import figure
-from genlab.sampling.apply import apply
 
 IMAGES = 12  # at most, in a row
 COMPLETIONS = 4  # of each
@@ -29,8 +28,8 @@ def draw_completions(case: Judged[Completes, LabelledImages]) -> dict[str, np.nd
         known[:, :, : x.shape[2] // 2] = True
         return model.complete(x, known, rng, **arguments)
 
-    drawn = apply(
-        model, call, range(COMPLETIONS * len(images)), np.concatenate([hidden] * COMPLETIONS), seed=case.sample.seed,
+    drawn = case.apply(
+        call, range(COMPLETIONS * len(images)), np.concatenate([hidden] * COMPLETIONS), seed=case.sample.seed,
         batch_size=case.sample.batch_size, depth=images.dtype,
     )  # fmt: skip
     strips = [images, hidden, *drawn.reshape(COMPLETIONS, *images.shape)]

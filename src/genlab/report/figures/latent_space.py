@@ -6,7 +6,6 @@ N images, Z latent dimensions.
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from scipy.stats import norm
 
@@ -18,8 +17,7 @@ from genlab.models.base import Decodes, Encodes, MatchesPrior, Samples
 from genlab.nn.priors import Prior, StandardNormal
 from genlab.report.registry import figure
 from genlab.report.scatter import principal_plane, scatter
-from genlab.sampling.apply import decode_latents, draw_codes, draw_latents, encode_images
-from genlab.sampling.draw import spread_condition
+from genlab.sampling.draw import decode_latents, draw_codes, draw_latents, encode_images, spread_condition
 
 MANIFOLD = 20  # images a side; Kingma and Welling 2014, figure 4
 STEPS = 11  # images from one end of a walk to the other
@@ -41,16 +39,15 @@ def manifold_latents(prior: Prior, side: int = MANIFOLD) -> np.ndarray:
     return np.stack([across.ravel(), down.ravel()], axis=1).astype(np.float32)
 
 
-def draw_manifold(model: Decodes, prior: Prior) -> np.ndarray:
+def draw_manifold(case: Judged[Any, LabelledImages]) -> np.ndarray:
     """The image of every latent vector of the grid in its place, side by side: (H, W, 3) uint8.
 
     Where the prior's density is below a thousandth of its height, the images are pale.
     """
+    prior = case.model.prior
     z = manifold_latents(prior)
-    images = to_rgb8(decode_latents(model, z))
-    with torch.no_grad():
-        some = next(model.parameters())
-        density = prior.log_prob(torch.from_numpy(z).to(some.device, some.dtype)).float().cpu().numpy()
+    images = to_rgb8(decode_latents(case, z))
+    density = case.apply(lambda _, some: prior.log_prob(some), range(len(z)), z)
     if not isinstance(prior, StandardNormal):
         outside = density < density.max() - np.log(1000)
         images = np.where(outside[:, None, None, None], 170 + images // 3, images).astype(np.uint8)
@@ -72,7 +69,7 @@ def draw_traversals(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarray]:
 
     It shows the first image's code with that latent moved through the range that 98 % of the codes have.
     """
-    codes = encode_images(case.model, case.shown.spread(SCATTERED).pixels)
+    codes = encode_images(case, case.shown.spread(SCATTERED).pixels)
     order = most_used(codes)[:WALKS]
     walks = np.repeat(codes[:1], len(order) * STEPS, axis=0).astype(np.float32)
     for row, latent in enumerate(order):
@@ -81,7 +78,7 @@ def draw_traversals(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarray]:
             low, high = -2.3, 2.3
         walks[row * STEPS : (row + 1) * STEPS, latent] = np.linspace(low, high, STEPS)
     names = [f"z{latent + 1} ({codes[:, latent].var():.2f})" for latent in order]
-    return {"traversals": draw_tiles([decode_latents(case.model, walks)], across=STEPS, names=names)}
+    return {"traversals": draw_tiles([decode_latents(case, walks)], across=STEPS, names=names)}
 
 
 def interpolate(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -97,25 +94,22 @@ def draw_interpolations(case: Judged[Any, LabelledImages]) -> dict[str, np.ndarr
     They are the codes of test images where the model encodes, and stand between those images; else draws of the prior.
     A model that must be told a label keeps one for the whole way.
     """
-    model, seed = case.model, case.sample.seed
     if isinstance(case.model, Encodes):
         ends = case.shown.spread(2 * WALKS)
-        rows = np.random.default_rng(seed).permutation(len(ends))
+        rows = np.random.default_rng(case.sample.seed).permutation(len(ends))
         half = len(rows) // 2
         originals = ends.pixels[rows]
-        codes = encode_images(model, originals)
-        ways = decode_latents(model, interpolate(codes[:half], codes[half : 2 * half]), depth=originals.dtype)
+        codes = encode_images(case, originals)
+        ways = decode_latents(case, interpolate(codes[:half], codes[half : 2 * half]))
         strips = ways.reshape(half, STEPS, *ways.shape[1:])
         framed = np.concatenate([originals[:half, None], strips, originals[half : 2 * half, None]], axis=1)
         return {"interpolations": draw_tiles([framed.reshape(-1, *ways.shape[1:])], across=STEPS + 2)}
-    z = draw_latents(model, 2 * WALKS, seed)
+    z = draw_latents(case, 2 * WALKS)
     told = None
     if isinstance(case.model, Samples):
         told = spread_condition(case, WALKS)
         told = None if told is None else np.repeat(told, STEPS, axis=0)
-    return {
-        "interpolations": draw_tiles([decode_latents(model, interpolate(z[:WALKS], z[WALKS:]), told)], across=STEPS)
-    }
+    return {"interpolations": draw_tiles([decode_latents(case, interpolate(z[:WALKS], z[WALKS:]), told)], across=STEPS)}
 
 
 @figure(needs=(Decodes, MatchesPrior), on=LabelledImages)
@@ -124,12 +118,12 @@ def draw_latents_over_prior(case: Judged[Any, LabelledImages]) -> dict[str, np.n
 
     The principal plane of the codes where they have more than two dimensions. With two there is also the `manifold`.
     """
-    some, seed = case.shown.spread(SCATTERED), case.sample.seed
-    codes, prior = draw_codes(case.model, some.pixels, seed), draw_latents(case.model, SCATTERED, seed)
+    some = case.shown.spread(SCATTERED)
+    codes, prior = draw_codes(case, some.pixels, case.sample.seed), draw_latents(case, SCATTERED)
     points, kept = principal_plane(np.concatenate([codes, prior]))
     title = "Codes of test images over the prior" + (f" ({kept:.0%} of their variance)" if codes.shape[1] > 2 else "")
     plot = scatter(points[: len(codes)], some.labels, some.classes, behind=points[len(codes) :], title=title)
-    manifold = {"manifold": draw_manifold(case.model, case.model.prior)} if codes.shape[1] == 2 else {}
+    manifold = {"manifold": draw_manifold(case)} if codes.shape[1] == 2 else {}
     return {"latents_over_prior": plot, **manifold}
 
 
@@ -139,7 +133,7 @@ def draw_latents_alone(case: Judged[Encodes, LabelledImages]) -> dict[str, np.nd
     if isinstance(case.model, Decodes):
         return {}
     some = case.shown.spread(SCATTERED)
-    codes = encode_images(case.model, some.pixels)
+    codes = encode_images(case, some.pixels)
     points, kept = principal_plane(codes)
     plane = codes.shape[1] > 2
     title = "Codes of test images" + (f": their principal plane, {kept:.0%} of their variance" if plane else "")

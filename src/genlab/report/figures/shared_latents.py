@@ -9,7 +9,7 @@ from genlab.evaluation.case import Judged
 from genlab.media.pictures.tiles import draw_tiles, stack_pictures
 from genlab.models.base import DecodesDomains, EncodesDomains, Side
 from genlab.report.registry import figure
-from genlab.sampling.apply import decode_side, encode_side
+from genlab.sampling.draw import decode_side, encode_side
 
 SIDES: tuple[Side, Side] = ("a", "b")
 WALKED = 4  # images of each domain
@@ -25,9 +25,9 @@ def draw_shared_latents(case: Judged[Any, TwoDomains]) -> dict[str, np.ndarray]:
     pairs, walks = case.shown.pairs(), []
     some = (case.shown if pairs is None else pairs).spread(WALKED)
     for side in SIDES:
-        z = encode_side(case.model, some.side(side), side)
+        z = encode_side(case, some.side(side), side)
         path = [z[i] + (z[i + 1] - z[i]) * step / 3 for i in range(len(z) - 1) for step in range(3)]
         latents = np.stack([*path, z[-1]])
-        as_both = [decode_side(case.model, latents, drawn, case.examples.store(drawn).images.dtype) for drawn in SIDES]
+        as_both = [decode_side(case, latents, drawn) for drawn in SIDES]
         walks.append(draw_tiles(as_both, across=len(latents)))
     return {"shared_latents": stack_pictures(walks)}

@@ -10,7 +10,6 @@ from genlab.media.pictures.tiles import draw_tiles
 from genlab.models.base import ShowsSteps
 from genlab.nn.noise import Chance
 from genlab.report.registry import figure
-from genlab.sampling.apply import apply
 from genlab.sampling.draw import spread_condition
 
 DRAWINGS = 8  # rows
@@ -25,8 +24,8 @@ def draw_steps(case: Judged[ShowsSteps, LabelledImages]) -> dict[str, np.ndarray
     def call(rng: Chance, told: Tensor | None) -> Tensor:
         return torch.stack(list(model.steps(len(rng), rng, told, FRAMES, **arguments)), dim=1).flatten(0, 1)
 
-    states = apply(
-        model, call, range(DRAWINGS), spread_condition(case, DRAWINGS), seed=case.sample.seed,
+    states = case.apply(
+        call, range(DRAWINGS), spread_condition(case, DRAWINGS), seed=case.sample.seed,
         batch_size=case.sample.batch_size, depth=case.examples.store.images.dtype,
     )  # fmt: skip
     return {"steps": draw_tiles([states], across=len(states) // DRAWINGS)}

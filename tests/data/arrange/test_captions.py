@@ -200,7 +200,7 @@ def test_combinations_are_held_out_of_a_file_too(pictures: Path) -> None:
     ("lines", "header", "message"),
     [
         (LINES[1:], "file,caption", "1 images have no caption .*; the first: cat__cat0"),
-        ([*LINES, "bird.png,a bird"], "file,caption", "source does not have; the first: 'bird.png' in line 14"),
+        ([*LINES, "bird.png,a bird"], "file,caption", "source does not have; the first: that of 'bird.png' in line 14"),
         ([*LINES[:-1], "dog5.png,  "], "file,caption", "are empty; the first: that of 'dog5.png' in line 13"),
         (LINES, "name,text", "have the columns name, text; there must be one named id or file"),
         ([f"{line.split(',')[0]},the same" for line in LINES], "file,caption", "1 different captions are left"),

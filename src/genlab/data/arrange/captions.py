@@ -174,21 +174,20 @@ def scale_of(store: ImageStore, rows: np.ndarray, labels: np.ndarray) -> Scale:
 
 def _derive(store: ImageStore) -> pd.DataFrame:
     table = store.table[["id", "split", "label"]].copy()
-    if (table["label"] == "").any():
-        first = table["id"][table["label"] == ""].iloc[0]
+    silent = table["id"][table["label"] == ""]
+    if len(silent):
         raise GenlabError(
-            f"captions are derived from labels, but {(table['label'] == '').sum()} images have none; the first: "
-            f"{first}. Put them into folders named after what they show, or give captions as a CSV (data.captions)"
+            f"captions are derived from labels, but {len(silent)} images have none; the first: {silent.iloc[0]}. Put "
+            "them into folders named after what they show, or give captions as a CSV (data.captions)"
         )
     labels = table["label"].to_numpy(dtype=str)
     given = np.flatnonzero(table["split"] != "test")  # training and validation: the scale must not know the test split
     scale = scale_of(store, given, labels[given])
-    bright, shape = [], []
-    for start in range(0, len(store), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(store)))
-        one, other = scale.describe(store.take(rows), labels[rows])
-        bright += one.tolist()
-        shape += other.tolist()
+    described = [
+        scale.describe(store.take(rows), labels[rows])
+        for rows in np.array_split(np.arange(len(store)), -(-len(store) // CHUNK))
+    ]
+    bright, shape = (np.concatenate(words) for words in zip(*described, strict=True))
     said = [caption(*row) for row in zip(labels, bright, shape, strict=True)]
     return table.assign(caption=said, bright=bright, shape=shape)
 
@@ -204,26 +203,27 @@ def _read(store: ImageStore, images: ImageSet, path: Path, settings: DataSetting
             f"the captions in {path} have the columns {', '.join(given.columns)}; there must be one named id or file, "
             "and one named caption"
         )
+
+    def require_none(wrong: pd.Series, what: str, remedy: str) -> None:
+        if wrong.any():
+            name, line = given[key][wrong].iloc[0], given.index[wrong][0] + 2
+            raise GenlabError(
+                f"{wrong.sum()} captions in {path} are {what}; the first: that of {name!r} in line {line}. {remedy}"
+            )
+
     silent = ~given["caption"].map(lambda text: bool(words_of(text)))
-    if silent.any():
-        raise GenlabError(
-            f"{silent.sum()} captions in {path} are empty; the first: that of {given[key][silent].iloc[0]!r} in line "
-            f"{given.index[silent][0] + 2}. Write them, or delete these lines and images"
-        )
-    ids = dict(zip(store.table["source"], store.table["id"], strict=True))
-    ids |= {Path(source).name: image for source, image in ids.items()}
+    require_none(silent, "empty", "Write them, or delete these lines and images")
+    sources = dict(zip(store.table["source"], store.table["id"], strict=True))
+    ids = {Path(source).name: image for source, image in sources.items()} | sources
     ids |= {image: image for image in store.table["id"]}
     rejected = {name for one in images.about["rejected"] for name in (one["source"], Path(one["source"]).name)}
-    given["id"] = given[key].map(lambda name: ids.get(name, ""))
-    lost = (given["id"] == "") & ~given[key].isin(rejected)
-    if lost.any() and settings.classes is None:
-        raise GenlabError(
-            f"{lost.sum()} captions in {path} are of images that the source does not have; the first: "
-            f"{given[key][lost].iloc[0]!r} in line {given.index[lost][0] + 2}. Mend the names, or delete these lines"
-        )
-    table = store.table[["id", "split", "label"]].merge(given[["id", "caption"]], on="id", how="left")
-    if table["caption"].isna().any():
-        without = table["id"][table["caption"].isna()]
+    given["id"] = given[key].map(ids)
+    if settings.classes is None:
+        lost = given["id"].isna() & ~given[key].isin(rejected)
+        require_none(lost, "of images that the source does not have", "Mend the names, or delete these lines")
+    table = store.table[["id", "split", "label"]].merge(given[["id", "caption"]].dropna(), on="id", how="left")
+    without = table["id"][table["caption"].isna()]
+    if len(without):
         raise GenlabError(
             f"{len(without)} images have no caption in {path}; the first: {without.iloc[0]}. Add lines for them, or "
             "take the images away"

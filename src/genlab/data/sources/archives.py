@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
@@ -33,10 +34,9 @@ def unpack(archive: Path, folder: Path) -> None:
             a path with `..` or one path twice; it unpacks to more than MAX_BYTES, to more than MAX_RATIO times its own
             size (and more than FREE_BYTES) or to more than MAX_FILES files; or the disk is full.
     """
-    allowed = _allowed(archive.stat().st_size)
     written = files = 0
     with write_folder(folder) as target:
-        for name, kind, source in _entries(archive, allowed):
+        for name, kind, source in _entries(archive):
             path = _inside(archive, name, target)
             if kind == "folder":
                 path.mkdir(parents=True, exist_ok=True)
@@ -52,8 +52,7 @@ def unpack(archive: Path, folder: Path) -> None:
             with path.open("wb") as file:
                 while chunk := _read(archive, source):
                     written += len(chunk)
-                    if written > allowed:
-                        raise _bomb(archive)
+                    _require_allowed(archive, written)
                     file.write(chunk)
 
 
@@ -64,20 +63,24 @@ def _unsafe(archive: Path, what: str) -> GenlabError:
     )
 
 
-def _bomb(archive: Path) -> GenlabError:
+def _require_allowed(archive: Path, unpacked: int) -> None:
+    """Refuse an archive that has given more bytes than one of its size may hold."""
     size = archive.stat().st_size
-    return _unsafe(
-        archive, f"its {size} bytes unpack to more than {_allowed(size)}, as those of a decompression bomb do"
-    )
+    allowed = min(MAX_BYTES, max(MAX_RATIO * size, FREE_BYTES))
+    if unpacked > allowed:
+        raise _unsafe(archive, f"its {size} bytes unpack to more than {allowed}, as those of a decompression bomb do")
 
 
-def _allowed(size: int) -> int:
-    """How many bytes an archive of `size` bytes may hold."""
-    return min(MAX_BYTES, max(MAX_RATIO * size, FREE_BYTES))
-
-
-def _damaged(archive: Path, error: Exception) -> GenlabError:
-    return GenlabError(f"{archive} is damaged ({error}); nothing of it was kept. Delete it and fetch it again")
+@contextmanager
+def _undamaged(archive: Path, *more: type[Exception]) -> Iterator[None]:
+    """Errors of the readers as one that names the archive."""
+    errors: tuple[type[Exception], ...] = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, *more)
+    try:
+        yield
+    except errors as error:
+        raise GenlabError(
+            f"{archive} is damaged ({error}); nothing of it was kept. Delete it and fetch it again"
+        ) from error
 
 
 def _inside(archive: Path, name: str, target: Path) -> Path:
@@ -89,43 +92,34 @@ def _inside(archive: Path, name: str, target: Path) -> Path:
 
 
 def _read(archive: Path, source: IO[bytes]) -> bytes:
-    """The next piece of an entry; a damaged archive is told apart from a full disk, which write_folder reports."""
-    try:
+    """The next piece of an entry. An OSError is the archive's; one of the disk is reported by `write_folder`."""
+    with _undamaged(archive, OSError):
         return source.read(CHUNK_BYTES)
-    except (EOFError, OSError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise _damaged(archive, error) from error
 
 
 class _Limited:
     """What gzip gives, up to a limit: a header of a tar file can be a bomb too, and is read into memory."""
 
-    def __init__(self, archive: Path, source: gzip.GzipFile, allowed: int) -> None:
-        self.archive, self.source, self.left = archive, source, allowed
+    def __init__(self, archive: Path, source: gzip.GzipFile) -> None:
+        self.archive, self.source, self.given = archive, source, 0
 
     def read(self, size: int) -> bytes:
         piece = self.source.read(size)
-        self.left -= len(piece)
-        if self.left < 0:
-            raise _bomb(self.archive)
+        self.given += len(piece)
+        _require_allowed(self.archive, self.given)
         return piece
 
 
-def _entries(archive: Path, allowed: int) -> Iterator[_Entry]:
+def _entries(archive: Path) -> Iterator[_Entry]:
     """The entries of an archive in its order; each one's file is open until the next is asked for."""
-    if archive.name.endswith(".zip"):
-        yield from _zip_entries(archive)
-    elif archive.name.endswith((".tar.gz", ".tgz")):
-        yield from _tar_entries(archive, allowed)
-    else:
+    if not archive.name.endswith(ENDINGS):
         raise GenlabError(f"{archive} is not a .zip, .tar.gz or .tgz file; unpack it by hand")
+    with _undamaged(archive, gzip.BadGzipFile, NotImplementedError):
+        yield from _zip_entries(archive) if archive.name.endswith(".zip") else _tar_entries(archive)
 
 
 def _zip_entries(archive: Path) -> Iterator[_Entry]:
-    try:
-        opened = zipfile.ZipFile(archive)
-    except zipfile.BadZipFile as error:
-        raise _damaged(archive, error) from error
-    with opened:
+    with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
             mode = entry.external_attr >> 16  # Unix's, 0 where another system made the archive
             if entry.is_dir():
@@ -135,27 +129,20 @@ def _zip_entries(archive: Path) -> Iterator[_Entry]:
             elif entry.flag_bits & 1:
                 yield entry.filename, "encrypted", None
             else:
-                try:
-                    source = opened.open(entry)
-                except (zipfile.BadZipFile, NotImplementedError) as error:
-                    raise _damaged(archive, error) from error
-                with source:
+                with opened.open(entry) as source:
                     yield entry.filename, "file", source
 
 
-def _tar_entries(archive: Path, allowed: int) -> Iterator[_Entry]:
-    try:
-        with gzip.open(archive) as raw:
-            stream = _Limited(archive, raw, allowed)
-            with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]
-                for entry in opened:
-                    if entry.isdir():
-                        yield entry.name, "folder", None
-                    elif not entry.isreg():
-                        yield entry.name, "a link or a device", None
-                    else:
-                        yield entry.name, "file", opened.extractfile(entry)
-            while stream.read(CHUNK_BYTES):  # gzip's checksum stands at the end, behind what tar asks for
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-        raise _damaged(archive, error) from error
+def _tar_entries(archive: Path) -> Iterator[_Entry]:
+    with gzip.open(archive) as raw:
+        stream = _Limited(archive, raw)
+        with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]
+            for entry in opened:
+                if entry.isdir():
+                    yield entry.name, "folder", None
+                elif not entry.isreg():
+                    yield entry.name, "a link or a device", None
+                else:
+                    yield entry.name, "file", opened.extractfile(entry)
+        while stream.read(CHUNK_BYTES):  # gzip's checksum stands at the end, behind what tar asks for
+            pass

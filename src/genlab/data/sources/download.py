@@ -15,15 +15,7 @@ from pathlib import Path
 
 import requests
 import rich
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
 from genlab.errors import GenlabError
 from genlab.files import write_file
@@ -57,9 +49,14 @@ def file_checksum(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
+def _record(path: Path) -> Path:
+    """Where the checksum of a first download is kept."""
+    return path.with_name(f"{path.name}.sha256")
+
+
 def _difference(file: Path, path: Path, checksum: str | None) -> str | None:
     """What is wrong with `file`, which is or will be `path`: words, or None where its checksum is as it should be."""
-    record = path.with_name(path.name + ".sha256")
+    record = _record(path)
     if checksum is None and not record.exists():
         return None
     algorithm, _, wanted = (checksum or f"sha256:{record.read_text().split()[0]}").partition(":")
@@ -81,10 +78,9 @@ def check_file(path: Path, checksum: str | None) -> None:
     """
     if wrong := _difference(path, path, checksum):
         raise GenlabError(f"{path} {wrong}. Delete {path} and run the same command again")
-    record = path.with_name(path.name + ".sha256")
-    if checksum is None and not record.exists():
-        digest = file_checksum(path)
-        write_file(record, lambda file: file.write(f"{digest}  {path.name}\n".encode()))
+    if checksum is None and not _record(path).exists():
+        line = f"{file_checksum(path)}  {path.name}\n"
+        write_file(_record(path), lambda file: file.write(line.encode()))
 
 
 def download(addresses: Sequence[str], path: Path, checksum: str | None = None) -> Path:
@@ -140,10 +136,7 @@ def _fetch(address: str, part: Path) -> None:
     Raises:
         _GivenUp: the server refuses, or several attempts in a row brought nothing new.
     """
-    columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )  # fmt: skip
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
     most, vain = part.stat().st_size if part.exists() else 0, 0
     with Progress(*columns, console=rich.get_console(), disable=not rich.get_console().is_terminal) as bar:
         task = bar.add_task(part.stem, total=None)

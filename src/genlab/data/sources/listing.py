@@ -72,7 +72,7 @@ def list_public(name: str, raw: Path, settings: DataSettings) -> Listing:
             put it; or it is damaged.
     """
     entry = SETS[name]
-    folder = locate(name, Path(settings.root).expanduser() if settings.root else raw)
+    folder = locate(entry, Path(settings.root).expanduser() if settings.root else raw)
     if entry.has_two_domains:
         listing = list_folder(folder, settings.model_copy(update={"layout": layout_of(folder)}))
         return replace(listing, name=name)

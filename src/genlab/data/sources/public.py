@@ -4,7 +4,6 @@ A set is looked for on disk first, so a copy needs no network. Its place is `<ro
 an archive in either of them.
 """
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,19 +62,6 @@ def _read_catalogue() -> dict[str, PublicSet]:
 SETS = _read_catalogue()
 
 
-def public_set(name: str) -> PublicSet:
-    """The catalogue's entry.
-
-    Raises:
-        GenlabError: there is no set of that name; the message names the nearest.
-    """
-    if name not in SETS:
-        close = get_close_matches(name, SETS, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise GenlabError(f"there is no public set {name!r}; {hint}Known are {', '.join(SETS)}")
-    return SETS[name]
-
-
 def layout_of(folder: Path) -> Literal["side_by_side", "domains"] | None:
     """How the images in a folder are laid out, None where it is neither of the two ways.
 
@@ -86,16 +72,15 @@ def layout_of(folder: Path) -> Literal["side_by_side", "domains"] | None:
     return "side_by_side" if _has_images(folder / "train") else None
 
 
-def locate(name: str, root: Path, download: bool = True) -> Path:
-    """The folder that holds set `name`: a copy under `root`, unpacked where need be, or downloaded to there.
+def locate(entry: PublicSet, root: Path) -> Path:
+    """The folder that holds the set: a copy under `root`, unpacked where need be, or downloaded to there.
 
     A set of two domains has train or trainA in that folder, see `layout_of`. Another set has there what `holds` names.
 
     Raises:
-        GenlabError: there is no such set; or it is not here and cannot be downloaded, and the message says what to
-            fetch by hand and where to put it; or its archive is damaged or unsafe.
+        GenlabError: the set is not here and cannot be downloaded, and the message says what to fetch by hand and where
+            to put it; or its archive is damaged or unsafe.
     """
-    entry = public_set(name)
     if found := _find(entry, root):
         return found
     own = _own_folder(entry, root)
@@ -104,7 +89,7 @@ def locate(name: str, root: Path, download: bool = True) -> Path:
         path = next((folder / file for folder in (root, own) if (folder / file).is_file()), None)
         if path is not None:
             check_file(path, published.checksum)
-        elif download and published.addresses:
+        elif published.addresses:
             path = _fetch(entry, file, root if packed else own, root)
         else:
             raise _missing(entry, root)
@@ -116,7 +101,7 @@ def locate(name: str, root: Path, download: bool = True) -> Path:
         raise _missing(entry, root)
     wanted = {"side_by_side": "images in train, val or test", "domains": "images in trainA and trainB"}
     raise GenlabError(
-        f"{name} was brought to {own}, but no {wanted.get(entry.layout) or ', '.join(entry.holds)} are in it"
+        f"{entry.name} was brought to {own}, but no {wanted.get(entry.layout) or ', '.join(entry.holds)} are in it"
     )
 
 

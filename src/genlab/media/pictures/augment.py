@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-Batches = Mapping[str, Float[Tensor, "b _c h w"]]
+Images = Float[Tensor, "b _c h w"]
+Batches = Mapping[str, Images]
 
 
 def augment(
     batch: Batches, *, jitter: float, mirror: bool, crop: float, brightness: float, saturation: float, contrast: float,
     translation: float, cutout: float,
-) -> dict[str, Float[Tensor, "b _c h w"]]:  # fmt: skip
+) -> dict[str, Images]:  # fmt: skip
     """All changes to the training images, in the order of the arguments; see the functions below for each."""
     moved = crop_at_random(jitter_and_mirror(batch, jitter, mirror), crop)
     coloured = jitter_colour(moved, brightness, saturation, contrast)
@@ -27,7 +28,7 @@ def augment(
 def differentiable_augment(
     batch: Batches, *, brightness: float = 0.5, saturation: float = 1.0, contrast: float = 0.5,
     translation: float = 0.125, cutout: float = 0.5,
-) -> dict[str, Float[Tensor, "b _c h w"]]:  # fmt: skip
+) -> dict[str, Images]:  # fmt: skip
     """DiffAugment: colour, translation, cutout, through which gradients pass; Zhao et al. 2020, arXiv:2006.10738.
 
     It changes all images that a discriminator sees, real and drawn. If it changed the real ones alone, a generator
@@ -36,7 +37,7 @@ def differentiable_augment(
     return cut_out(translate(_change_colour(batch, brightness, saturation, contrast), translation), cutout)
 
 
-def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, Float[Tensor, "b _c h w"]]:
+def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, Images]:
     """Enlarge by the factor `jitter` (bilinear), crop back to (H, W) at a random place, flip half of them if `mirror`.
 
     The random jitter of Isola et al. 2017, section 6.2, as one bilinear reading of the original per sample: the same
@@ -57,7 +58,7 @@ def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, 
     return _read_window(batch, centre, scale.expand(b, 2), flip)
 
 
-def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Float[Tensor, "b _c h w"]]:
+def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Images]:
     """Flip the chosen samples left and right."""
     if chosen.device.type != "cpu":  # asking which are chosen would wait for the device
         return {name: torch.where(chosen[:, None, None, None], x.flip(3), x) for name, x in batch.items()}
@@ -68,7 +69,7 @@ def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Float[Te
     return flipped
 
 
-def crop_at_random(batch: Batches, crop: float) -> dict[str, Float[Tensor, "b _c h w"]]:
+def crop_at_random(batch: Batches, crop: float) -> dict[str, Images]:
     """Show a window with sides of `crop` to 1 of the image's, at a random place, enlarged to the full size (bilinear).
 
     Jitter shows all things at one size; this changes their size. `crop` 1 is off.
@@ -81,9 +82,7 @@ def crop_at_random(batch: Batches, crop: float) -> dict[str, Float[Tensor, "b _c
     return _read_window(batch, centre, share.expand(b, 2), torch.ones(b, device=device))
 
 
-def jitter_colour(
-    batch: Batches, brightness: float, saturation: float, contrast: float
-) -> dict[str, Float[Tensor, "b _c h w"]]:
+def jitter_colour(batch: Batches, brightness: float, saturation: float, contrast: float) -> dict[str, Images]:
     """Add up to +-`brightness` to values in [-1, 1]; multiply saturation and contrast by factors in 1 +- theirs.
 
     Values are clipped to [-1, 1]. Leave this off where colours have a meaning, as in a label map.
@@ -93,7 +92,7 @@ def jitter_colour(
     return {name: x.clamp(-1, 1) for name, x in _change_colour(batch, brightness, saturation, contrast).items()}
 
 
-def translate(batch: Batches, translation: float) -> dict[str, Float[Tensor, "b _c h w"]]:
+def translate(batch: Batches, translation: float) -> dict[str, Images]:
     """Move by whole pixels, up to the share `translation` of each side, in any direction; grey (0) moves in."""
     if not translation:
         return dict(batch)
@@ -110,7 +109,7 @@ def translate(batch: Batches, translation: float) -> dict[str, Float[Tensor, "b 
     return {name: x[sample, :, rows, columns].permute(0, 3, 1, 2) * inside for name, x in batch.items()}
 
 
-def cut_out(batch: Batches, cutout: float) -> dict[str, Float[Tensor, "b _c h w"]]:
+def cut_out(batch: Batches, cutout: float) -> dict[str, Images]:
     """Put grey (0) into a box with sides of the share `cutout` of the image's; its centre is anywhere in the image."""
     if not cutout:
         return dict(batch)
@@ -137,7 +136,7 @@ def _box(rows: Bool[Tensor, "b h"], columns: Bool[Tensor, "b w"]) -> Bool[Tensor
 
 def _read_window(
     batch: Batches, centre: Float[Tensor, "b 2"], share: Float[Tensor, "b 2"], flip: Float[Tensor, " b"]
-) -> dict[str, Float[Tensor, "b _c h w"]]:
+) -> dict[str, Images]:
     """What a window shows, at the full size: its centre in [-1, 1], its share of the sides, y then x; flip -1 or 1."""
     b, h, w, device = _shape(batch)
     affine = torch.zeros(b, 2, 3, device=device)
@@ -152,9 +151,7 @@ def _read_window(
     }
 
 
-def _change_colour(
-    batch: Batches, brightness: float, saturation: float, contrast: float
-) -> dict[str, Float[Tensor, "b _c h w"]]:
+def _change_colour(batch: Batches, brightness: float, saturation: float, contrast: float) -> dict[str, Images]:
     """Brightness, then saturation around each pixel's grey, then contrast around each image's mean; not clipped."""
     b, _, _, device = _shape(batch)
     change = 2 * torch.rand(3, b, 1, 1, 1, device=device) - 1  # (3, B, 1, 1, 1) in [-1, 1]

@@ -47,6 +47,7 @@ from genlab.training.fit import Job, build_training
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
 from genlab.training.trainer import Training, train_step
+from tests.models.kept import CHECKED, check_what_it_lists
 
 CONF = Path(__file__).parents[2] / "conf"
 CASES = [(name, variant) for name in MODELS for variant in ("", *model_class(name).variants())]
@@ -294,6 +295,14 @@ def test_a_drawing_does_not_depend_on_its_batch(trained: Model, examples: Exampl
         assert np.abs(whole[7:8] - alone).max() <= 1
 
 
+def test_what_it_lists_it_keeps(trained: Model, examples: Examples) -> None:
+    if not isinstance(trained, CHECKED):
+        pytest.skip("this model lists nothing that is checked here")
+    batch = ExampleBatches(examples, 10, 0, torch.device("cpu"))[0]
+    told = trained.condition if isinstance(trained, Samples) else None
+    check_what_it_lists(trained, batch, batch[told] if told else None)
+
+
 def test_reconstructions_and_codes_have_their_shapes(trained: Model, examples: Examples) -> None:
     if not isinstance(trained, Reconstructs | Encodes):
         pytest.skip("this model neither encodes nor reconstructs")
@@ -319,7 +328,7 @@ def test_latents_become_images(trained: Model, examples: Examples) -> None:
     z = trained.draw_latents(5, Chance.of(0, range(5)))
     assert z.shape == (5, trained.latent_dim)
     asks = isinstance(trained, Samples) and not isinstance(trained, Encodes)  # a code holds the label
-    told = spread_condition(trained, examples, 5) if asks else None
+    told = spread_condition(Case(trained, examples, SampleSettings(), "train"), 5) if asks else None
     with torch.no_grad():
         images = trained.eval().decode(z, None if told is None else torch.from_numpy(told))
     assert images.shape == (5, 1, 32, 32)

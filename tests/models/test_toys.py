@@ -1,11 +1,16 @@
-"""What capabilities mean, shown by models that can be checked by adding up."""
+"""What capabilities mean, by models whose probabilities can be added up; and that a broken promise is seen."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from genlab.models.base import Batch, Validates
 from genlab.nn.noise import Chance
-from tests.models.toys import EVERY, Raster
+from tests.models.kept import check_what_it_lists
+from tests.models.toys import EVERY, Ising, Raster, Toy
 
 IMAGES = torch.from_numpy(EVERY).float()
 
@@ -54,3 +59,60 @@ def test_completions_keep_what_is_known_and_have_the_conditional_probabilities()
     wanted = by_hand()[fits] / by_hand()[fits].sum()
     share = (drawn == IMAGES[fits][:, None]).flatten(2).all(dim=2).float().mean(dim=1)
     np.testing.assert_allclose(share, wanted, atol=0.03)
+
+
+@pytest.mark.parametrize("toy", [Raster, Ising])
+def test_toys_keep_what_they_list(toy: type[Toy]) -> None:
+    check_what_it_lists(toy(), {"images": IMAGES[3:13]})
+
+
+class Tagged(Raster):
+    density = ("bound", "estimated")
+
+
+class Certain(Ising):
+    def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:
+        return super().log_partition(rng, effort)[0], 0.0
+
+
+class Together(Ising):
+    def energy(self, x: Tensor) -> Tensor:
+        return super().energy(x) - super().energy(x).mean()
+
+
+class OneValue(Raster, Validates):
+    def validation(self, batch: Batch, rng: Chance) -> Tensor:
+        return -self.log_prob(batch["images"], rng, 1).mean(dim=0, keepdim=True)
+
+
+class Backwards(Raster):
+    def steps(self, n: int, rng: Chance, condition: Tensor | None, frames: int) -> Iterator[Tensor]:
+        yield from reversed(list(super().steps(n, rng, condition, frames)))
+
+
+class Everything(Raster):
+    def steps(self, n: int, rng: Chance, condition: Tensor | None, frames: int) -> Iterator[Tensor]:
+        yield from super().steps(n, rng, condition, 4)
+
+
+class Repaints(Raster):
+    def complete(self, x: Tensor, known: Tensor, rng: Chance) -> Tensor:
+        return super().complete(x, torch.zeros_like(known), rng)
+
+
+class Peeks(Raster):
+    def complete(self, x: Tensor, known: Tensor, rng: Chance) -> Tensor:
+        return x
+
+
+BROKEN = {
+    Tagged: "estimated: it follows from chance", Certain: "estimated: it has an error", Together: "close",
+    OneValue: "one value for each example", Backwards: "the last state is the drawing", Everything: "too many states",
+    Repaints: "known pixels stay", Peeks: "what is hidden changes nothing",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("toy", BROKEN, ids=lambda toy: toy.__name__)
+def test_a_broken_promise_is_seen(toy: type[Toy]) -> None:
+    with pytest.raises(AssertionError, match=BROKEN[toy]):
+        check_what_it_lists(toy(), {"images": IMAGES[3:13]})

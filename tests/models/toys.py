@@ -59,7 +59,8 @@ class Raster(Toy, ShowsSteps, Completes, ScoresDensity):
         self.check_condition(condition)
         nothing = torch.zeros(n, 1, SIDE, SIDE)
         states = list(self.fill(nothing, nothing.bool(), rng))
-        yield from (states[i] for i in np.linspace(0, len(states) - 1, min(frames, len(states))).round().astype(int))
+        places = np.linspace(len(states) - 1, 0, min(frames, len(states))).round().astype(int)
+        yield from (states[place] for place in places[::-1])
 
     def sample(self, n: int, rng: Chance, condition: Tensor | None = None) -> Tensor:
         return list(self.steps(n, rng, condition, SIDE**2))[-1]

@@ -62,13 +62,13 @@ def test_fixed_samples_show_every_class_and_stay_the_same(shoes: PairedImages) -
 
 def test_a_grid_shows_every_image_where_it_belongs() -> None:
     values = np.arange(10, 15, dtype=np.uint8)
-    left = np.broadcast_to(values[:, None, None, None], (5, 4, 4, 1))
-    right = np.broadcast_to(values[:, None, None, None] + 100, (5, 4, 4, 3)).astype(np.uint8)
-    grid = np.asarray(draw_grid({"x": left, "y": right}, scale=2, blocks=2))
-    assert grid.shape == (HEADING + 3 * (8 + GAP), 2 * (2 * (8 + GAP) + 2 * GAP), 3)
+    left = np.broadcast_to(values[:, None, None, None], (5, 32, 32, 1))
+    right = np.broadcast_to(values[:, None, None, None] + 100, (5, 32, 32, 3)).astype(np.uint8)
+    grid = draw_grid({"x": left, "y": right}, blocks=2)
+    assert grid.shape == (HEADING + 3 * (64 + GAP), 2 * (2 * (64 + GAP)) + 3 * GAP, 3)
     for number in range(5):
         block, row = divmod(number, 3)
-        top, left_edge = HEADING + row * (8 + GAP), block * (2 * (8 + GAP) + 2 * GAP) + GAP
-        assert (grid[top : top + 8, left_edge : left_edge + 8] == 10 + number).all()
-        right_edge = left_edge + 8 + GAP
-        assert (grid[top : top + 8, right_edge : right_edge + 8] == 110 + number).all()
+        top, left_edge = HEADING + row * (64 + GAP), block * (2 * (64 + GAP) + 2 * GAP) + GAP
+        assert (grid[top : top + 64, left_edge : left_edge + 64] == 10 + number).all()
+        right_edge = left_edge + 64 + GAP
+        assert (grid[top : top + 64, right_edge : right_edge + 64] == 110 + number).all()

@@ -45,4 +45,4 @@ def side_by_side(
                 f"was on other data; run kedro run --pipelines={model} with the same parameters as the others"
             )
     columns["truth"] = truth
-    return np.asarray(draw_grid(columns, scale=max(1, 64 // truth.shape[1]), blocks=blocks))
+    return draw_grid(columns, blocks)

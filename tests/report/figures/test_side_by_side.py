@@ -16,7 +16,7 @@ def plain(pairs: PairedImages, value: int, size: int = 32) -> dict[str, np.ndarr
 def test_every_model_has_a_column_between_input_and_truth(shoes: PairedImages) -> None:
     test = shoes.split("test")
     grid = side_by_side(test, {"one": plain(test, 50), "two": plain(test, 150)}, count=3, blocks=1)
-    assert grid.shape[1] == 4 * (64 + GAP) + 2 * GAP
+    assert grid.shape[1] == 4 * (64 + GAP) + GAP
     some = test.spread(3)
     for row in range(3):
         top = HEADING + row * (64 + GAP)

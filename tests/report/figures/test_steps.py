@@ -44,7 +44,7 @@ def test_a_row_is_one_drawing_from_its_first_state_to_its_last(examples: Labelle
 def test_completions_stand_under_the_original_and_its_known_half(examples: LabelledImages) -> None:
     picture = draw_completions(judged(Raster(), examples, sample=SampleSettings(batch_size=7)))["completions"]
     left = picture.shape[1] - IMAGES * (CELL + GAP)
-    assert picture.shape[0] == (2 + COMPLETIONS) * CELL + 3 * GAP
+    assert picture.shape[0] == (2 + COMPLETIONS) * CELL + 2 * GAP
     some = examples.spread(IMAGES).pixels[..., 0]
     drawn = set()
     for column in range(IMAGES):

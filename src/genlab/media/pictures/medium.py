@@ -9,7 +9,7 @@ from genlab.media.base import Settings, Shapes
 from genlab.media.pictures.binarise import binarise
 from genlab.media.pictures.decode import DECODER, ENDINGS, decode_examples, mostly_twice_as_wide, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
-from genlab.media.pictures.tiles import paste_side_by_side
+from genlab.media.pictures.tiles import preview
 from genlab.media.pictures.write import read_picture, write_picture
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Pictures:
     binarise = staticmethod(binarise)
     write = staticmethod(write_picture)
     read = staticmethod(read_picture)
-    preview = staticmethod(paste_side_by_side)
+    preview = staticmethod(preview)
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
         given = {name: settings[name] for name in ("image_size", "fit", "background", "channels")}

@@ -6,13 +6,12 @@ N images, Z latent dimensions.
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from scipy.stats import norm
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.case import Judged
 from genlab.evaluation.measures.codes import ACTIVE
-from genlab.media.pictures.tiles import draw_tiles, to_rgb8
+from genlab.media.pictures.tiles import draw_tiles, lay_out, to_rgb8
 from genlab.models.base import Decodes, Encodes, MatchesPrior, Samples
 from genlab.nn.priors import Prior, StandardNormal
 from genlab.report.registry import figure
@@ -51,10 +50,9 @@ def draw_manifold(case: Judged[Any, LabelledImages]) -> np.ndarray:
     if not isinstance(prior, StandardNormal):
         outside = density < density.max() - np.log(1000)
         images = np.where(outside[:, None, None, None], 170 + images // 3, images).astype(np.uint8)
-    side, h, w = MANIFOLD, *images.shape[1:3]
-    sheet = images.reshape(side, side, h, w, 3).transpose(0, 2, 1, 3, 4).reshape(side * h, side * w, 3)
-    scale = max(1, round(900 / len(sheet)))
-    return np.asarray(Image.fromarray(sheet).resize((side * w * scale, side * h * scale), Image.Resampling.NEAREST))
+    scale = max(1, round(900 / (MANIFOLD * images.shape[1])))
+    rows = images.reshape(MANIFOLD, MANIFOLD, *images.shape[1:])
+    return lay_out([list(row) for row in rows], (images.shape[1] * scale, images.shape[2] * scale), gap=0)
 
 
 def most_used(codes: np.ndarray) -> np.ndarray:

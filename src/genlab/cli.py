@@ -11,9 +11,10 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params, env_option, split_string
+from kedro.framework.session import KedroSession
 
 from genlab.errors import find_genlab_error
-from genlab.tracking.tracker import end_open_runs, send_kept
+from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, send_kept
 
 
 def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,6 +34,14 @@ def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return called
+
+
+def open_project(env: str | None, params: dict[str, Any]) -> tuple[Tracker, Path]:
+    """The tracker and the folder of raw files of a `kedro run` with these options."""
+    session: Any = KedroSession.create(env=env, runtime_params=params)
+    context = session.load_context()
+    settings = TrackingSettings(**context.config_loader["tracking"])
+    return Tracker(Path(context.project_path), settings), context.catalog["raw"].load()
 
 
 params_option = click.option(
@@ -56,7 +65,8 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
     """
     from genlab.experiments.sweep import read_lists, run_sweep
 
-    run_sweep(pipelines, read_lists(seeds, vary), env, params)
+    lists = read_lists(seeds, vary)
+    run_sweep(open_project(env, params)[0], pipelines, lists, env, params)
 
 
 @click.command()
@@ -68,10 +78,9 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
 def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
     """Make a finished run again, from its id or name in MLflow, and say what differs."""
     from genlab.experiments.reproduce import reproduce as reproduce_run
-    from genlab.experiments.sweep import open_context, open_tracker
 
-    context = open_context(env, params)
-    reproduce_run(open_tracker(context), run, context.catalog["raw"].load(), folder)
+    tracker, raw = open_project(env, params)
+    reproduce_run(tracker, run, raw, folder)
 
 
 @click.command()
@@ -83,9 +92,7 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 @in_one_line
 def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow what runs could not send while they ran."""
-    from genlab.experiments.sweep import open_context, open_tracker
-
-    tracker = open_tracker(open_context(env, params))
+    tracker, _ = open_project(env, params)
     if folder is not None:
         tracker.settings = tracker.settings.model_copy(update={"unsent": str(folder.resolve())})
     for line in send_kept(tracker) or [f"nothing is waiting in {tracker.unsent}"]:

@@ -2,7 +2,6 @@
 everything is."""
 
 import json
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol, MemoryDataset
+from kedro.io import AbstractVersionedDataset, CatalogProtocol, MemoryDataset
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -30,39 +29,20 @@ from genlab.pipelines.parameters import (
 from genlab.pipelines.template import DATA, names_in
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
 
-logger = logging.getLogger(__name__)
-
-
-def models_in(pipeline: Pipeline) -> list[str]:
-    """The models whose nodes a pipeline holds, in the order of MODELS."""
-    namespaces = {node.namespace for node in pipeline.nodes}
-    return [model for model in MODELS if model in namespaces]
-
-
-def prepares_data(pipeline: Pipeline) -> bool:
-    """Whether a pipeline holds nodes of the data branch."""
-    return any(node.namespace == DATA for node in pipeline.nodes)
-
-
-ARTIFACTS = (
-    "figures", "curves", "metrics",
-    "classifier_study", "classifier_metrics", "classifier_figures", "dimension_study", "dimension_figures",
-)  # catalog entries that go to MLflow as files  # fmt: skip
-PLACES = ("checkpoint", "best_checkpoint", "translations", "samples", *ARTIFACTS)  # what a person may look for
 REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
+"""The options of `kedro run` that choose a part of the pipelines."""
 
 
 class GenlabHooks:
-    """One instance serves one `kedro run`."""
+    """One instance serves one `kedro run` after another."""
 
-    def __init__(self) -> None:
-        self.context: KedroContext | None = None
-        self.tracker: Tracker | None = None
-        self.catalog: CatalogProtocol | None = None
-        self.pipeline = Pipeline([])
-        self.missing: dict[str, set[str]] = {}  # what each model has not saved yet
-        self.tags: dict[str, str] = {}  # of every run
-        self.resolved: dict[str, RunSettings] = {}  # of the models that run
+    context: KedroContext
+    tracker: Tracker
+    catalog: CatalogProtocol
+    outputs: set[str]  # of the pipeline
+    missing: dict[str, set[str]]  # by model: the outputs that are not saved yet
+    tags: dict[str, str]  # of every MLflow run of the command
+    resolved: dict[str, RunSettings]  # of the models that run
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -74,23 +54,23 @@ class GenlabHooks:
             message = f"there is no environment {context.env!r} in {conf}; there are: {', '.join(known)}"
             command = click.get_current_context(silent=True)
             if command is None or command.info_name == "run":
-                tags = {"kedro.env": context.env, "kedro.save_version": generate_timestamp(), "error": message}
-                self._fail_before_start("kedro", tags, Tracker(Path(context.project_path), TrackingSettings()))
+                self.tracker = Tracker(Path(context.project_path), TrackingSettings())
+                self.tags = {"kedro.env": context.env, "kedro.save_version": generate_timestamp()}
+                self._fail_before_start("kedro", message)
             raise GenlabError(message)
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
-        """Say to the nodes, as a parameter, where all data are: an absolute path, as the catalog has it."""
+        """Tell the nodes, as a parameter, where all data are: an absolute path, as the catalog has it."""
         parameters = {**catalog["parameters"].load(), "data_root": str(catalog["raw"].load().parent)}
         catalog["parameters"] = MemoryDataset(parameters)
 
     @hook_impl
     def before_pipeline_run(self, run_params: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Check every parameter of every model that runs or whose data are prepared."""
-        assert self.context is not None
         tracking = TrackingSettings(**self.context.config_loader["tracking"])
         self.tracker = Tracker(Path(self.context.project_path), tracking)
-        self.catalog, self.pipeline = catalog, pipeline
+        self.catalog, self.outputs, self.resolved = catalog, pipeline.all_outputs(), {}
         self.tags = {
             "kedro.save_version": str(run_params["run_id"]),
             "kedro.env": str(run_params["env"] or "local"),
@@ -98,13 +78,12 @@ class GenlabHooks:
             "environment": str(run_params["env"] or "base"),
             "command": describe_command(run_params),
         }
-        models = models_in(pipeline)
-        outputs = pipeline.all_outputs()
-        self.missing = {model: {name for name in outputs if name.startswith(f"{model}.")} for model in models}
-        self.resolved = {}
+        namespaces = {node.namespace for node in pipeline.nodes}
+        models = [model for model in MODELS if model in namespaces]
+        self.missing = {model: {name for name in self.outputs if name.startswith(f"{model}.")} for model in models}
         set_tracker(None)
         compare_settings(self.context.params)
-        for name in names_in(run_params["pipeline_names"]) if prepares_data(pipeline) else models:
+        for name in names_in(run_params["pipeline_names"]) if DATA in namespaces else models:
             try:
                 if name == DATA:
                     require_source(resolve_data(self.context.params))
@@ -113,11 +92,15 @@ class GenlabHooks:
                 require_said(run_params["runtime_params"] or {})
                 check_model_fits(name, settings)
             except GenlabError as error:
-                self._fail_before_start(name, {**self.tags, "error": str(error)}, self.tracker)
+                self._fail_before_start(name, str(error))
                 raise
             if name in models:
                 self.resolved[name] = settings
         set_tracker(self.tracker)
+
+    def _fail_before_start(self, model: str, error: str) -> None:
+        self.tracker.open_run(model, {**self.tags, "error": error}).end("FAILED")
+        self.tracker.wait()
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -125,20 +108,15 @@ class GenlabHooks:
         self._open(node.namespace or "")
 
     def _open(self, model: str) -> None:
-        if self.tracker is not None and model in self.resolved and model not in self.tracker.runs:
+        if model in self.resolved and model not in self.tracker.runs:
             run = self.tracker.open_run(model, {**self.tags, **self.resolved[model].tags()})
             run.log_parameters(self.resolved[model].as_parameters())
-
-    @staticmethod
-    def _fail_before_start(model: str, tags: Mapping[str, str], tracker: Tracker) -> None:
-        tracker.open_run(model, tags).end("FAILED")
-        tracker.wait()
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Metrics and figures go to the model's run as soon as they are saved; the last of all closes it."""
         model, _, name = dataset_name.partition(".")
-        if model not in self.missing or self.tracker is None:
+        if model not in self.missing:
             return
         run = self.tracker.runs[model]
         if name == "metrics" or name.endswith("_metrics"):
@@ -155,63 +133,48 @@ class GenlabHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Close the open run as failed, with the error. Where none has begun, the data failed for all models."""
-        if self.tracker is not None and not self.tracker.runs:
+        if not self.tracker.runs:
             for model in self.resolved:
                 self._open(model)
         end_open_runs("FAILED", str(error))
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self) -> None:
         """Close what is still open, and wait until MLflow has it all."""
-        assert self.tracker is not None
-        for model in models_in(pipeline):
-            if not self.tracker.runs[model].ended:
+        for model, run in self.tracker.runs.items():
+            if not run.ended:
                 self._finish(model)
-        if prepares_data(pipeline) and not self.resolved:
-            outputs = [name for name in pipeline.all_outputs() if name.startswith(f"{DATA}.")]
-            self._say_where(DATA, self._places(outputs))
-        if "leaderboard" in pipeline.all_outputs():
-            self._say_where("compare", self._places([name for name in pipeline.all_outputs() if "leaderboard" in name]))
+        for name, start in (("compare", "leaderboard"), *(() if self.resolved else ((DATA, f"{DATA}."),))):
+            if places := {made: self._place(made) for made in sorted(self.outputs) if made.startswith(start)}:
+                self._say_where(name, places)
         if not self.tracker.wait():
-            click.echo(f"MLflow does not have all of this run yet. Send the rest with: {self._send_command()}")
+            usual = self.tracker.unsent == self.tracker.project / TrackingSettings().unsent
+            command = "kedro send" if usual else f"kedro send --folder={self.tracker.unsent}"
+            click.echo(f"MLflow does not have all of this run yet. Send the rest with: {command}")
         set_tracker(None)
 
     def _finish(self, model: str) -> None:
-        """Keep the files with the run, close it, and say where everything is."""
-        assert self.tracker is not None
-        run = self.tracker.runs[model]
-        outputs = self.pipeline.all_outputs()
-        places = {}
-        for name in PLACES:
-            if f"{model}.{name}" in outputs:
-                assert self.catalog is not None
-                places[name] = Path(self.catalog[f"{model}.{name}"]._get_load_path())
-        for name in ARTIFACTS:
-            if name in places:
+        """Keep the files of the reporting layer with the run, close it, and say where everything is."""
+        run, places = self.tracker.runs[model], {}
+        for output in sorted(name for name in self.outputs if name.startswith(f"{model}.")):
+            name = output.removeprefix(f"{model}.")
+            places[name] = self._place(output)
+            if self.catalog[output].metadata["kedro-viz"]["layer"] == "reporting":
                 run.log_files(places[name], name)
         run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
         run.end("FINISHED")
-        self._say_where(model, places, run.name)
+        self._say_where(model, {**places, "MLflow run": f"{run.name}, in {self.tracker.uri} (see: make mlflow)"})
 
-    def _places(self, names: list[str]) -> dict[str, Path]:
-        assert self.catalog is not None
-        return {
-            name.removeprefix("data."): Path(str(self.catalog[name]._describe()["filepath"])) for name in sorted(names)
-        }
+    def _place(self, name: str) -> Path:
+        """Where an entry of the catalog is."""
+        entry = self.catalog[name]
+        versioned = isinstance(entry, AbstractVersionedDataset)
+        return Path(entry._get_load_path() if versioned else entry._describe()["filepath"])
 
-    def _say_where(self, model: str, places: Mapping[str, Path], run: str | None = None) -> None:
-        assert self.tracker is not None
-        lines = [f"{model} is done."]
-        width = max(map(len, [*places, "MLflow run"]))
-        lines += [f"  {name:<{width}} {path}" for name, path in places.items()]
-        if run:
-            lines.append(f"  {'MLflow run':<{width}} {run}, in {self.tracker.uri} (see it with: make mlflow)")
-        click.echo("\n".join(lines))
-
-    def _send_command(self) -> str:
-        assert self.tracker is not None
-        usual = self.tracker.unsent == self.tracker.project / TrackingSettings().unsent
-        return "kedro send" if usual else f"kedro send --folder={self.tracker.unsent}"
+    @staticmethod
+    def _say_where(name: str, places: Mapping[str, object]) -> None:
+        width = max(map(len, places))
+        click.echo("\n".join([f"{name} is done.", *(f"  {what:<{width}} {where}" for what, where in places.items())]))
 
 
 def describe_command(run_params: Mapping[str, Any]) -> str:

@@ -262,7 +262,8 @@ def test_a_run_made_again_is_the_same_to_the_last_bit(
     assert "metrics are the same, to the last bit." in result.output
     assert "Note: parameter" not in result.output
     (command,) = in_this_process
-    assert "pix2pix.model.objective=cgan" in command[2]
+    options = json.loads(Path(command[1].removeprefix("--config=")).read_text())["run"]
+    assert options["params"]["pix2pix"]["model"] == {"objective": "cgan"}
     (metrics,) = (tmp_path / "again/08_reporting/pix2pix/metrics.json").glob("*/metrics.json")
     assert json.loads(metrics.read_text())["l1"] == row["l1"]
     again = [run for run in read_runs(swept.uri, "genlab") if "reproduces" in run.tags]

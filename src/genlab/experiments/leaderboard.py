@@ -43,7 +43,6 @@ HIGHER = ("psnr", "ssim", "precision", "recall", "density", "coverage", "label_a
 LOWER = ("l1", "mse", "lpips", "fid", "kid", "fd_lite0", "kid_lite0", "cycle_l1", "nll_nats", "bits_per_dim",
          "train_seconds")  # fmt: skip
 LAST = ("parameters", "train_seconds")  # what it cost
-KIND_OF = {"bits_per_dim": "nll_nats"}  # one is the other by a constant factor, so both are as exact
 
 
 @dataclass(frozen=True)
@@ -233,11 +232,8 @@ def main_metrics(table: pd.DataFrame) -> list[str]:
 
 def kind(row: "pd.Series[Any]", metric: str) -> str:
     """Whether a number is exact or a bound, computed or estimated; "" where it does not say."""
-    for name in (metric, KIND_OF.get(metric, metric)):
-        text = row.get(f"{name}_kind")
-        if isinstance(text, str):
-            return text
-    return ""
+    text = row.get(f"{metric}_kind")
+    return text if isinstance(text, str) else ""
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

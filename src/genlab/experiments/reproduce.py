@@ -12,13 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.tracking.runs import FinishedRun, read_run, read_runs
-from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, flatten, git_commit
+from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, git_commit
 
 TIMES = ("seconds", "per_second")  # what no two runs share
-FOLDERS = ("data.source", "data.root", "data.source_a", "data.source_b")  # parameters that may name one
+FOLDERS = ("source", "root", "source_a", "source_b")  # parameters of `data` that may name one
 MACHINE_ONLY = ("data.root", "data.workers")  # parameters that change no number
 
 
@@ -41,26 +42,19 @@ def commands_parts(run: FinishedRun) -> dict[str, Any]:
     return command
 
 
-def kedro_arguments(run: FinishedRun, command: Mapping[str, Any], data_root: Path, project: Path) -> list[str]:
-    """The `kedro run` that makes a run again, into a data root of its own."""
-    parameters = {key: value for key, value in command["runtime_params"].items() if key != "data_root"}
-    for key, value in flatten(parameters).items():
-        if key in FOLDERS and (project / str(value)).exists():  # the run may start in another folder
-            parameters["data"][key.partition(".")[2]] = str((project / str(value)).resolve())
-    given = ",".join(
-        f"{key}={_literal(value)}" for key, value in flatten({**parameters, "data_root": data_root}).items()
-    )
-    arguments = ["run", f"--pipelines={run.tags['model']}", f"--params={given}"]
-    if command["env"]:
-        arguments.append(f"--env={command['env']}")
-    for part in ("to_nodes", "to_outputs"):
-        nodes = [name for name in command["parts"].get(part, []) if name.startswith(f"{run.tags['model']}.")]
-        arguments += [f"--{part.replace('_', '-')}={','.join(nodes)}"] if nodes else []
-    return arguments
-
-
-def _literal(value: Any) -> str:
-    return "null" if value is None else json.dumps(value) if isinstance(value, bool | list) else str(value)
+def kedro_options(run: FinishedRun, command: Mapping[str, Any], data_root: Path, project: Path) -> dict[str, Any]:
+    """The options of the `kedro run` that makes a run again, into a data root of its own."""
+    model, parameters = run.tags["model"], {**command["runtime_params"], "data_root": str(data_root)}
+    data = parameters.get("data", {})
+    for key in FOLDERS:  # the run may start in another folder
+        if key in data and (project / str(data[key])).exists():
+            data[key] = str((project / str(data[key])).resolve())
+    parts = {
+        part: ",".join(name for name in names if name.startswith(f"{model}."))
+        for part, names in command["parts"].items()
+    }
+    options = {"pipelines": model, "env": command["env"], "params": parameters, **parts}
+    return {name: value for name, value in options.items() if value}
 
 
 @contextmanager
@@ -72,9 +66,7 @@ def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
     then, now = run.tags.get("mlflow.source.git.commit", "unknown"), git_commit(project)
     commit = then.removesuffix("-dirty")
     if then.endswith("-dirty"):
-        click.echo(
-            f"Note: {run.name} ran on {commit[:10]} with changes that were not committed; it may differ for that."
-        )
+        click.echo(f"Note: {run.name} ran on {commit[:10]} with changes that were not committed, so it may differ.")
     if commit == "unknown" or now in (then, commit):
         yield project
         return
@@ -135,16 +127,16 @@ def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = Non
             RUN_TAGS: json.dumps({"reproduces": run.run_id}),
             **({"OMP_NUM_THREADS": command["threads"]} if command["threads"] else {}),
         }
-        arguments = kedro_arguments(run, command, root, tracker.project)
-        click.echo(f"kedro {' '.join(arguments)}")
-        status = start(arguments, project, environment)
+        config = root / "reproduce.yml"
+        config.write_text(json.dumps({"run": kedro_options(run, command, root, tracker.project)}))  # JSON is YAML
+        click.echo(f"kedro run --config={config}")
+        status = start(["run", f"--config={config}"], project, environment)
     if status:
         raise GenlabError(f"the run made again failed (exit status {status}); its output is above")
-    again = [
-        one for one in read_runs(tracker.uri, tracker.settings.experiment) if one.tags.get("reproduces") == run.run_id
-    ]
+    runs = read_runs(tracker.uri, tracker.settings.experiment)
+    again = [one for one in runs if one.tags.get("reproduces") == run.run_id]
     if not again:
-        raise GenlabError("the run made again is not in MLflow; its results are in " + str(root))
+        raise GenlabError(f"the run made again is not in MLflow; its results are in {root}")
     return report_difference(run, again[-1])
 
 
@@ -158,15 +150,13 @@ def report_difference(run: FinishedRun, again: FinishedRun) -> dict[str, float]:
             click.echo(f"Note: parameter {key} was {run.parameters.get(key)}, now {again.parameters.get(key)}")
     first, second = run.final_metrics, again.final_metrics
     names = [name for name in first if not name.endswith(TIMES)]
-    differences = {name: abs(first[name] - second[name]) if name in second else float("inf") for name in names}
-    width = max(map(len, names), default=6)
-    click.echo(f"{'metric':<{width}}  {'then':>12}  {'now':>12}  difference")
-    for name, difference in differences.items():
-        click.echo(f"{name:<{width}}  {first[name]:>12.6g}  {second.get(name, float('nan')):>12.6g}  {difference:.3g}")
-    largest = max(differences.values(), default=0.0)
+    table = pd.DataFrame({"then": first, "now": second}, index=names)
+    difference = (table["then"] - table["now"]).abs().mask(~table.index.isin(list(second)), float("inf"))
+    click.echo(table.assign(difference=difference).to_string(float_format="{:.6g}".format))
+    differ = difference[difference > 0]
     click.echo(
         f"All {len(names)} metrics are the same, to the last bit."
-        if largest == 0
-        else f"{sum(d > 0 for d in differences.values())} of {len(names)} metrics differ, by at most {largest:.3g}."
+        if differ.empty
+        else f"{len(differ)} of {len(names)} metrics differ, by at most {differ.max():.3g}."
     )
-    return differences
+    return dict(zip(names, difference, strict=True))

@@ -2,24 +2,18 @@
 
 import itertools
 import json
-import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io.core import generate_timestamp
 from omegaconf import OmegaConf
 
 from genlab.errors import GenlabError, find_genlab_error
 from genlab.runner import ModelByModel
-from genlab.tracking.tracker import RUN_TAGS, Tracker, TrackingSettings
-
-logger = logging.getLogger(__name__)
+from genlab.tracking.tracker import RUN_TAGS, Tracker
 
 
 def combine(lists: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
@@ -53,30 +47,8 @@ def variant_of(settings: Mapping[str, str]) -> str:
 def nest(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
     """`--params` with a combination's settings over them, typed as Kedro types what stands behind --params."""
     over = OmegaConf.from_dotlist([f"{key}={value}" for key, value in settings.items()])
-    merged = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(dict(base)), over))
-    assert isinstance(merged, dict)
-    return {str(key): value for key, value in merged.items()}
-
-
-@contextmanager
-def tags_for_runs(tags: Mapping[str, str]) -> Iterator[None]:
-    """Every run that opens in this block has these tags."""
-    os.environ[RUN_TAGS] = json.dumps(dict(tags))
-    try:
-        yield
-    finally:
-        del os.environ[RUN_TAGS]
-
-
-def open_context(env: str | None, parameters: Mapping[str, Any]) -> KedroContext:
-    """The project in the working directory, as a `kedro run` with these options has it."""
-    session: Any = KedroSession.create(env=env, runtime_params=dict(parameters))
-    return session.load_context()
-
-
-def open_tracker(context: KedroContext) -> Tracker:
-    """The tracker that a `kedro run` would have."""
-    return Tracker(Path(context.project_path), TrackingSettings(**context.config_loader["tracking"]))
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(dict(base)), over))
+    return merged
 
 
 def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping[str, Any]) -> None:
@@ -87,11 +59,12 @@ def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping
 
 
 def run_sweep(
-    pipelines: Sequence[str], lists: Mapping[str, Sequence[str]], env: str | None, parameters: Mapping[str, Any]
-) -> str:
-    """Run every combination, one after another, then `compare`; the sweep's own table, in Markdown.
+    tracker: Tracker, pipelines: Sequence[str], lists: Mapping[str, Sequence[str]], env: str | None,
+    parameters: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Run every combination, one after another, then `compare`, and show the sweep's own table.
 
-    A run that fails is said, and the others go on.
+    A run that fails is reported, and the others go on.
 
     Raises:
         GenlabError: no run succeeded, or, after the comparison, some failed.
@@ -102,7 +75,6 @@ def run_sweep(
     from genlab.tracking.runs import read_runs
 
     combinations = combine(lists)
-    tracker = open_tracker(open_context(env, parameters))
     version = generate_timestamp()
     name = f"sweep-{version}"
     about = {"kedro.save_version": version, "sweep": name, "pipelines": ", ".join(pipelines), "model": ""}
@@ -110,24 +82,25 @@ def run_sweep(
     parent.log_parameters({key: ", ".join(values) for key, values in lists.items()})
     tracker.wait()  # children look for their parent
     failed = []
-    for number, settings in enumerate(combinations, start=1):
-        label = ", ".join(f"{key}={value}" for key, value in settings.items())
-        click.echo(f"\n{name}: {number} of {len(combinations)}, {label}")
-        try:
-            with tags_for_runs({"_parent": name, "sweep": name, "variant": variant_of(settings)}):
+    try:
+        for number, settings in enumerate(combinations, start=1):
+            label = ", ".join(f"{key}={value}" for key, value in settings.items())
+            click.echo(f"\n{name}: {number} of {len(combinations)}, {label}")
+            os.environ[RUN_TAGS] = json.dumps({"_parent": name, "sweep": name, "variant": variant_of(settings)})
+            try:
                 run_pipelines(env, pipelines, nest(parameters, settings))
-        except KeyboardInterrupt:
-            parent.end("KILLED")
-            tracker.wait()
-            raise
-        except Exception as error:  # whatever Kedro made of it
-            found = find_genlab_error(error)
-            if found is None:
-                parent.end("FAILED")
-                tracker.wait()
-                raise
-            failed.append(f"{label}: {found}")
-            click.echo(f"{name}: {label} failed: {found}")
+            except Exception as error:  # whatever Kedro made of it
+                found = find_genlab_error(error)
+                if found is None:
+                    raise
+                failed.append(f"{label}: {found}")
+                click.echo(f"{name}: {label} failed: {found}")
+            finally:
+                del os.environ[RUN_TAGS]
+    except BaseException as error:
+        parent.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        tracker.wait()
+        raise
     parent.end("FAILED" if failed else "FINISHED")
     tracker.wait()
     if len(failed) == len(combinations):
@@ -137,4 +110,3 @@ def run_sweep(
     click.echo(to_markdown(build_leaderboard(runs, CompareSettings(sweep=name))))
     if failed:
         raise GenlabError(f"{len(failed)} of {len(combinations)} runs of the sweep failed: " + "; ".join(failed))
-    return name

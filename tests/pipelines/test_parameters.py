@@ -35,7 +35,7 @@ def given(**sections: Any) -> dict[str, Any]:
         (given(training={"precision": "16"}), r"training\.precision is '16': it should be 'auto', '32-true'"),
         (given(training={"learning_rate": 0}), r"training\.learning_rate is 0: it should be greater than 0"),
         (given(training=3), r"parameter training is 3: it should be a section"),
-        (given(seed="x"), r"parameter seed is 'x': it should be a whole number"),
+        (given(seed="x"), r"parameter seed is 'x': it should be a valid integer"),
         (given(pix2pix=3), r"parameter pix2pix is 3: it should be a section"),
         (given(pix2pix={"model": 3}), r"parameter pix2pix\.model is 3: it should be a section"),
         (

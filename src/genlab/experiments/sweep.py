@@ -16,11 +16,6 @@ from genlab.runner import ModelByModel
 from genlab.tracking.tracker import RUN_TAGS, Tracker
 
 
-def combine(lists: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Every combination of a value from each list, the last key's values next to each other."""
-    return [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
-
-
 def read_lists(seeds: str, vary: Sequence[str]) -> dict[str, list[str]]:
     """`--seeds=0,1` and `--vary key=value,value` as lists by key.
 
@@ -42,13 +37,6 @@ def read_lists(seeds: str, vary: Sequence[str]) -> dict[str, list[str]]:
 def variant_of(settings: Mapping[str, str]) -> str:
     """The name of a combination, without its seed: `objective=l1`."""
     return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in settings.items() if key != "seed")
-
-
-def nest(base: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    """`--params` with a combination's settings over them, typed as Kedro types what stands behind --params."""
-    over = OmegaConf.from_dotlist([f"{key}={value}" for key, value in settings.items()])
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(dict(base)), over))
-    return merged
 
 
 def run_pipelines(env: str | None, pipelines: Sequence[str], parameters: Mapping[str, Any]) -> None:
@@ -74,7 +62,7 @@ def run_sweep(
     from genlab.experiments.settings import CompareSettings
     from genlab.tracking.runs import read_runs
 
-    combinations = combine(lists)
+    combinations = list(itertools.product(*lists.values()))  # the last key's values next to each other
     version = generate_timestamp()
     name = f"sweep-{version}"
     about = {"kedro.save_version": version, "sweep": name, "pipelines": ", ".join(pipelines), "model": ""}
@@ -83,12 +71,16 @@ def run_sweep(
     tracker.wait()  # children look for their parent
     failed = []
     try:
-        for number, settings in enumerate(combinations, start=1):
-            label = ", ".join(f"{key}={value}" for key, value in settings.items())
+        for number, values in enumerate(combinations, start=1):
+            settings = dict(zip(lists, values, strict=True))
+            given = [f"{key}={value}" for key, value in settings.items()]
+            label = ", ".join(given)
             click.echo(f"\n{name}: {number} of {len(combinations)}, {label}")
             os.environ[RUN_TAGS] = json.dumps({"_parent": name, "sweep": name, "variant": variant_of(settings)})
+            merged = OmegaConf.merge(OmegaConf.create(dict(parameters)), OmegaConf.from_dotlist(given))
+            nested: Any = OmegaConf.to_container(merged)
             try:
-                run_pipelines(env, pipelines, nest(parameters, settings))
+                run_pipelines(env, pipelines, nested)
             except Exception as error:  # whatever Kedro made of it
                 found = find_genlab_error(error)
                 if found is None:

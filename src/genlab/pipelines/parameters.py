@@ -9,13 +9,13 @@ says. `data` is no part of a recipe.
 """
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from omegaconf import OmegaConf
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, create_model
 
 from genlab.data.settings import DataSettings
 from genlab.errors import GenlabError
@@ -31,14 +31,25 @@ if TYPE_CHECKING:
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
-TOP_LEVEL = ("seed", "data_root", "recipe", *SECTIONS, "compare", *MODELS)
 DEFAULTS = ("model", "training", "sample", "evaluation")
-RECIPES = ("defaults", "paper")
 
 UNREAD = ("?", "??")
 """What stands for labels and words where only the files can tell them: enough for any model to be built."""
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def _schema(name: str, sections: Iterable[str], **fields: Any) -> type[BaseModel]:
+    """A schema of sections, whose keys are checked later, and of these fields."""
+    fields |= dict.fromkeys(sections, (dict[str, Any] | None, None))
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+RECIPE = (Literal["defaults", "paper"] | None, None)
+SEED = (Annotated[StrictInt, Field(ge=0, lt=2**63)], 0)
+Top = _schema("Top", [*SECTIONS, "compare", *MODELS], seed=SEED, data_root=(Any, None), recipe=RECIPE)
+Own = _schema("Own", ["defaults", "model", *SECTIONS], recipe=RECIPE)
+Defaults = _schema("Defaults", DEFAULTS)
 
 
 @dataclass(frozen=True)
@@ -64,55 +75,56 @@ class RunSettings:
         return {"dataset": source, "seed": str(self.seed), "training_protocol": protocol_hash(training)}
 
 
-def _unknown(key: str, where: str, known: Iterable[str]) -> str:
-    close = get_close_matches(key, list(known), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown parameter {where}{key}; {hint}Known here: {', '.join(known)}"
-
-
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings as one; where several have a value, the last wins."""
     merged: Any = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
     return merged
 
 
-def check(
-    schema: type[Settings], own: Mapping[str, Any], general: Mapping[str, Any], section: str, own_name: str,
-    defaults: Mapping[str, Any] | None = None,
-) -> Settings:  # fmt: skip
-    """A section's parameters over their defaults, checked.
+def check(schema: type[Settings], values: Mapping[str, Any], place: str, general: Collection[str] = ()) -> Settings:
+    """The values as the schema has them.
+
+    Args:
+        schema: what is allowed.
+        values: what is given.
+        place: where the values stand, such as "vae.training".
+        general: the keys whose values stand in the section for all models.
 
     Raises:
         GenlabError: names each unknown key or wrong value, where it stands, and what is allowed.
     """
     try:
-        return schema(**merge(defaults or {}, own, general))
+        return schema.model_validate(dict(values))
     except ValidationError as error:
         problems = []
         for problem in error.errors():
-            keys = [str(key) for key in problem["loc"]]
-            top = bool(keys) and keys[0] in general
-            where = section if top else own_name
+            *outer, key = (str(key) for key in problem["loc"])
+            where = place.rpartition(".")[2] if problem["loc"][0] in general else place
+            name = ".".join(filter(None, [where, *outer, key]))
             if problem["type"] == "extra_forbidden":
-                problems.append(_unknown(keys[-1], ".".join([where, *keys[:-1]]) + ".", _fields(schema, keys[:-1])))
+                known = _fields(schema, outer)
+                hint = "".join(f"did you mean {close!r}? " for close in get_close_matches(key, known, n=1))
+                problems.append(f"unknown parameter {name}; {hint}Known here: {', '.join(known)}")
             else:
                 wanted = problem["msg"].replace("Input should be", "it should be")
-                problems.append(f"parameter {'.'.join([where, *keys])} is {problem['input']!r}: {wanted}")
-        raise GenlabError("; ".join(problems) + f". Set it in conf/ or with --params={section}.KEY=VALUE") from error
+                wanted = wanted.replace("a valid dictionary", "a section with keys of its own")
+                problems.append(f"parameter {name} is {problem['input']!r}: {wanted}")
+        said = "; ".join(problems)
+        raise GenlabError(f"{said}. Set parameters in conf/ or with --params=KEY=VALUE") from error
 
 
-def _another_source(own: Mapping[str, Any], general: Mapping[str, Any]) -> bool:
-    """Whether the general `data` section names other images than a model's own section is about."""
-    usual = own.get("source", DataSettings.model_fields["source"].default)
-    return general.get("source", usual) != usual or "source_a" in general
-
-
-def _fields(schema: type[BaseModel], keys: list[str]) -> list[str]:
+def _fields(schema: type[BaseModel], keys: Iterable[str]) -> list[str]:
     for key in keys:
         annotation = schema.model_fields[key].annotation
         assert isinstance(annotation, type)
         schema = annotation
     return list(schema.model_fields)
+
+
+def _another_source(own: Mapping[str, Any], general: Mapping[str, Any]) -> bool:
+    """Whether the `data` section for all models names other images than those of a model's own section."""
+    usual = own.get("source", DataSettings.model_fields["source"].default)
+    return general.get("source", usual) != usual or "source_a" in general
 
 
 def argument_schema(model: "type[Model]", data: DataSettings) -> type[BaseModel]:
@@ -159,26 +171,28 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     from genlab.models import model_class
     from genlab.training.settings import TrainingSettings
 
-    require_known(TOP_LEVEL, parameters, "")
-    own = _own(model, parameters)
-    seed = parameters.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise GenlabError(f"parameter seed is {seed!r}: it should be a whole number from 0 up. Use --params=seed=0")
+    top: Any = check(Top, parameters, "")
+    own: Any = check(Own, getattr(top, model) or {}, model)
+    defaults = check(Defaults, own.defaults or {}, f"{model}.defaults")
+    layers = [own] if (top.recipe or own.recipe) == "paper" else [defaults, own]
     cls = model_class(model)
 
+    def mine(name: str) -> dict[str, Any]:
+        return merge(*(getattr(layer, name, None) or {} for layer in layers))
+
     def section(schema: type[Settings], name: str) -> Settings:
-        mine, general = own[name], _section(parameters, name)
-        if name == "data" and _another_source(mine, general):
-            mine = {}  # what the model's file says of its own images, such as their classes, does not hold for others
-        recipe = vars(cls.recipe_for(arguments)) if name == "training" else None
-        return check(schema, mine, general, name, f"{model}.{name}", recipe)
+        given, general = mine(name), getattr(top, name) or {}
+        if name == "data" and _another_source(given, general):
+            given = {}  # what the model's file says of its own images, such as their classes, does not hold for others
+        recipe = vars(cls.recipe_for(arguments)) if name == "training" else {}
+        return check(schema, merge(recipe, given, general), f"{model}.{name}", general)
 
     data = section(DataSettings, "data")
-    checked = check(argument_schema(cls, data), own["model"], {}, f"{model}.model", f"{model}.model")
-    arguments = checked.model_dump(exclude_unset=True)
-    sample = section(sample_schema(model, _section(parameters, "sample")), "sample")
+    schema = argument_schema(cls, data)
+    arguments = check(schema, mine("model"), f"{model}.model").model_dump(exclude_unset=True)
+    sample = section(sample_schema(model, top.sample or {}), "sample")
     return RunSettings(
-        seed=seed,
+        seed=top.seed,
         data=data,
         arguments=arguments,
         training=section(TrainingSettings, "training"),
@@ -190,71 +204,21 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def _section(given: Mapping[str, Any], name: str, where: str = "") -> dict[str, Any]:
-    """The section of that name, empty if there is none.
-
-    Raises:
-        GenlabError: it is a value without keys.
-    """
-    section = given.get(name) or {}
-    if not isinstance(section, Mapping):
-        raise GenlabError(f"parameter {where}{name} is {section!r}: it should be a section with keys of its own")
-    return dict(section)
-
-
-def _own(model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections under a model's name, over its defaults unless the recipe is the paper's.
-
-    Raises:
-        GenlabError: a key is unknown, a section has no keys, or there is no such recipe.
-    """
-    own = _section(parameters, model)
-    require_known(("recipe", "defaults", "model", *SECTIONS), own, f"{model}.")
-    defaults = _section(own, "defaults", f"{model}.")
-    require_known(DEFAULTS, defaults, f"{model}.defaults.")
-    recipes = {f"{model}.recipe": own.get("recipe"), "recipe": parameters.get("recipe")}
-    for where, recipe in recipes.items():
-        if recipe not in (None, *RECIPES):
-            raise GenlabError(f"parameter {where} is {recipe!r}: it should be {' or '.join(map(repr, RECIPES))}")
-    paper = (parameters.get("recipe") or own.get("recipe")) == "paper"
-    layers = [own] if paper else [defaults, own]
-    return {name: merge(*(_section(layer, name, f"{model}.") for layer in layers)) for name in ("model", *SECTIONS)}
-
-
-def _general(schema: type[Settings], name: str, parameters: Mapping[str, Any]) -> Settings:
-    """A section that holds for no model in particular.
-
-    Raises:
-        GenlabError: a key is unknown, or a value is not allowed.
-    """
-    require_known(TOP_LEVEL, parameters, "")
-    return check(schema, {}, _section(parameters, name), name, name)
-
-
 def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
     """The `data` section that holds for no model in particular; raises as `resolve` does."""
-    return _general(DataSettings, "data", parameters)
+    top: Any = check(Top, parameters, "")
+    return check(DataSettings, top.data or {}, "data")
 
 
 def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
     """The `compare` section; raises as `resolve` does."""
-    return _general(CompareSettings, "compare", parameters)
+    top: Any = check(Top, parameters, "")
+    return check(CompareSettings, top.compare or {}, "compare")
 
 
 def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:
     """The `data` section of the pipeline of that name: a model's, or "data"."""
     return resolve_data(parameters) if name == "data" else resolve(name, parameters).data
-
-
-def require_known(known: Iterable[str], given: Mapping[str, Any], where: str) -> None:
-    """Refuse a mapping with other keys than those known.
-
-    Raises:
-        GenlabError: names the first unknown key and the known ones.
-    """
-    for key in given:
-        if key not in known:
-            raise GenlabError(_unknown(key, where, known) + ". Set parameters in conf/ or with --params=KEY=VALUE")
 
 
 def require_said(given: Mapping[str, Any]) -> None:
@@ -305,8 +269,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
         )
     medium, data = medium_named(settings.data.medium), dict(settings.data)
     shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
-    spec = Spec(shapes, UNREAD if classes is None else classes,
-                     UNREAD if words is None else words)  # fmt: skip
+    spec = Spec(shapes, UNREAD if classes is None else classes, UNREAD if words is None else words)
     with torch.device("meta"):
         built = build_model(model, spec, settings.arguments)
     settings.training.require_players(built.players())

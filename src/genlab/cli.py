@@ -1,5 +1,4 @@
-"""`kedro run` as Kedro has it, except that what a person can mend is said in one line instead of a traceback; and the
-commands `sweep`, `reproduce` and `send`."""
+"""The command line: `kedro run` with errors in one line, and the commands `sweep`, `reproduce` and `send`."""
 
 import copy
 import warnings
@@ -18,11 +17,11 @@ from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, se
 
 
 def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """The callback of a command, with what a person can mend said in one line, and MLflow runs closed by Ctrl-C."""
+    """The callback of a command. A `GenlabError` is shown as one line. Ctrl-C closes the MLflow runs."""
 
     @wraps(callback)
     def called(*args: Any, **kwargs: Any) -> Any:
-        warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # works, and is what people type
+        warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and people type it
         try:
             return callback(*args, **kwargs)
         except KeyboardInterrupt:
@@ -76,7 +75,7 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
 @params_option
 @in_one_line
 def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
-    """Make a finished run again, from its id or name in MLflow, and say what differs."""
+    """Make a finished run again, from its id or name in MLflow, and show what differs."""
     from genlab.experiments.reproduce import reproduce as reproduce_run
 
     tracker, raw = open_project(env, params)
@@ -85,13 +84,13 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 
 @click.command()
 @click.option(
-    "--folder", type=click.Path(path_type=Path), help="Where a run said that it keeps what it could not send."
+    "--folder", type=click.Path(path_type=Path), help="The folder that a run named for what it could not send."
 )
 @env_option
 @params_option
 @in_one_line
 def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
-    """Send to MLflow what runs could not send while they ran."""
+    """Send to MLflow the messages that runs could not send."""
     tracker, _ = open_project(env, params)
     if folder is not None:
         tracker.settings = tracker.settings.model_copy(update={"unsent": str(folder.resolve())})

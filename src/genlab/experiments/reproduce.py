@@ -1,4 +1,4 @@
-"""A finished run made again from what MLflow knows of it, and the difference."""
+"""A finished run made again from its record in MLflow, and the difference."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from genlab.errors import GenlabError
 from genlab.tracking.runs import FinishedRun, read_run, read_runs
 from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, git_commit
 
-TIMES = ("seconds", "per_second")  # what no two runs share
+TIMES = ("seconds", "per_second")  # endings of metrics that always differ
 FOLDERS = ("source", "root", "source_a", "source_b")  # parameters of `data` that may name one
 MACHINE_ONLY = ("data.root", "data.workers")  # parameters that change no number
 
 
-def commands_parts(run: FinishedRun) -> dict[str, Any]:
-    """What the command of a run was: `env`, `runtime_params`, `parts` (nodes and versions), `threads`.
+def read_command(run: FinishedRun) -> dict[str, Any]:
+    """The command of a run: `env`, `runtime_params`, `parts` (nodes and versions), `threads`.
 
     Raises:
         GenlabError: the run does not say, or began in the middle, with files that only its own machine has.
@@ -59,9 +59,9 @@ def kedro_options(run: FinishedRun, command: Mapping[str, Any], data_root: Path,
 
 @contextmanager
 def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
-    """The project as it was when the run was made, in a folder of its own where it has changed since.
+    """The project as it was when the run was made: a worktree of the run's commit if the code has changed since.
 
-    What cannot be had is said: a commit that is not here, or changes that were never committed.
+    A note says where that is impossible: the commit is not here, or some changes were never committed.
     """
     then, now = run.tags.get("mlflow.source.git.commit", "unknown"), git_commit(project)
     commit = then.removesuffix("-dirty")
@@ -96,19 +96,19 @@ def start(arguments: list[str], project: Path, environment: Mapping[str, str]) -
 
 
 def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = None) -> dict[str, float]:
-    """Run it again into a data root of its own; metric -> difference.
+    """Make a run again in a data root of its own; metric -> difference.
 
     Args:
-        tracker: of this project; the run made again is tracked beside the first, with the tag `reproduces`.
+        tracker: of this project. The new run is tracked beside the first, with the tag `reproduces`.
         run_id: the run's id, or its name.
-        raw: the folder with raw files, where the run's own data root is gone; both runs share them.
-        place: the new data root; None: a folder beside the raw files.
+        raw: the folder with raw files, in case the run's own data root is gone. Both runs share the files.
+        place: the new data root. None is a folder beside the raw files.
 
     Raises:
         GenlabError: the run cannot be made again, or failed when it was.
     """
     run = read_run(tracker.uri, run_id)
-    command = commands_parts(run)
+    command = read_command(run)
     own = command["runtime_params"].get("data_root")
     if own and (tracker.project / own / raw.name).is_dir():
         raw = tracker.project / own / raw.name
@@ -141,7 +141,7 @@ def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = Non
 
 
 def report_difference(run: FinishedRun, again: FinishedRun) -> dict[str, float]:
-    """Say what differs between two runs of one command; metric -> absolute difference, times aside."""
+    """Show what differs between two runs of one command; metric -> absolute difference, without times."""
     for name, what in (("data_fingerprint", "the data differ"), ("protocol_hash", "the protocol differs")):
         if run.tags.get(name) != again.tags.get(name):
             click.echo(f"Note: {what}: {name} {run.tags.get(name)}, now {again.tags.get(name)}")

@@ -7,8 +7,7 @@ tags.
 import html
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -28,18 +27,6 @@ from genlab.experiments.leaderboard import (
 
 SHOWN = ["model", "trained_on", "variant", "environment"]  # what a row is called
 ARROWS = {"higher": "↑", "lower": "↓"}
-
-
-@dataclass(frozen=True)
-class Number:
-    """A cell with a number, or without one."""
-
-    value: float | None
-    text: str = ""
-    kind: str = ""  # "exact, computed", "bound, estimated" ...
-    interval: str = ""
-    best: bool = False
-    detail: bool = False  # shown where asked for
 
 
 def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]]) -> str:
@@ -67,46 +54,33 @@ def _render(template: str, board: Leaderboard, options: dict[str, Any], **given:
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, **options
     )
-    environment.filters["base64"] = lambda png: b64encode(png).decode()
+    environment.filters |= {"base64": lambda png: b64encode(png).decode(), "number": number}
+    environment.tests["missing"] = pd.isna
+    environment.globals |= {"better": better, "arrows": ARROWS, "kind": kind, "interval": interval}
     sections = [_section(table) for table in board.groups()]
-    return environment.get_template(template).render(
-        sections=sections, skipped=board.skipped, better=better, arrows=ARROWS, **given
-    )
+    return environment.get_template(template).render(sections=sections, skipped=board.skipped, **given)
+
+
+def interval(row: "pd.Series[Any]", name: str) -> str:
+    """The 95 % interval of a number: over test images for a run, over seeds for a mean; "" for one seed or a count."""
+    low, high, width = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high", "interval"))
+    if pd.notna(low) and pd.notna(high):
+        return f"{number(low)} to {number(high)}"
+    return f"± {width:.2g}" if width > 0 else ""
 
 
 def _section(table: pd.DataFrame) -> dict[str, Any]:
     """What the templates want to know of a group."""
-    main, every = main_metrics(table), numeric(table)
-    shown = [name for name in SHOWN if name == "model" or table[name].astype(bool).any()]
+    main, means = main_metrics(table), summarise(table)
     return {
         "title": title(table),
         "protocols": protocol_line(table),
-        "shown": shown,
-        "metrics": main,
+        "shown": [name for name in SHOWN if name == "model" or table[name].astype(bool).any()],
+        "main": main,
+        "every": numeric(table),
         "several_seeds": table["seed"].nunique() > 1,
-        "means": _rows(summarise(table), main, main, [*shown, "seeds"]),
-        "columns": [(name, name not in main) for name in every],
-        "runs": _rows(table, every, main, [*shown, "seed"]),
+        "means": list(means.iterrows()),
+        "best_means": {name: best_rows(means, name) for name in main},
+        "runs": list(table.iterrows()),
+        "best_runs": {name: best_rows(table, name) for name in main},
     }
-
-
-def _rows(table: pd.DataFrame, names: Sequence[str], main: Sequence[str], told: Sequence[str]) -> list[dict[str, Any]]:
-    best = {name: best_rows(table, name) if name in main else set() for name in names}
-    return [
-        {
-            "run": row,
-            "told": [row[name] for name in told],
-            "numbers": [_number(row, name, index in best[name], name not in main) for name in names],
-        }
-        for index, row in table.iterrows()
-    ]
-
-
-def _number(row: "pd.Series[Any]", name: str, best: bool, detail: bool) -> Number:
-    if pd.isna(row[name]):
-        return Number(None, detail=detail)
-    low, high, width = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high", "interval"))
-    interval = f"± {width:.2g}" if width > 0 else ""  # neither one seed nor a count
-    if pd.notna(low) and pd.notna(high):
-        interval = f"{number(low)} to {number(high)}"
-    return Number(float(row[name]), number(row[name]), kind(row, name), interval, best, detail)

@@ -9,9 +9,11 @@ import pytest
 from scipy import stats
 
 from genlab.errors import GenlabError
+from genlab.evaluation.registry import directions
 from genlab.experiments.leaderboard import (
     IDENTITY,
     best_rows,
+    better,
     build_leaderboard,
     kind,
     main_metrics,
@@ -186,7 +188,13 @@ def test_intervals_and_controls_stand_behind_their_metric() -> None:
         l1=1, l1_low=0, l1_high=2, l1_mean_image=3, kid=1, kid_lite0=2, kid_lite0_floor=0, l1_b_to_a=1,
         new_metric=5, new_metric_low=4, new_metric_high=6, new_metric_control=9, parameters=7, test_images=4,
     )  # fmt: skip
-    assert main_metrics(table(run)) == ["l1", "l1_b_to_a", "kid", "kid_lite0", "new_metric", "parameters"]
+    assert main_metrics(table(run)) == ["kid", "kid_lite0", "l1", "l1_b_to_a", "new_metric", "parameters"]
+
+
+def test_which_way_is_better_stands_beside_the_measure() -> None:
+    assert directions()["fd_lite0"] == "lower"
+    ways = [better(name) for name in ("fd_lite0", "fd_lite0_a_to_b", "psnr (2)", "fd_lite0_real", "parameters")]
+    assert ways == ["lower", "lower", "higher", None, None]
 
 
 def test_best_knows_which_way_is_up() -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
+from genlab.evaluation.registry import Direction, directions
 from genlab.experiments.settings import CompareSettings
 from genlab.tracking.runs import FinishedRun
 
@@ -39,10 +40,8 @@ OF_TRAINING = {
 """Protocols that hold training images, and the metrics that follow from them. Where two runs differ in such a protocol,
 only these metrics get columns of their own. All others stay side by side."""
 
-HIGHER = ("psnr", "ssim", "precision", "recall", "density", "coverage", "label_accuracy", "probe_accuracy")
-LOWER = ("l1", "mse", "lpips", "fid", "kid", "fd_lite0", "kid_lite0", "cycle_l1", "nll_nats", "bits_per_dim",
-         "train_seconds")  # fmt: skip
-LAST = ("parameters", "train_seconds")  # what it cost
+COSTS: dict[str, Direction | None] = {"parameters": None, "train_seconds": "lower"}
+"""What a model costs, and which way is better. All other directions stand beside their measures."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +202,9 @@ def base_name(metric: str) -> str:
     return re.sub(r" \(\d+\)", "", metric).removesuffix("_a_to_b").removesuffix("_b_to_a")
 
 
-def better(metric: str) -> str:
-    """Which way a metric is better: "higher", "lower", or "" where neither is."""
-    name = base_name(metric)
-    return "higher" if name in HIGHER else "lower" if name in LOWER else ""
+def better(metric: str) -> Direction | None:
+    """Which way a metric is better; None where neither is."""
+    return {**directions(), **COSTS}.get(base_name(metric))
 
 
 def numeric(table: pd.DataFrame) -> list[str]:
@@ -215,18 +213,17 @@ def numeric(table: pd.DataFrame) -> list[str]:
 
 
 def main_metrics(table: pd.DataFrame) -> list[str]:
-    """The metrics of a table, and what the models cost, last.
+    """The metrics of a table: where lower is better, then the others, and what the models cost last.
 
-    A number is a metric where one way is better or where it has an interval. Controls and counts are none.
+    A number is a metric if one way is better or if it has an interval. Controls and counts are none.
     """
-    names = numeric(table)
-    known = [*LOWER, *HIGHER]
+    names, known = numeric(table), [*directions()]
+    measured = [name for name in names if better(name) or name in COSTS or f"{name}_low" in names]
 
-    def rank(name: str) -> tuple[int, str]:
+    def rank(name: str) -> tuple[bool, bool, int, str]:
         base = base_name(name)
-        return (len(known) + 1 if name in LAST else known.index(base) if base in known else len(known)), name
+        return name in COSTS, better(name) != "lower", known.index(base) if base in known else len(known), name
 
-    measured = [name for name in names if better(name) or name in LAST or f"{name}_low" in names]
     return sorted(measured, key=rank)
 
 

@@ -83,17 +83,12 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 
 
 @click.command()
-@click.option(
-    "--folder", type=click.Path(path_type=Path), help="The folder that a run named for what it could not send."
-)
 @env_option
 @params_option
 @in_one_line
-def send(folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
+def send(env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow the messages that runs could not send."""
     tracker, _ = open_project(env, params)
-    if folder is not None:
-        tracker.settings = tracker.settings.model_copy(update={"unsent": str(folder.resolve())})
     for line in send_kept(tracker) or [f"nothing is waiting in {tracker.unsent}"]:
         click.echo(line)
 

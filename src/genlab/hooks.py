@@ -1,5 +1,4 @@
-"""What happens around a `kedro run`: parameters are checked first, MLflow runs open and close, and the end says where
-everything is."""
+"""What happens around a `kedro run`: checks of all parameters, MLflow runs, and a list of the results at the end."""
 
 import json
 import os
@@ -132,14 +131,14 @@ class GenlabHooks:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Close the open run as failed, with the error. Where none has begun, the data failed for all models."""
+        """Close the open run as failed, with the error. If none has begun, the data failed for all models."""
         if not self.tracker.runs:
             for model in self.resolved:
                 self._open(model)
         end_open_runs("FAILED", str(error))
 
     @hook_impl
-    def after_pipeline_run(self) -> None:
+    def after_pipeline_run(self, run_params: Mapping[str, Any]) -> None:
         """Close what is still open, and wait until MLflow has it all."""
         for model, run in self.tracker.runs.items():
             if not run.ended:
@@ -148,13 +147,13 @@ class GenlabHooks:
             if places := {made: self._place(made) for made in sorted(self.outputs) if made.startswith(start)}:
                 self._say_where(name, places)
         if not self.tracker.wait():
-            usual = self.tracker.unsent == self.tracker.project / TrackingSettings().unsent
-            command = "kedro send" if usual else f"kedro send --folder={self.tracker.unsent}"
-            click.echo(f"MLflow does not have all of this run yet. Send the rest with: {command}")
+            env, root = run_params["env"], (run_params["runtime_params"] or {}).get("data_root")
+            options = [f" --env={env}" if env else "", f" --params=data_root={root}" if root else ""]
+            click.echo(f"MLflow does not have all of this run yet. Send the rest with: kedro send{''.join(options)}")
         set_tracker(None)
 
     def _finish(self, model: str) -> None:
-        """Keep the files of the reporting layer with the run, close it, and say where everything is."""
+        """Send the files of the reporting layer to the run, close it, and show where everything is."""
         run, places = self.tracker.runs[model], {}
         for output in sorted(name for name in self.outputs if name.startswith(f"{model}.")):
             name = output.removeprefix(f"{model}.")
@@ -178,7 +177,7 @@ class GenlabHooks:
 
 
 def describe_command(run_params: Mapping[str, Any]) -> str:
-    """What `kedro reproduce` needs of the command, as JSON."""
+    """The part of the command that `kedro reproduce` needs, as JSON."""
     given = {key: run_params[key] for key in ("env", "pipeline_names", "runtime_params")}
     parts = {key: run_params.get(key) for key in REPEATED if run_params.get(key)}
     threads = os.environ.get("OMP_NUM_THREADS")

@@ -1,5 +1,7 @@
-"""The pipelines by name: one for each model; all of them and their comparison as the default; `data`, which trains
-nothing; `compare`, the leaderboard of the runs that MLflow holds."""
+"""The pipelines by name: one for each model, `data`, which trains nothing, and `compare`, the leaderboard.
+
+The default is all models and their comparison.
+"""
 
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
@@ -9,9 +11,9 @@ from genlab.pipelines.template import DATA, create_compare_pipeline, create_data
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """What `kedro run --pipeline=NAME` can run; without a name every model runs, then `compare`.
+    """The pipelines of `kedro run --pipeline=NAME`. Without a name every model runs, then `compare`.
 
-    The pipelines depend on which of them run together: those share one data branch, and `compare` waits for the models.
+    Pipelines that run together share one data branch, and `compare` waits for the models.
     """
     asked = names_in(pipelines._requested_pipelines)
     models = {model: create_pipeline(model, asked or [model]) for model in MODELS}

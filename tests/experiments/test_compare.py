@@ -197,7 +197,7 @@ def test_mlflow_that_is_down_costs_a_run_nothing_and_a_comparison_alone_is_refus
     assert result.exit_code == 0, result.output
     assert board(data_root)["run_id"].str.startswith("unsent:pix2pix-").all()
     assert "The leaderboard holds the runs of this command only" in caplog.text
-    assert f"Send the rest with: kedro send --folder={data_root}/unsent" in result.output
+    assert f"Send the rest with: kedro send --env=test --params=data_root={data_root}" in result.output
     alone = compare(kedro)
     assert alone.exit_code == 1
     assert "MLflow at http://127.0.0.1:9 cannot be read" in alone.output

@@ -1,1 +1,1 @@
-"""What stands above single runs: leaderboard, sweeps, reproductions."""
+"""Several runs together: leaderboard, sweeps, reproductions."""

@@ -10,6 +10,8 @@ class CompareSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    keep: Literal["newest", "best"] = "newest"  # of equal model, settings, data and seed; best: by validation score
-    strict: bool = False  # refuse runs of one dataset with different protocols or data; else they get separate tables
+    keep: Literal["newest", "best"] = (
+        "newest"  # of runs with equal model, settings, data and seed; best: by validation score
+    )
+    strict: bool = False  # refuse runs of one dataset that may not be compared; else they get separate tables
     sweep: str | None = None  # only the runs of the sweep of this name

@@ -1,7 +1,7 @@
 """From the merged configuration to checked settings. A wrong value is refused before any work starts.
 
 Each section (`data`, `training`, `sample`, `evaluation`) can stand at the top, for all models, and under a model's
-name, for that model. The top wins, so that an environment or `--params=training.steps=100` reaches every model.
+name, for that model. The top wins. So an environment or `--params=training.steps=100` reaches every model.
 
 A model's `defaults` are sections too. They lie below its own and hold what suits the embedded data and two cores.
 `recipe: paper`, at the top or under a model's name, leaves them out: the model is then built and trained as its paper
@@ -34,7 +34,7 @@ SECTIONS = ("data", "training", "sample", "evaluation")
 DEFAULTS = ("model", "training", "sample", "evaluation")
 
 UNREAD = ("?", "??")
-"""What stands for labels and words where only the files can tell them: enough for any model to be built."""
+"""Labels and words in place of those that only the files can tell. Any model can be built with them."""
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -69,7 +69,7 @@ class RunSettings:
         return {"seed": self.seed, "model": self.arguments, **sections}
 
     def tags(self) -> dict[str, str]:
-        """What a comparison sorts runs by: dataset, seed, and a hash of all else that the weights depend on."""
+        """What a comparison needs: dataset, seed, and a hash of the other settings that the weights depend on."""
         source = self.data.source if self.data.source_a is None else f"{self.data.source_a} {self.data.source_b}"
         training = {"model": self.arguments, "training": self.training.what_matters()}
         return {"dataset": source, "seed": str(self.seed), "training_protocol": protocol_hash(training)}
@@ -183,7 +183,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     def section(schema: type[Settings], name: str) -> Settings:
         given, general = mine(name), getattr(top, name) or {}
         if name == "data" and _another_source(given, general):
-            given = {}  # what the model's file says of its own images, such as their classes, does not hold for others
+            given = {}  # the model's own section, such as its classes, is about other images
         recipe = vars(cls.recipe_for(arguments)) if name == "training" else {}
         return check(schema, merge(recipe, given, general), f"{model}.{name}", general)
 
@@ -222,7 +222,7 @@ def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:
 
 
 def require_said(given: Mapping[str, Any]) -> None:
-    """Refuse `--params=sample.text=` with nothing behind it, which the command line reads as null: no request.
+    """Refuse `--params=sample.text=` with nothing behind it. The command line reads it as null, which is no request.
 
     Raises:
         GenlabError: says what to write.
@@ -235,10 +235,10 @@ def require_said(given: Mapping[str, Any]) -> None:
 
 
 def check_model_fits(model: str, settings: RunSettings) -> None:
-    """Build the model without memory for the images that the data settings promise.
+    """Build the model, without memory, for the images that the data settings promise.
 
-    Where only the files can tell how many channels their images have, three are assumed. The train node checks again
-    once it has read the files.
+    Three channels are assumed where only the files can tell how many there are. The train node checks again when it has
+    read the files.
 
     Raises:
         GenlabError: the source does not exist, the network cannot take its images, or `sample` asks for a drawing that

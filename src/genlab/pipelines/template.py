@@ -1,12 +1,13 @@
-"""The pipelines: the data branch, which all models of a run share; the branch of each model, which trains, draws,
-evaluates, reports and studies in a namespace of its own; and `compare`. What a model trains on decides what it needs of
-the data branch.
+"""The pipelines: the data branch, which all models of a run share, the branch of each model, and `compare`.
+
+A model trains, draws, evaluates, reports and studies in a namespace of its own. What it trains on decides which nodes of
+the data branch it needs.
 """
 
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline, node
@@ -25,11 +26,11 @@ STUDIES: dict[str, tuple[Any, list[str]]] = {
     "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
     "sweep_dimensions": (nodes.sweep_dimensions, ["dimension_study", "dimension_figures"]),
 }
-"""Nodes that some models ask for (`Entry.studies`), with what they make out of the trained model and its images."""
+"""Nodes that only some models have (`Entry.studies`), with their outputs."""
 
 
 def names_in(requested: Sequence[str] | None) -> list[str]:
-    """The models, and perhaps "data", that a run of these pipelines holds; without a request all models."""
+    """The models, and perhaps "data", of a run of these pipelines. Without a request these are all models."""
     if not requested or "__default__" in requested:
         return list(MODELS)
     return [name for name in (*MODELS, DATA) if name in requested]
@@ -56,7 +57,7 @@ def bind(function: Callable[..., Any], first: str | Sequence[str]) -> Callable[.
 
 
 def _data_steps(needs: set[str], names: Sequence[str]) -> list[Node]:
-    """From raw files to what is trained on, and the report. Each node serves those of the names that need it.
+    """From raw files to what is trained on, and the report. Each node serves all of the names that need it.
 
     The nodes of two models are equal, so a run of both has them once.
     """
@@ -77,7 +78,7 @@ def _data_steps(needs: set[str], names: Sequence[str]) -> list[Node]:
 
 
 def _needs(name: str) -> set[str]:
-    """What a model needs of the data branch: images always, pairs also where they are taken apart into domains."""
+    """What a model needs of the data branch. Domains are made of pairs that are taken apart."""
     if name == DATA:
         return {"images", "pairs", "domains"}
     entry = MODELS[name]
@@ -101,9 +102,8 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
 
     def step(function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
         """A node that takes from its own namespace, the examples and the parameters."""
-        mine = partial("{}.{}".format, model)
-        made = mine(outputs) if isinstance(outputs, str) else [mine(name) for name in outputs]
-        takes = [*(mine(name) for name in inputs), "parameters", *examples]
+        made = f"{model}.{outputs}" if isinstance(outputs, str) else [f"{model}.{name}" for name in outputs]
+        takes = [*(f"{model}.{name}" for name in inputs), "parameters", *examples]
         return node(bind(function, model), takes, made, name=function.__name__, namespace=model, tags=stage)
 
     return Pipeline(

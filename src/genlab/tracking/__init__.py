@@ -1,4 +1,4 @@
-"""MLflow: runs, and what waits for it while it is down."""
+"""MLflow: what is sent, what waits while it is down, and what is read back."""
 
 import os
 

@@ -55,7 +55,7 @@ def git_commit(project: Path) -> str:
 
 
 def describe_machine() -> str:
-    """What the last bits of a result depend on beside code, data and seed: processor, threads, torch."""
+    """Processor, threads and torch: the last bits of a result depend on them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
@@ -101,7 +101,7 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 class TrackedRun:
-    """One run in MLflow. It remembers what it was told, for a comparison before MLflow has it all."""
+    """One run in MLflow. It remembers what it records, for a comparison before MLflow has all of it."""
 
     def __init__(self, tracker: "Tracker", name: str, tags: Mapping[str, str], parent: str | None) -> None:
         self.tracker, self.name, self.started = tracker, name, milliseconds()
@@ -177,7 +177,7 @@ class Tracker:
 
     @property
     def uri(self) -> str:
-        """The configured server, or MLFLOW_TRACKING_URI, or the project's sqlite file."""
+        """The configured server, else MLFLOW_TRACKING_URI, else the project's sqlite file."""
         return self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
@@ -213,7 +213,7 @@ class Tracker:
             self._changed.notify_all()
 
     def wait(self) -> bool:
-        """Until all that was posted is sent or kept, for as long as `patience`; whether MLflow has it all."""
+        """Wait until every message is sent or kept, at most for `patience`; whether MLflow has all of them."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._waiting, self.settings.patience):
                 logger.warning("MLflow at %s is slow; what it has not taken is kept in %s", self.uri, self.unsent)
@@ -290,10 +290,10 @@ class Tracker:
 
 
 def send_kept(tracker: Tracker) -> list[str]:
-    """Send all that is kept in the tracker's folder; a line on each run.
+    """Send everything in the tracker's folder; a line for each run.
 
     Raises:
-        GenlabError: MLflow cannot be reached, or a folder is damaged; what has arrived is not sent again.
+        GenlabError: MLflow cannot be reached, or a folder is damaged. What has arrived is not sent again.
     """
     lines = []
     for folder in sorted(path.parent for path in tracker.unsent.glob("*/state.json")):
@@ -311,17 +311,17 @@ _current: list[Tracker] = []
 
 
 def set_tracker(tracker: Tracker | None) -> None:
-    """Make `tracker` the one that nodes report to."""
+    """Nodes report to this tracker from now on; None: to nobody."""
     _current[:] = [tracker] if tracker else []
 
 
 def current_tracker() -> Tracker | None:
-    """The one that nodes report to."""
+    """The tracker that nodes report to."""
     return _current[0] if _current else None
 
 
 def end_open_runs(status: Literal["FAILED", "KILLED"], error: str) -> None:
-    """Close what is open, with the reason as a tag; then nobody tracks."""
+    """Close every open run, with the reason as a tag. No run is open afterwards."""
     for tracker in _current:
         for run in tracker.runs.values():
             if not run.ended:
@@ -332,5 +332,5 @@ def end_open_runs(status: Literal["FAILED", "KILLED"], error: str) -> None:
 
 
 def run_of(model: str) -> TrackedRun | None:
-    """The open run of a model; None when nobody tracks, as in a notebook."""
+    """The open run of a model; None without a tracker, as in a notebook."""
     return _current[0].runs.get(model) if _current else None

@@ -1,4 +1,4 @@
-"""What a training tells MLflow: its data, its curves, its alarms and its pictures."""
+"""The record of a training in MLflow: its data, curves, alarms and pictures."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from genlab.training.fit import Fitted, Sight
 
 
 class TrainingRecord:
-    """Tells the open run of a model; tells nobody where there is none, as in a notebook."""
+    """Reports to the open run of a model. Without an open run, as in a notebook, it does nothing."""
 
     def __init__(self, model: str, source: str, examples: Examples) -> None:
         self.run = run_of(model)
@@ -16,7 +16,7 @@ class TrainingRecord:
             self.run.log_dataset(source, examples.fingerprint(), f"{len(examples)} {examples.unit}")
 
     def see(self, sight: Sight) -> None:
-        """Record what `fit` shows."""
+        """Record a report of `fit`."""
         if not self.run:
             return
         step = sight.progress.step
@@ -30,7 +30,7 @@ class TrainingRecord:
             self.run.log_picture("drawings", sight.picture, step)
 
     def end(self, fitted: Fitted) -> None:
-        """Record the steps before a training was resumed: they belong to an earlier run."""
+        """Record the steps before a resume. They happened in an earlier run."""
         if not self.run or not fitted.resumed_from:
             return
         self.run.set_tags({"resumed_from_step": str(fitted.resumed_from)})

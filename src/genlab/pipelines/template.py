@@ -1,7 +1,7 @@
 """The pipelines: the data branch, which all models of a run share, the branch of each model, and `compare`.
 
-A model trains, draws, evaluates, reports and studies in a namespace of its own. What it trains on decides which data nodes
-it needs.
+A model trains, draws, evaluates, reports and studies in a namespace of its own. What it trains on decides which
+data nodes it needs.
 """
 
 import inspect

@@ -21,7 +21,7 @@ from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import Gaussian, frechet_distance, kid, too_few
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.lite0 import as_colour
-from genlab.evaluation.measures.samples import Reals, independent_pixels, new_images, spread_evenly, translated_images
+from genlab.evaluation.measures.samples import Reals, each_set, independent_pixels, spread_evenly
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
@@ -94,20 +94,11 @@ def _say_once(message: str) -> None:
 
 
 @measure(needs=Samples, on=LabelledImages, better={"fid": "lower", "kid": "lower"})
-def judge_new_images(case: Judged[Samples, LabelledImages]) -> Metrics:
-    """`evaluate_inception` of new images; nothing where `evaluation.features` is off."""
-    if not case.evaluation.features:
-        return {}
-    return evaluate_inception(*new_images(case), case.evaluation, case.cache, case.device)
-
-
 @measure(needs=Translates, on=TwoDomains, better={"fid": "lower", "kid": "lower"})
-def judge_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
-    """`evaluate_inception` of translations; nothing where `evaluation.features` is off."""
-    if not case.evaluation.features:
-        return {}
-    return case.each_direction(
-        lambda to: evaluate_inception(*translated_images(case, to), case.evaluation, case.cache, case.device)
+def judge_sets(case: Judged[Any, Any]) -> Metrics:
+    """`evaluate_inception` of new images or translations."""
+    return each_set(
+        case, lambda drawn, reals, _: evaluate_inception(drawn, reals, case.evaluation, case.cache, case.device)
     )
 
 

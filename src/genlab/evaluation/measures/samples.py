@@ -6,8 +6,9 @@ would have), and `m_noise`, for images whose every pixel is drawn on its own fro
 deviation of that pixel in the training images (the ceiling: the simplest model there is).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,19 +62,25 @@ def spread_evenly(values: np.ndarray, count: int) -> np.ndarray:
     return values[evenly(len(values), count)]
 
 
-def new_images(case: Judged[Samples, LabelledImages]) -> tuple[np.ndarray, Reals]:
-    """The new images that a model drew, and the real ones."""
-    train = case.examples.uncaptioned().split("train").table["row"].to_numpy()
-    most = case.evaluation.reference_images
-    reals = Reals.of(case.examples.store, train, case.shown.table["row"].to_numpy(), most)
-    return spread_evenly(np.stack(list(case.group("samples").values())), most), reals
+def each_set(case: Judged[Any, Any], one: Callable[[np.ndarray, Reals, Mapping[str, Any]], Metrics]) -> Metrics:
+    """`one(drawn, reals, protocol)` of a model's new images, or of its translations into each domain.
 
-
-def translated_images(case: Judged[Translates, TwoDomains], to: Side) -> tuple[np.ndarray, Reals]:
-    """The translations into one domain, and the real images of that domain."""
+    Nothing where `evaluation.features` is off.
+    """
     most = case.evaluation.reference_images
-    reals = Reals.of(case.examples.store(to), training_rows(case.examples, to), case.shown.side_rows(to), most)
-    return spread_evenly(np.stack(list(case.group(direction(to)).values())), most), reals
+    if not case.evaluation.features:
+        return {}
+    if isinstance(case.examples, LabelledImages):
+        train = case.examples.uncaptioned().split("train").table["row"].to_numpy()
+        reals = Reals.of(case.examples.store, train, case.shown.table["row"].to_numpy(), most)
+        return one(spread_evenly(np.stack(list(case.group("samples").values())), most), reals, case.protocol)
+
+    def translated(to: Side) -> Metrics:
+        reals = Reals.of(case.examples.store(to), training_rows(case.examples, to), case.shown.side_rows(to), most)
+        drawn = spread_evenly(np.stack(list(case.group(direction(to)).values())), most)
+        return one(drawn, reals, {**case.protocol, "direction": direction(to)})
+
+    return case.each_direction(translated)
 
 
 def independent_pixels(train: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -126,26 +133,14 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
 
 
 @measure(needs=Samples, on=LabelledImages, better=BETTER)
-def judge_new_images(case: Judged[Samples, LabelledImages]) -> Metrics:
-    """`evaluate_samples` of new images; nothing where `evaluation.features` is off."""
-    if not case.evaluation.features:
-        return {}
-    extract = Lite0(case.evaluation.feature_size, case.device)
-    return evaluate_samples(*new_images(case), case.evaluation, case.cache, case.protocol, extract)
-
-
 @measure(needs=Translates, on=TwoDomains, better=BETTER)
-def judge_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
-    """`evaluate_samples` of translations; nothing where `evaluation.features` is off."""
-    if not case.evaluation.features:
-        return {}
-    extract = Lite0(case.evaluation.feature_size, case.device)
-    return case.each_direction(
-        lambda to: evaluate_samples(
-            *translated_images(case, to), case.evaluation, case.cache, {**case.protocol, "direction": direction(to)},
-            extract,
-        )
-    )  # fmt: skip
+def judge_sets(case: Judged[Any, Any]) -> Metrics:
+    """`evaluate_samples` of new images or translations."""
+    extract = partial(Lite0, case.evaluation.feature_size, case.device)
+    return each_set(
+        case,
+        lambda drawn, reals, protocol: evaluate_samples(drawn, reals, case.evaluation, case.cache, protocol, extract()),
+    )
 
 
 def evaluate_samples(

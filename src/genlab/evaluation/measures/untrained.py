@@ -1,12 +1,16 @@
 """What training was worth: the same metric for the model as it was before its first step."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import Gaussian, frechet_distance
 from genlab.evaluation.features.lite0 import Lite0
-from genlab.evaluation.measures.samples import new_images, spread_evenly
+from genlab.evaluation.measures.samples import Reals, each_set, spread_evenly
 from genlab.evaluation.registry import measure
 from genlab.models.base import Decodes, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
@@ -18,14 +22,16 @@ def judge_untrained(case: Judged[Samples, LabelledImages]) -> Metrics:
 
     Only for a model that draws in one pass from latents to images: others take too long for a control.
     """
-    if not case.evaluation.features or case.untrained is None:
+    if case.untrained is None:
         return {}
-    drawn, reals = new_images(case)
-    first = replace(case, model=case.untrained())
-    untrained = draw_samples(first, case.sample.count, spread_condition(case, case.sample.count))
-    untrained = spread_evenly(untrained, len(drawn))
-    if min(len(reals.test), len(drawn)) < 2:
-        return {}
-    extract = Lite0(case.evaluation.feature_size, case.device)
-    ours = Gaussian.of(extract(untrained))
-    return {"fd_lite0_untrained": frechet_distance(Gaussian.of(case.cache.features(extract, reals.test)), ours)}
+    first, count = replace(case, model=case.untrained()), case.sample.count
+
+    def distance(drawn: np.ndarray, reals: Reals, protocol: Mapping[str, Any]) -> Metrics:
+        if min(len(reals.test), len(drawn)) < 2:
+            return {}
+        extract = Lite0(case.evaluation.feature_size, case.device)
+        untrained = spread_evenly(draw_samples(first, count, spread_condition(case, count)), len(drawn))
+        real, ours = Gaussian.of(case.cache.features(extract, reals.test)), Gaussian.of(extract(untrained))
+        return {"fd_lite0_untrained": frechet_distance(real, ours)}
+
+    return each_set(case, distance)

@@ -14,7 +14,7 @@ from genlab.evaluation.distances import (
     frechet_distance,
     kernel_distances,
     kid,
-    nearest_distances,
+    nearest,
     too_few,
 )
 
@@ -88,7 +88,7 @@ def test_density_and_coverage_by_their_definition(real: np.ndarray, drawn: np.nd
 def test_equal_sets_are_at_distance_zero(real: np.ndarray) -> None:
     assert fd(real, real) == pytest.approx(0, abs=1e-8)
     assert means(real, real) == pytest.approx({"precision": 1, "recall": 1, "density": 1, "coverage": 1}, abs=0.2)
-    assert nearest_distances(real, real).max() == 0
+    assert nearest(real, [real])[1].max() == 0
     twin = np.random.default_rng(9).normal(size=(300, 16)).astype(np.float32)
     value, low, high = kid(real, twin, 20, 0)
     assert low < 0 < high  # the same distribution: unbiased, and so on both sides of zero
@@ -134,10 +134,14 @@ def test_copies_are_at_distance_zero_wherever_they_are(
     real: np.ndarray, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(distances, "CHUNK", 70)
-    found = nearest_distances(np.concatenate([drawn[:5], real[200:210]]), real)
-    assert (found[5:] == 0).all()
-    reference = np.linalg.norm(drawn[:5, None] - real[None], axis=2).min(axis=1)
-    assert found[:5] == pytest.approx(reference, rel=1e-5)
+    reference = np.linalg.norm(drawn[:5, None] - real[None], axis=2)
+    images = np.tile(np.concatenate([drawn[:5], real[200:210]]), (9, 1))
+    for parts in ([real], [real[:130], real[130:140], real[140:]]):
+        place, found = (values.reshape(9, 15) for values in nearest(images, parts))
+        assert (found[:, 5:] == 0).all()
+        assert (place[:, 5:] == range(200, 210)).all()
+        assert (place[:, :5] == reference.argmin(axis=1)).all()
+        assert found[0, :5] == pytest.approx(reference.min(axis=1), rel=1e-5)
 
 
 def test_too_few_images_are_said(real: np.ndarray) -> None:

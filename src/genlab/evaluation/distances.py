@@ -3,6 +3,7 @@
 `real` are the features of real images, (N, D), `drawn` those of a model's, (M, D). All distances are Euclidean.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -141,16 +142,24 @@ def compare_neighbourhoods(real: np.ndarray, drawn: np.ndarray, k: int) -> Neigh
     )  # fmt: skip
 
 
-def nearest_distances(images: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """The distance of each of (M, D) features to its nearest among `train`, (M,); 0 for a copy."""
-    x, y = _tensors(train, images)
-    found = []
-    for part in y.split(CHUNK):
-        nearest = torch.full((len(part),), torch.inf)
-        place = torch.zeros(len(part), dtype=torch.long)
-        for start in range(0, len(x), CHUNK):
-            closer, where = _distances(part, x[start : start + CHUNK]).min(dim=1)
-            place = torch.where(closer < nearest, where + start, place)
-            nearest = torch.minimum(nearest, closer)
-        found.append((part - x[place]).norm(dim=1))  # once more, from the difference: exact also where it is tiny
-    return torch.cat(found).numpy()
+def nearest(images: np.ndarray, parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest neighbour of each of (M, D) images: its place, (M,) int64, and its distance, (M,), 0 for a copy.
+
+    The neighbours are the rows of all `parts`, (N, D) each, in their order. Only one part is in memory at a time.
+    """
+    place, distance = np.zeros(len(images), np.int64), np.full(len(images), np.inf, images.dtype)
+    passed, centre = 0, None
+    for part in parts:
+        centre = part.mean(axis=0) if centre is None else centre  # near zero distances keep their digits
+        x = torch.from_numpy(part - centre).split(CHUNK)
+        for start in range(0, len(images), CHUNK):
+            rows = slice(start, start + CHUNK)
+            y = torch.from_numpy(images[rows] - centre)
+            for number, some in enumerate(x):
+                where = _distances(y, some).argmin(dim=1)
+                found = (y - some[where]).norm(dim=1).numpy()  # from the difference: exact also where it is tiny
+                closer = found < distance[rows]
+                place[rows][closer] = passed + number * CHUNK + where.numpy()[closer]
+                distance[rows][closer] = found[closer]
+        passed += len(part)
+    return place, distance

@@ -54,8 +54,8 @@ def test_pixels_are_a_control(shoes: PairedImages) -> None:
 
 
 def test_the_nearest_is_by_distance_and_row() -> None:
-    a = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0]])
-    b = torch.tensor([[0.9, 0.0], [0.0, 0.4], [0.0, 4.0]])
+    a = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 5.0]])
+    b = np.array([[0.9, 0.0], [0.0, 0.4], [0.0, 4.0]])
     assert partner_is_nearest(a, b).tolist() == [0.0, 0.0, 1.0]
     assert partner_is_nearest(a, a).tolist() == [1.0, 1.0, 1.0]
 

@@ -1,10 +1,10 @@
 """Whether two domains share a space of latents: is an image's nearest neighbour in the other domain its partner?"""
 
 import numpy as np
-import torch
 
 from genlab.data.arrange.pairs import TwoDomains
 from genlab.evaluation.case import Judged, Metrics
+from genlab.evaluation.distances import nearest
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.registry import measure
 from genlab.models.base import EncodesDomains, Side
@@ -13,10 +13,10 @@ from genlab.sampling.draw import encode_side
 PAIRS = 100  # held-out pairs among which partners are looked for
 
 
-def partner_is_nearest(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
-    """(N, Z), (N, Z) -> (N,) of 1.0 where, of all rows of b, row i is the nearest to row i of a; Euclidean distance."""
-    nearest = torch.cdist(a.double(), b.double()).argmin(dim=1)
-    return (nearest == torch.arange(len(a))).double().numpy()
+def partner_is_nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N, ...), (N, ...) -> (N,) of 1.0 where, of all rows of b, row i is the nearest to row i of a."""
+    flat_a, flat_b = (side.reshape(len(side), -1).astype(np.float64) for side in (a, b))
+    return (nearest(flat_a, [flat_b])[0] == np.arange(len(a))).astype(np.float64)
 
 
 @measure(needs=EncodesDomains, on=TwoDomains, better={"partner_found": "higher"})
@@ -32,14 +32,12 @@ def find_partners(case: Judged[EncodesDomains, TwoDomains]) -> Metrics:
     some = pairs.spread(PAIRS)
     images = {"a": some.side("a"), "b": some.side("b")}
     sides: tuple[Side, Side] = ("a", "b")
-    codes = (torch.from_numpy(encode_side(case, images[s], s)).flatten(1) for s in sides)
-    found = partner_is_nearest(*codes)
+    found = partner_is_nearest(*(encode_side(case, images[side], side) for side in sides))
     low, high = bootstrap_interval(found, resamples=settings.resamples, seed=settings.seed)
     metrics: Metrics = {
         "partner_found": float(found.mean()), "partner_found_low": low, "partner_found_high": high,
         "partner_found_chance": 1 / len(some),
     }  # fmt: skip
     if images["a"].shape == images["b"].shape:
-        flat = (torch.from_numpy(images[side].astype(np.float32)).flatten(1) for side in ("a", "b"))
-        metrics["partner_found_pixels"] = float(partner_is_nearest(*flat).mean())
+        metrics["partner_found_pixels"] = float(partner_is_nearest(images["a"], images["b"]).mean())
     return metrics

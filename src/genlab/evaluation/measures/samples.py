@@ -23,7 +23,7 @@ from genlab.evaluation.distances import (
     compare_neighbourhoods,
     frechet_distance,
     kid,
-    nearest_distances,
+    nearest,
     too_few,
 )
 from genlab.evaluation.features.cache import Cache, content
@@ -164,7 +164,7 @@ def evaluate_samples(
     }  # fmt: skip
     with_train = {**measured, "train": content(reals.train)}
     test, train = cache.features(extract, reals.test), cache.features(extract, reals.train)
-    real, to_train = Gaussian.of(test), nearest_distances(test, train)
+    real, to_train = Gaussian.of(test), nearest(test, [train])[1]
 
     def controls() -> dict[str, float]:
         noise = extract(independent_pixels(reals.train, len(drawn), settings.seed))
@@ -174,11 +174,11 @@ def evaluate_samples(
             found |= {f"{n}_{label}": v for n, v in values.items() if not n.endswith(("_low", "_high", "_note"))}
         # Half of the new real images as if they were drawn, against the other half.
         found |= _alone(copying(to_train[::2], to_train[1::2], settings), "real")
-        return found | _alone(copying(nearest_distances(noise, train), to_train, settings), "noise")
+        return found | _alone(copying(nearest(noise, [train])[1], to_train, settings), "noise")
 
     features = extract(drawn)
     result: dict[str, Any] = set_metrics(test, real, features, settings)
-    result |= copying(nearest_distances(features, train), to_train, settings)
+    result |= copying(nearest(features, [train])[1], to_train, settings)
     result |= cache.values("controls", with_train, controls)
     result |= {
         "drawn_images": float(len(drawn)),

@@ -49,7 +49,7 @@ def why_not(examples: LabelledImages) -> str | None:
     return None
 
 
-def train_classifier(
+def train_from(
     encoder: nn.Module, train: LabelledImages, rows: np.ndarray, settings: ClassifierSettings, seed: int
 ) -> nn.Module:
     """The encoder (changed in place) under a new linear layer, trained by cross entropy on these rows of the images."""
@@ -121,7 +121,7 @@ def compare_classifiers(
                 fresh = build()
             starts = {"fine_tuned": copy.deepcopy(trained.encoder_network()), "from_scratch": fresh.encoder_network()}
             for method, encoder in starts.items():
-                network = train_classifier(encoder, train, chosen, settings, seed)
+                network = train_from(encoder, train, chosen, settings, seed)
                 rows.append((method, count, seed, accuracy_of(network, test)))
             if count == len(train) and seed > 0:
                 rows += [(method, count, seed, found) for method, c, s, found in rows

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from genlab.data.arrange.examples import evenly
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.case import Judged
+from genlab.evaluation.distances import nearest
 from genlab.evaluation.features.classifier import classifier_of
 from genlab.evaluation.features.lite0 import Lite0
 from genlab.evaluation.measures.samples import spread_evenly
+from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.tiles import draw_tiles
 from genlab.models.base import Samples
 from genlab.report.plots import new_axes, render
@@ -22,19 +23,9 @@ SHOWN = 24  # drawings beside their nearest neighbours
 
 def nearest_images(drawn: np.ndarray, examples: LabelledImages) -> np.ndarray:
     """The image among the examples that is nearest to each drawing, (M, H, W, C): the smallest distance of pixels."""
-    flat = drawn.reshape(len(drawn), -1).astype(np.float32)
-    best = np.full(len(drawn), np.inf, dtype=np.float32)
-    nearest = np.zeros(len(drawn), dtype=np.int64)
     rows = examples.table["row"].to_numpy()
-    for start in range(0, len(rows), CHUNK):
-        some = rows[start : start + CHUNK]
-        real = examples.store.take(some).reshape(len(some), -1).astype(np.float32)
-        squared = (real**2).sum(axis=1) - 2 * flat @ real.T  # up to |drawing|^2
-        closest = squared.argmin(axis=1)
-        value = squared[np.arange(len(flat)), closest]
-        nearest = np.where(value < best, some[closest], nearest)
-        best = np.minimum(best, value)
-    return examples.store.take(nearest)
+    parts = (flatten(examples.store.take(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
+    return examples.store.take(rows[nearest(flatten(drawn), parts)[0]])
 
 
 def alike_images(drawn: np.ndarray, case: Judged[Samples, LabelledImages]) -> np.ndarray:
@@ -43,7 +34,7 @@ def alike_images(drawn: np.ndarray, case: Judged[Samples, LabelledImages]) -> np
     rows = np.unique(case.examples.split("train").table["row"].to_numpy())
     rows = spread_evenly(rows, case.evaluation.reference_images)
     known = case.cache.features(extract, store.take(rows))
-    return store.take(rows[cdist(extract(drawn), known).argmin(axis=1)])
+    return store.take(rows[nearest(extract(drawn), [known])[0]])
 
 
 @figure(needs=Samples, on=LabelledImages)

@@ -24,14 +24,12 @@ from genlab.errors import GenlabError
 from genlab.media.pictures.levels import to_model_range
 from genlab.models import MODELS, model_class
 from genlab.models.base import (
-    TAKES_ARGUMENTS,
     Decodes,
     Encodes,
     Model,
     Reconstructs,
     Samples,
     Translates,
-    keyword_arguments,
     sampling_arguments,
 )  # fmt: skip
 from genlab.nn.instance_norm import InstanceNorm
@@ -106,10 +104,8 @@ def test_every_word_of_every_argument_is_trained(name: str) -> None:
 
 
 def test_arguments_of_sampling_have_names_of_their_own(name: str) -> None:
-    """They stand beside what holds for all models, and a model that samples and translates gets all of them."""
+    """They stand beside what holds for all models."""
     assert not sampling_arguments(model_class(name)).keys() & SampleSettings.model_fields.keys()
-    methods = [getattr(model_class(name), method, None) for method in TAKES_ARGUMENTS]
-    assert not all(methods) or len({frozenset(keyword_arguments(method)) for method in methods}) == 1
 
 
 def test_together_the_players_own_every_parameter(training: Training) -> None:

@@ -35,8 +35,8 @@ from genlab.models.base import (
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network, mlp
 from genlab.nn.gan_losses import cross_entropy
-from genlab.nn.noise import Chance, Rng, normal_noise
-from genlab.nn.priors import GaussianMixture, make_prior
+from genlab.nn.noise import Chance, Rng
+from genlab.nn.priors import GaussianMixture, make_prior, reparameterise
 
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
@@ -146,7 +146,7 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, Validate
         if not self.gaussian:
             return self.encoder(x)
         mean, log_var = self.encoder(x).chunk(2, dim=1)
-        return mean + torch.exp(0.5 * log_var) * normal_noise(len(mean), tuple(mean.shape[1:]), mean, rng)
+        return reparameterise(mean, log_var, rng)
 
     def draw_prior(self, labels: Labels, rng: Rng = None) -> Latents:
         """A draw from each label's part of the prior. The part of label -1 is the whole prior."""

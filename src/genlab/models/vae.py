@@ -34,8 +34,8 @@ from genlab.models.base import (
     Validates,
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network
-from genlab.nn.noise import Chance, Rng, normal_noise, uniform_noise
-from genlab.nn.priors import PriorName, StandardNormal, log_normal, make_prior
+from genlab.nn.noise import Chance, Rng, uniform_noise
+from genlab.nn.priors import PriorName, StandardNormal, log_normal, make_prior, reparameterise
 
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
@@ -47,11 +47,6 @@ CHUNK = 2000  # latent vectors that the importance-weighted bound decodes at a t
 def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"]:
     """KL(N(mean, exp(log_var)) || N(0, I)); appendix B."""
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
-
-
-def reparameterise(mean: Latents, log_var: Latents, rng: Rng = None) -> Latents:
-    """z = mean + std * epsilon; section 2.4."""
-    return mean + torch.exp(0.5 * log_var) * normal_noise(len(mean), tuple(mean.shape[1:]), mean, rng)
 
 
 class Pixels(nn.Module):

@@ -29,6 +29,11 @@ def log_normal(z: Latents, mean: Latents, log_var: Latents) -> Float[Tensor, " n
     return -0.5 * (math.log(2 * math.pi) + log_var + (z - mean).square() * torch.exp(-log_var)).sum(dim=1)
 
 
+def reparameterise(mean: Latents, log_var: Latents, rng: Rng = None) -> Latents:
+    """z = mean + std * epsilon: a draw that gradients pass. Kingma and Welling 2013, section 2.4."""
+    return mean + torch.exp(0.5 * log_var) * normal_noise(len(mean), tuple(mean.shape[1:]), mean, rng)
+
+
 class Prior(nn.Module, ABC):
     """A distribution over latent vectors."""
 

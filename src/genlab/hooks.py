@@ -21,9 +21,8 @@ from genlab.pipelines.parameters import (
     RunSettings,
     check_model_fits,
     compare_settings,
-    require_said,
+    data_settings,
     resolve,
-    resolve_data,
 )
 from genlab.pipelines.template import DATA, names_in
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
@@ -85,10 +84,9 @@ class GenlabHooks:
         for name in names_in(run_params["pipeline_names"]) if DATA in namespaces else models:
             try:
                 if name == DATA:
-                    require_source(resolve_data(self.context.params))
+                    require_source(data_settings(DATA, self.context.params))
                     continue
                 settings = resolve(name, self.context.params)
-                require_said(run_params["runtime_params"] or {})
                 check_model_fits(name, settings)
             except GenlabError as error:
                 self._fail_before_start(name, str(error))

@@ -70,17 +70,16 @@ def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
     if commit == "unknown" or now in (then, commit):
         yield project
         return
-    known = subprocess.run(
-        ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=project, capture_output=True, check=False
-    )
-    if known.returncode:
-        click.echo(f"Note: the commit {commit[:10]} is not in this clone; the code of {now[:10]} runs in its place.")
-        yield project
-        return
-    click.echo(f"The code is that of {commit[:10]}, from git.")
     with TemporaryDirectory(prefix="genlab-") as folder:
         place = Path(folder) / "project"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(place), commit], cwd=project, check=True)
+        add = ["git", "worktree", "add", "--quiet", "--detach", str(place), commit]
+        if subprocess.run(add, cwd=project, capture_output=True, check=False).returncode:
+            click.echo(
+                f"Note: the commit {commit[:10]} is not in this clone; the code of {now[:10]} runs in its place."
+            )
+            yield project
+            return
+        click.echo(f"The code is that of {commit[:10]}, from git.")
         try:
             if (project / "conf/local").is_dir():
                 shutil.copytree(project / "conf/local", place / "conf/local", dirs_exist_ok=True)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
-DEFAULTS = ("model", "training", "sample", "evaluation")
 
 UNREAD = ("?", "??")
 """Labels and words in place of those that only the files can tell. Any model can be built with them."""
@@ -49,7 +48,7 @@ RECIPE = (Literal["defaults", "paper"] | None, None)
 SEED = (Annotated[StrictInt, Field(ge=0, lt=2**63)], 0)
 Top = _schema("Top", [*SECTIONS, "compare", *MODELS], seed=SEED, data_root=(Any, None), recipe=RECIPE)
 Own = _schema("Own", ["defaults", "model", *SECTIONS], recipe=RECIPE)
-Defaults = _schema("Defaults", DEFAULTS)
+Defaults = _schema("Defaults", ["model", *SECTIONS[1:]])  # which images a model learns from is no default
 
 
 @dataclass(frozen=True)
@@ -190,6 +189,10 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     data = section(DataSettings, "data")
     schema = argument_schema(cls, data)
     arguments = check(schema, mine("model"), f"{model}.model").model_dump(exclude_unset=True)
+    asked = merge(mine("sample"), top.sample or {})
+    for key, example in (("text", '"a light sandal"'), ("label", "sneaker")):
+        if asked.get(key, "") is None:  # --params=sample.text= with nothing behind it
+            raise GenlabError(f"sample.{key} is empty; say what to draw: --params=sample.{key}={example}")
     sample = section(sample_schema(model, top.sample or {}), "sample")
     return RunSettings(
         seed=top.seed,
@@ -204,12 +207,6 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     )
 
 
-def resolve_data(parameters: Mapping[str, Any]) -> DataSettings:
-    """The `data` section that holds for no model in particular; raises as `resolve` does."""
-    top: Any = check(Top, parameters, "")
-    return check(DataSettings, top.data or {}, "data")
-
-
 def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
     """The `compare` section; raises as `resolve` does."""
     top: Any = check(Top, parameters, "")
@@ -217,21 +214,14 @@ def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
 
 
 def data_settings(name: str, parameters: Mapping[str, Any]) -> DataSettings:
-    """The `data` section of the pipeline of that name: a model's, or "data"."""
-    return resolve_data(parameters) if name == "data" else resolve(name, parameters).data
+    """The `data` section of a model, or for "data" the section that holds for no model in particular.
 
-
-def require_said(given: Mapping[str, Any]) -> None:
-    """Refuse `--params=sample.text=` with nothing behind it. The command line reads it as null, which is no request.
-
-    Raises:
-        GenlabError: says what to write.
+    Raises as `resolve` does.
     """
-    for section in (given, *(given.get(model) for model in MODELS)):
-        sample = (section or {}).get("sample")
-        for key, example in (("text", '"a light sandal"'), ("label", "sneaker")):
-            if isinstance(sample, Mapping) and key in sample and sample[key] is None:
-                raise GenlabError(f"sample.{key} is empty; say what to draw: --params=sample.{key}={example}")
+    if name != "data":
+        return resolve(name, parameters).data
+    top: Any = check(Top, parameters, "")
+    return check(DataSettings, top.data or {}, "data")
 
 
 def check_model_fits(model: str, settings: RunSettings) -> None:

@@ -14,7 +14,7 @@ from genlab.errors import GenlabError
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Makes the folder that `path` goes into, and says what a disk that refuses means for `path`."""
+    """Make the folder of `path`. An error of the disk becomes one that names `path`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -76,7 +76,7 @@ def write_folder(path: Path) -> Iterator[Path]:
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Rename the folder `new`, which lies beside `path`, to `path`; what was there goes."""
+    """Rename the folder `new`, which lies beside `path`, to `path`. An old folder of that name is deleted."""
     new.chmod(0o755)  # mkdtemp makes private folders; this one is the user's
     old = new.with_name(new.name + ".old")
     if path.exists():

@@ -16,11 +16,6 @@ from genlab.media.base import medium_named
 RESIDENT_SHARE = 0.25  # of the device's free memory that images may take before they stream from the store
 
 
-def _free_memory(device: torch.device) -> float:
-    """Bytes that may be filled; a CPU's images stay memory-mapped, so that there the question does not arise."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0.0
-
-
 class ExampleBatches:
     """Batches by step number, on `device`: examples (B, C, *axes) as their medium has them, other values (B, ...) long.
 
@@ -50,8 +45,9 @@ class ExampleBatches:
         self.share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         self.steps_per_epoch = len(examples) // batch_size  # of the longest stream
         stores = {name: store for stream in self.streams for name, (store, _) in stream.rows.items()}
-        self.resident: dict[str, Tensor] = {}
-        if sum(store.nbytes for store in stores.values()) < RESIDENT_SHARE * _free_memory(device):
+        self.resident: dict[str, Tensor] = {}  # images that lie on a GPU; on a CPU they stay memory-mapped
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+        if sum(store.nbytes for store in stores.values()) < RESIDENT_SHARE * free:
             self.resident = {name: torch.from_numpy(store.all()).to(device) for name, store in stores.items()}
         self._orders: dict[int, tuple[int, np.ndarray]] = {}
 

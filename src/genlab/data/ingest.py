@@ -85,7 +85,7 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], workers: int | None) -> Iterator[Result]:
-    """`work` of every item, in their order, by threads that run only a little ahead of who takes the results."""
+    """`work` of every item, in order. Threads do it, and run only a little ahead of the reader of the results."""
     workers = workers or os.cpu_count() or 1
     left = iter(items)
 

@@ -1,4 +1,4 @@
-"""The data report: what is in a set of images, what was left out and why, what looks wrong."""
+"""The data report: it counts the images of a set, lists the rejected files, and says what looks wrong."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +24,11 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
     in more than one split · single_scene_labels: labels of one image.
     """
     table, about = images.table, images.about
-    sizes = table["height"].astype(str) + "x" + table["width"].astype(str)
-    common = _counts(sizes)
-    rare = list(common)[SIZES:]
-    histogram = {size: count for size, count in common.items() if size not in rare}
-    if rare:
-        histogram["other"] = sum(common[size] for size in rare)
+    sizes = _counts(table["height"].astype(str) + "x" + table["width"].astype(str))
+    rare = dict(list(sizes.items())[SIZES:])
+    sizes = {size: count for size, count in sizes.items() if size not in rare} | (
+        {"other": sum(rare.values())} if rare else {}
+    )
     named = pair_kind(set(images.stores), settings) == "names"
     return {
         "source": about["source"],
@@ -42,7 +41,7 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
         "splits": _counts(table["split"]),
         "labels": _counts(table["label"]),
         "domains": _counts(table["domain"]),
-        "sizes": histogram,
+        "sizes": sizes,
         "modes": _counts(table["mode"]),
         "bits": _counts(table["bits"]),
         "stored": {name: f"{s.images.shape} {s.images.dtype}" for name, s in images.stores.items()},
@@ -67,7 +66,7 @@ def find_duplicates(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
-    """The report as rows (what, name, value), text, what is wrong first: for kedro-viz."""
+    """The report as a table of text (what, name, value) for kedro-viz. Warnings come first."""
     rows = [("warning", "", text) for text in warnings(report)]
     rows += [(name, "", report[name]) for name in ("source", "layout", "files", "images")]
     rows += [("rejected", one["source"], one["reason"]) for one in report["rejected"]]
@@ -82,7 +81,7 @@ def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
-    """What a person should know before training, each in a sentence."""
+    """Warnings before training, a sentence each."""
     found = []
     if rejected := report["rejected"]:
         first = rejected[0]
@@ -101,7 +100,7 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
 
 
 def require_few_rejected(report: Mapping[str, Any], settings: DataSettings) -> None:
-    """Refuse a set of which more was rejected than `data.max_rejected` allows.
+    """Refuse a set with more rejected files than `data.max_rejected` allows.
 
     Raises:
         GenlabError: says how many, names the first, and what to do.

@@ -19,10 +19,10 @@ STORED = (
     "source", "root", "medium", "layout", "source_a", "source_b", "order",
     "image_size", "fit", "background", "channels",
 )  # fmt: skip
-"""The settings that decide which images are stored, and how. All others are views of what is stored."""
+"""These settings decide which images are stored, and how. All others are views of the stored images."""
 
 DERIVED = ("classes", "binarise", "edges", "pairs")
-"""The settings that decide what is derived from a stored set. Only images that a view shows are worth the time."""
+"""These settings decide what is derived from a stored set. Only images that a view shows are derived."""
 
 
 def split_domains(domains: object) -> object:
@@ -31,7 +31,7 @@ def split_domains(domains: object) -> object:
 
 
 class SplitSettings(BaseModel):
-    """How images without a given split are shared out; by content and `seed`, whole scenes at a time."""
+    """How images without a split get one: by content and `seed`, whole scenes at a time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,7 +50,7 @@ class UnpairSettings(BaseModel):
 
 
 class HeldOutSettings(BaseModel):
-    """Combinations of words that no caption trained on has, such as "light sandal"."""
+    """Combinations of words that are never trained on, such as "light sandal"."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

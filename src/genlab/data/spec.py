@@ -1,4 +1,4 @@
-"""What a model must know of the data before it is built."""
+"""The facts about the data that a model is built with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ TABLE_COLUMNS = [
 where the source does not say · label: class name · source: file it came from · height, width: pixels before fitting ·
 mode, bits: of the file · content: digest of the file's bytes · checksum: names the stored pixels."""
 
-LETTING_GO = 32 * 2**20  # bytes read from a large store after which its pages are let go of
+LETTING_GO = 32 * 2**20  # after so many bytes read from a large store, its pages are released
 LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 
 
@@ -117,6 +117,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return sum(len(store) for store in self.stores.values())
+
+    @property
+    def target(self) -> ImageStore:
+        """Domain b, or the only one."""
+        return self.stores["b"] if "b" in self.stores else next(iter(self.stores.values()))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -246,7 +251,7 @@ class SetWriter:
         self._arrays: dict[str, ArrayWriter] = {}
 
     def append(self, row: dict[str, Any], example: np.ndarray) -> None:
-        """Add an example with what the table shall say of it.
+        """Add an example and its row of the table.
 
         Raises:
             UnreadableFileError: its channels do not go with those before it in its domain.

@@ -1,1 +1,1 @@
-"""What is known of one medium alone, behind one interface; pictures are the first."""
+"""Media behind one interface. Pictures are the first."""

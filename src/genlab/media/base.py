@@ -60,7 +60,7 @@ class Medium(Protocol):
     def decode(
         self, source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
     ) -> list[tuple[np.ndarray, dict[str, Any]]]:
-        """The examples in a file's bytes or in an array, with what a store's table shall say of each.
+        """The examples in a file's bytes or in an array, each with its columns of the store's table.
 
         Args:
             source: the bytes or the array.

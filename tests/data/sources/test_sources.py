@@ -69,6 +69,14 @@ def test_labels_are_the_folders_and_splits_those_at_the_top(tmp_path: Path) -> N
     assert (table["split"] == "val").sum() == 1
 
 
+def test_split_folders_may_be_written_large(tmp_path: Path) -> None:
+    for split in ("Train", "Test"):
+        write(tmp_path / f"raw/{split}/cat/1.png", picture(len(split)))
+    table = read(tmp_path / "raw", tmp_path).table
+    assert dict(zip(table["id"], table["label"], strict=True)) == {"test__cat__1": "cat", "train__cat__1": "cat"}
+    assert set(table["split"]) == {"train", "test"}
+
+
 def test_two_folders_are_matched_by_name_without_its_ending(tmp_path: Path) -> None:
     for number in range(5):
         write(tmp_path / f"raw/a/{number}.png", picture(number))

@@ -1,4 +1,4 @@
-"""From the stored sets to what a model trains on."""
+"""From the stored sets to the examples of a model."""
 
 import pandas as pd
 

@@ -1,7 +1,7 @@
-"""Captions: from a CSV beside the images, or derived from labels and from what is measured on the pixels.
+"""Captions: read from a CSV beside the images, or derived from labels and from measures of the pixels.
 
-A caption is taken as its lower-case words. Combinations of words can be held out: no image whose caption has all words
-of one is trained on, so that it can be asked whether a model draws what it was never shown together.
+A caption counts as its lower-case words. Combinations of words can be held out: an image whose caption has all words of
+one is not trained on. The evaluation then asks for drawings of these combinations.
 """
 
 import re
@@ -35,7 +35,7 @@ def vocabulary(captions: Iterable[str]) -> tuple[str, ...]:
 
 
 def number_captions(captions: Sequence[str], words: Sequence[str]) -> np.ndarray:
-    """The numbers of the captions' words, (N, L) int64, padded with 0; words without a number are passed over.
+    """The numbers of the captions' words, (N, L) int64, padded with 0. Words without a number are left out.
 
     Raises:
         GenlabError: a caption has no word that has a number.
@@ -71,7 +71,7 @@ def require_words(text: str, words: Sequence[str] | None) -> None:
 
 
 def known_words(settings: DataSettings) -> tuple[str, ...] | None:
-    """The vocabulary, where it is known without the images: that of captions derived for a set whose labels are known.
+    """The vocabulary of derived captions, if the labels of the set are known. None where only the images can tell.
 
     Raises:
         GenlabError: the settings name no captions, or a file that is not there.
@@ -89,7 +89,7 @@ def known_words(settings: DataSettings) -> tuple[str, ...] | None:
 
 
 def find_csv(settings: DataSettings) -> Path:
-    """The file that `data.captions` names: as it stands, or in the folder of the images.
+    """The file that `data.captions` names, as a path or in the folder of the images.
 
     Raises:
         GenlabError: there is no such file.

@@ -1,7 +1,7 @@
-"""Derived pairs: domain a is made from the images of domain b, so that any set of images is a set of pairs.
+"""Derived pairs: domain a is made from the images of domain b. Any set of images becomes a set of pairs.
 
-edges -> image, grey -> colour, low -> high resolution, masked -> whole, noisy -> clean. Chance comes from the image's
-own checksum: the same image always gets the same noise.
+edges -> image, grey -> colour, low -> high resolution, masked -> whole, noisy -> clean. Chance comes from the
+checksum of the image: the same image always gets the same noise.
 """
 
 from pathlib import Path
@@ -56,7 +56,7 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
     with stage_folder(folder / "set") as stage:
         writer = SetWriter(stage, settings.medium)
         if change := medium_named(settings.medium).derivations.get(kind):
-            store = images["b" if "b" in images else SINGLE]
+            store = images.target
             rows = store.table.to_dict(orient="records")
 
             def work(row: int) -> np.ndarray:
@@ -78,21 +78,19 @@ def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:
     Raises:
         GenlabError: the source has one domain, and nothing was derived from it.
     """
-    b = images["b" if "b" in images else SINGLE]
-    if "a" in derived:
-        return derived["a"], b
-    if "a" in images:
-        return images["a"], b
+    for found in (derived, images):
+        if "a" in found:
+            return found["a"], images.target
     raise GenlabError(
         "the source has one domain and data.pairs.kind=none derives no other; set data.pairs.kind to one of "
-        f"{', '.join(medium_named(b.medium).derivations)}"
+        f"{', '.join(medium_named(images.target.medium).derivations)}"
     )
 
 
 def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> pd.DataFrame:
     """The table of pairs, PAIR_COLUMNS; without rows where there are none, or none are wanted."""
     if pair_kind(set(images.stores), settings) == "none":
-        table = images["b" if "b" in images else SINGLE].table
+        table = images.target.table
         return pair_by_id(table.iloc[:0], table)
     a, b = sides(images, derived)
     return pair_by_id(a.table, b.table)

@@ -1,4 +1,4 @@
-"""What a model trains on, in one of three arrangements: pairs, two unpaired domains, or images with their labels.
+"""The images that a model trains on, in one of three arrangements: pairs, unpaired domains, or images with labels.
 
 The trainer, the drawing and the evaluation see them through `Examples`; a batch is made by `genlab.data.batches`.
 """

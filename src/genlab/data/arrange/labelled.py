@@ -1,4 +1,4 @@
-"""Images of one domain with their labels: what every model learns from that translates nothing."""
+"""Images of one domain with their labels. All models but translators learn from these."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -43,7 +43,7 @@ class LabelledImages:
     def with_captions(self, captions: pd.DataFrame) -> "LabelledImages":
         """The same images with the captions of `caption_images`, one row for each caption.
 
-        What is held out of training and validation is in a split of its own, "held_out"; in test it stays.
+        Held-out captions of training and validation get a split of their own, "held_out". Those of the test split stay.
         """
         rows = self.table.merge(captions[["id", "caption", "bright", "shape", "held_out"]], on="id")
         rows.loc[rows["held_out"] & (rows["split"] != "test"), "split"] = "held_out"
@@ -51,7 +51,7 @@ class LabelledImages:
         return replace(self, table=rows, words=words)
 
     def uncaptioned(self) -> "LabelledImages":
-        """Each image once, in the split of its store: what a model without captions learns from."""
+        """Each image once, in the split of its store, for a model without captions."""
         if not self.words:
             return self
         table = self.table.drop_duplicates("row")
@@ -85,7 +85,7 @@ class LabelledImages:
         return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
 
     def require_labels(self, model: str) -> None:
-        """Refuse images of which some have no label.
+        """Refuse images without a label.
 
         Raises:
             GenlabError: says how many, and names the first.
@@ -103,7 +103,7 @@ class LabelledImages:
         return number_captions(self.table["caption"].tolist(), self.words)
 
     def values(self, name: str) -> np.ndarray:
-        """What a condition of that name is for each image: "labels" or "captions"."""
+        """The condition of each image by its name, "labels" or "captions"."""
         return self.captions if name == "captions" else self.labels
 
     def spread(self, count: int) -> "LabelledImages":

@@ -7,24 +7,22 @@ from genlab.errors import GenlabError
 
 SPLITS = ["train", "val", "test"]
 
+TEXT = pa.Column(str)
+SPLIT = pa.Column(str, pa.Check.isin(SPLITS))
+PLACE = pa.Column(int, pa.Check.ge(0), unique=True)
+
 SCHEMAS: dict[str, pa.DataFrameSchema] = {
     "pairs": pa.DataFrameSchema(
-        {
-            "id": pa.Column(str, unique=True),
-            "split": pa.Column(str, pa.Check.isin(SPLITS)),
-            "label": pa.Column(str),
-            "a": pa.Column(int, pa.Check.ge(0), unique=True),
-            "b": pa.Column(int, pa.Check.ge(0), unique=True),
-        },
+        {"id": pa.Column(str, unique=True), "split": SPLIT, "label": TEXT, "a": PLACE, "b": PLACE},
         strict=True,
         ordered=True,
     ),
     "domains": pa.DataFrameSchema(
         {
             "domain": pa.Column(str, pa.Check.isin(["a", "b"])),
-            "id": pa.Column(str),
-            "split": pa.Column(str, pa.Check.isin(SPLITS)),
-            "label": pa.Column(str),
+            "id": TEXT,
+            "split": SPLIT,
+            "label": TEXT,
             "array": pa.Column(str, pa.Check.str_matches(r"^(images|derived)/(a|b|images)$")),
             "row": pa.Column(int, pa.Check.ge(0)),
             "truth": pa.Column(int, pa.Check.ge(-1)),
@@ -38,12 +36,12 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
     ),
     "captions": pa.DataFrameSchema(
         {
-            "id": pa.Column(str),
-            "split": pa.Column(str, pa.Check.isin(SPLITS)),
-            "label": pa.Column(str),
+            "id": TEXT,
+            "split": SPLIT,
+            "label": TEXT,
             "caption": pa.Column(str, pa.Check.str_matches(r"\w")),
-            "bright": pa.Column(str),
-            "shape": pa.Column(str),
+            "bright": TEXT,
+            "shape": TEXT,
             "held_out": pa.Column(bool),
         },
         strict=True,

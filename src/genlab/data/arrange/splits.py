@@ -10,10 +10,9 @@ from genlab.data.store import digest
 def assign_splits(table: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
     """The table with a split in every row.
 
-    Where the source gives splits they stay, but that a validation split alone is the test split (so the published sets
-    of pix2pix mean it). Images without a split are trained on, and what is missing is taken from train. A label with
-    a single scene is only trained on. Each share is rounded, and is at least one scene where it is above zero and
-    three or more can be had.
+    Splits of the source stay. A validation split without a test split is the test split, as in the published sets of
+    pix2pix. Images without a split are trained on, and missing splits are taken from train. A label with a single
+    scene is only trained on. Each share is rounded. A share above zero is at least one scene if there are three.
     """
     table = table.copy()
     scenes = _scenes(table)

@@ -1,4 +1,4 @@
-"""Unpairing: two domains that are trained on without knowing which images belong together."""
+"""Unpairing: two domains whose training images are not known to belong together."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from genlab.errors import GenlabError
 
 DOMAIN_COLUMNS = ["domain", "id", "split", "label", "array", "row", "truth"]
 """domain: a or b · array: the images it is in, e.g. images/b or derived/a · row: its place there · truth: the row of
-the same scene in the other domain's array, in the splits that are not trained on; -1 where there is none."""
+the same scene in the array of the other domain, outside of training; -1 where there is none."""
 
 
 def unpair(images: ImageSet, derived: ImageSet, pairs: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def _both_sides(images: ImageSet, derived: ImageSet, pairs: pd.DataFrame) -> pd.
 
 
 def _without_shared_scenes(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows but for one training image of each scene: of half of the scenes that in a, of the others that in b."""
+    """Of each training scene one image only: of one half of the scenes that in a, of the other half that in b."""
     in_train = (rows["split"] == "train") & rows["scene"].notna()
     scenes = np.array(sorted(set(rows.loc[in_train, "scene"])))
     shuffled = np.random.default_rng(seed).permutation(scenes)

@@ -1,4 +1,4 @@
-"""Views of a stored set: some of its labels, a split for each image, black and white. What is stored stays as it is."""
+"""Views of a stored set: some of its labels, a split for each image, black and white. The stored set stays as it is."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def view(images: ImageSet, settings: DataSettings) -> ImageSet:
 def view_derived(derived: ImageSet, seen: ImageSet) -> ImageSet:
     """The derived images of those that a view shows, in the same splits."""
     stores = {}
-    split = seen["b" if "b" in seen else SINGLE].table.set_index("id")["split"]
+    split = seen.target.table.set_index("id")["split"]
     for domain, store in derived.stores.items():
         places = np.flatnonzero(store.table["id"].isin(split.index))
         rows = store.table.iloc[places].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""What a number is measured on, and what a model learned from, in words and as fingerprints."""
+"""The test images of a metric and the training images of a model, in words and as fingerprints."""
 
 from genlab.data.arrange.examples import Examples, content_fingerprint
 from genlab.data.settings import DataSettings
@@ -9,9 +9,9 @@ NAMED = 5  # classes whose names are written out, at most
 
 
 def describe_examples(examples: Examples, settings: DataSettings, condition: str | None) -> dict[str, str]:
-    """`test_fingerprint` and `test_data` name the test images, `trained_on` what a model learned from.
+    """`test_fingerprint` and `test_data` name the test images, `trained_on` the training images.
 
-    Two models have the same fingerprint where they have the same test images, however those of training are arranged.
+    Two models with the same test images have the same fingerprint, however their training images are arranged.
 
     Args:
         examples: all of them.

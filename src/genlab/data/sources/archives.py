@@ -14,7 +14,7 @@ from genlab.errors import GenlabError
 from genlab.files import write_folder
 
 MAX_BYTES = 64 << 30  # unpacked; the largest set in the catalogue, edges2handbags, has 8 GB
-MAX_RATIO = 100  # unpacked to packed; images hardly shrink, so that a set has 1 to 3
+MAX_RATIO = 100  # unpacked to packed; images hardly shrink: a set has 1 to 3
 FREE_BYTES = 16 << 20  # up to here any ratio goes: a small archive of text is no bomb
 MAX_FILES = 1_000_000
 CHUNK_BYTES = 1 << 20
@@ -27,7 +27,7 @@ _Entry = tuple[str, str, IO[bytes] | None]
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a .zip, .tar.gz or .tgz into `folder`, which is there whole when this returns, else as it was.
 
-    Sizes are counted while writing; what an archive says of itself decides nothing.
+    Sizes are counted while writing. The sizes that an archive names are not trusted.
 
     Raises:
         GenlabError: the archive is damaged, encrypted or of another kind; it holds a link, a device, an absolute path,

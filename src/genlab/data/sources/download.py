@@ -40,7 +40,7 @@ class DownloadError(GenlabError):
 
 
 class _GivenUp(Exception):
-    """Nothing more is to be had from this address."""
+    """An address gives nothing more."""
 
 
 def file_checksum(path: Path, algorithm: str = "sha256") -> str:
@@ -55,7 +55,7 @@ def _record(path: Path) -> Path:
 
 
 def _difference(file: Path, path: Path, checksum: str | None) -> str | None:
-    """What is wrong with `file`, which is or will be `path`: words, or None where its checksum is as it should be."""
+    """What is wrong with `file`, which is or will be `path`; None if its checksum is right."""
     record = _record(path)
     if checksum is None and not record.exists():
         return None
@@ -159,7 +159,7 @@ def _fetch(address: str, part: Path) -> None:
 
 def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
     """One request: what `part` lacks if the server agrees, else everything from the start."""
-    headers = {"Accept-Encoding": "identity"}  # the file's own bytes, not compressed once more on the way
+    headers = {"Accept-Encoding": "identity"}  # the bytes of the file, with no compression on the way
     notes = json.loads(_notes(part).read_text()) if part.exists() and _notes(part).exists() else {}
     have = part.stat().st_size if notes.get("address") == address and notes.get("validator") else 0
     if have:

@@ -33,7 +33,7 @@ class Part:
 
     id: str  # unique in its domain; the two sides of a pair share it
     domain: str  # "a", "b" or SINGLE
-    split: str  # train, val, test, or "" where content shall decide
+    split: str  # train, val, test, or "" if content decides
     label: str  # class name, or ""
     half: str = ""  # left or right: of the file, or "": all of it
 
@@ -45,7 +45,7 @@ class Entry:
     source: str  # what reports call it
     parts: tuple[Part, ...]
     path: Path | None = None
-    pixels: np.ndarray | None = None  # as the source has them, where there is no path
+    pixels: np.ndarray | None = None  # if there is no path: as the source has them
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def list_two_folders(a: Path, b: Path, settings: DataSettings) -> Listing:
 def find_images(root: Path, medium: Medium) -> tuple[list[Path], dict[str, int]]:
     """Files with the ending of an image, of any depth, in the order of their names; and the other endings, counted.
 
-    What begins with a dot, and what macOS puts into archives, is neither.
+    Names that begin with a dot and the folder that macOS puts into archives are left out.
 
     Raises:
         GenlabError: there is no such folder, or no image in it.
@@ -123,7 +123,7 @@ def find_images(root: Path, medium: Medium) -> tuple[list[Path], dict[str, int]]
     if not root.is_dir():
         raise GenlabError(f"there is no folder {root}; set data.source to a folder of images, or to an embedded set")
     images, others = [], Counter[str]()
-    seen: set[str] = set()  # real folders, so that a link to one above does not lead round for ever
+    seen: set[str] = set()  # real folders: a link to one above must not be followed twice
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]

@@ -107,7 +107,7 @@ def _iterate_torchvision(entry: PublicSet, folder: Path) -> Iterator[tuple[str, 
 
 
 def _celeba_entries(folder: Path) -> list[Entry]:
-    """CelebA's 202,599 files where they lie, so that they are never in memory, in the split of its list.
+    """CelebA's 202,599 files by their paths, each in the split of CelebA's list. None is read.
 
     The list lies beside the folder of images, or beside the archive that was unpacked.
 

@@ -29,7 +29,7 @@ class Published(BaseModel):
 
 
 class PublicSet(BaseModel):
-    """What is known of a set before it is here. The head of `public.yml` describes the fields."""
+    """The facts about a set. The head of `public.yml` describes the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,7 +63,7 @@ SETS = _read_catalogue()
 
 
 def layout_of(folder: Path) -> Literal["side_by_side", "domains"] | None:
-    """How the images in a folder are laid out, None where it is neither of the two ways.
+    """How the images in a folder are laid out, None if in neither of the two ways.
 
     A set of pairs can be either: in two domains, equal file names make a pair.
     """

@@ -43,7 +43,7 @@ MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"brightness": brightn
 
 @dataclass(frozen=True)
 class Aspect:
-    """A measure in words: one for the lowest third of the training images, one for the highest, none between."""
+    """A measure in words: one for the lowest third of the training images, one for the highest. The middle has none."""
 
     measure: str
     low: str
@@ -66,7 +66,7 @@ Terciles = tuple[float, float]
 
 
 def thing(label: str) -> str:
-    """What a caption calls the thing with this label."""
+    """The name of the thing with this label, in captions."""
     return THINGS.get(label, label.replace("_", " "))
 
 

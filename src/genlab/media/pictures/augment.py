@@ -60,7 +60,7 @@ def jitter_and_mirror(batch: Batches, jitter: float, mirror: bool) -> dict[str, 
 
 def _flip_some(batch: Batches, chosen: Bool[Tensor, " b"]) -> dict[str, Images]:
     """Flip the chosen samples left and right."""
-    if chosen.device.type != "cpu":  # asking which are chosen would wait for the device
+    if chosen.device.type != "cpu":  # reading `chosen` would wait for the device
         return {name: torch.where(chosen[:, None, None, None], x.flip(3), x) for name, x in batch.items()}
     flipped = {name: x.clone() for name, x in batch.items()}
     for x in flipped.values():
@@ -137,7 +137,7 @@ def _box(rows: Bool[Tensor, "b h"], columns: Bool[Tensor, "b w"]) -> Bool[Tensor
 def _read_window(
     batch: Batches, centre: Float[Tensor, "b 2"], share: Float[Tensor, "b 2"], flip: Float[Tensor, " b"]
 ) -> dict[str, Images]:
-    """What a window shows, at the full size: its centre in [-1, 1], its share of the sides, y then x; flip -1 or 1."""
+    """The content of a window at the full size: centre in [-1, 1], share of the sides, y then x; flip is -1 or 1."""
     b, h, w, device = _shape(batch)
     affine = torch.zeros(b, 2, 3, device=device)
     affine[:, 0, 0] = share[:, 1] * flip

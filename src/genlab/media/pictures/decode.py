@@ -135,15 +135,11 @@ def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Deco
         return Decoded(np.asarray(image).astype(np.uint16)[:, :, None], mode, 16)
     if mode in ("I", "F"):
         raise UnreadableFileError(f"has 32-bit samples (mode {mode}); save it with 8 or 16 bits per sample")
-    has_alpha = mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
-    if has_alpha and mode in ("LA", "La", "L"):
-        pixels = _composite(np.asarray(image.convert("LA")), background)
-    elif has_alpha:
-        pixels = _composite(np.asarray(image.convert("RGBA")), background)
-    elif mode in ("L", "RGB"):
-        pixels = np.asarray(image)
+    grey = mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        pixels = _composite(np.asarray(image.convert("LA" if grey else "RGBA")), background)
     else:
-        pixels = np.asarray(image.convert("L" if mode == "1" else "RGB"))
+        pixels = np.asarray(image.convert("L" if grey else "RGB"))
     return Decoded(pixels if pixels.ndim == 3 else pixels[:, :, None], mode, 1 if mode == "1" else 8)
 
 

@@ -64,7 +64,7 @@ def test_what_is_said_for_all_wins_over_what_a_model_says_over_the_paper() -> No
 def test_arguments_of_sampling_stand_in_the_sample_section() -> None:
     """At the top or under the model's name; checked; in no fingerprint of training."""
     usual = resolve("pix2pix", given())
-    assert usual.sample.arguments == {"noise_at_test": True}
+    assert usual.sample.arguments == resolve("pix2pix", given(sample={"noise_at_test": True})).sample.arguments == {}
     for parameters in ({"sample": {"noise_at_test": False}}, {"pix2pix": {"sample": {"noise_at_test": False}}}):
         settings = resolve("pix2pix", given(**parameters))
         assert settings.sample == usual.sample.model_copy(update={"arguments": {"noise_at_test": False}})

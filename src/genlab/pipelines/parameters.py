@@ -201,7 +201,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         training=section(TrainingSettings, "training"),
         sample=SampleSettings(
             **sample.model_dump(include=set(SampleSection.model_fields)),
-            arguments=sample.model_dump(exclude=set(SampleSection.model_fields)),
+            arguments=sample.model_dump(exclude=set(SampleSection.model_fields), exclude_defaults=True),
         ),
         evaluation=section(EvaluationSettings, "evaluation"),
     )

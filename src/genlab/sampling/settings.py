@@ -24,6 +24,9 @@ class SampleSection(BaseModel):
 
 
 class SampleSettings(SampleSection):
-    """The same, with the model's own arguments of sampling, which stand beside the others in the section."""
+    """The same, with the model's own arguments of sampling, which stand beside the others in the section.
+
+    Defaults are left out: they are in no protocol, so a model that has arguments compares with those that have none.
+    """
 
     arguments: Mapping[str, Any] = {}

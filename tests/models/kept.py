@@ -10,10 +10,10 @@ from genlab.models.base import (
     Capability,
     Completes,
     HasEnergy,
-    Samples,
     ScoresDensity,
     ShowsSteps,
     Validates,
+    keyword_arguments,
 )
 from genlab.nn.noise import Chance
 
@@ -75,7 +75,7 @@ def check_validation(model: Validates, batch: Batch) -> None:
 
 
 def check_steps(model: ShowsSteps, condition: Tensor | None) -> None:
-    assert isinstance(model, Samples)
+    assert keyword_arguments(model.steps) == keyword_arguments(model.sample), "so that both draw the same"
     drawn = model.sample(10, each(), condition)
     for frames in (1, 3):
         states = list(model.steps(10, each(), condition, frames))

@@ -95,6 +95,11 @@ class Everything(Raster):
         yield from super().steps(n, rng, condition, 4)
 
 
+class Warm(Raster):
+    def sample(self, n: int, rng: Chance, condition: Tensor | None = None, *, warmth: float = 1.0) -> Tensor:
+        return super().sample(n, rng, condition)
+
+
 class Repaints(Raster):
     def complete(self, x: Tensor, known: Tensor, rng: Chance) -> Tensor:
         return super().complete(x, torch.zeros_like(known), rng)
@@ -107,7 +112,8 @@ class Peeks(Raster):
 
 BROKEN = {
     Tagged: "estimated: it follows from chance", Certain: "estimated: it has an error", Together: "close",
-    OneValue: "one value for each example", Backwards: "the last state is the drawing", Everything: "too many states",
+    OneValue: "one value for each example", Backwards: "the last state is the drawing",
+    Everything: "too many states", Warm: "so that both draw the same",
     Repaints: "known pixels stay", Peeks: "what is hidden changes nothing",
 }  # fmt: skip
 

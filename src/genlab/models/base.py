@@ -283,7 +283,7 @@ class Samples(Capability):
 
 
 class ShowsSteps(Samples):
-    """Can show a new image while it comes about: in raster order, along a Markov chain, out of noise."""
+    """Shows how a new image takes shape: in raster order, along a Markov chain, out of noise."""
 
     @abstractmethod
     def steps(
@@ -291,7 +291,7 @@ class ShowsSteps(Samples):
     ) -> Iterator[Float[Tensor, "n c h w"]]:
         """At most `frames` states of the `n` images that `sample` draws by the same `rng`, in order, in [-1, 1].
 
-        The last state is the drawing.
+        The last state is the drawing, so `steps` has the same arguments of sampling as `sample`.
         """
 
 
@@ -336,7 +336,7 @@ class StartsClassifier(Encodes):
 
 
 class MatchesPrior(Capability):
-    """Its codes shall have a known distribution, all together."""
+    """Its codes together shall have a known distribution, the prior."""
 
     prior: Prior
 
@@ -346,8 +346,10 @@ class MatchesPrior(Capability):
 
     @abstractmethod
     def draw_prior(self, labels: Int[Tensor, " n"], rng: Rng = None) -> Float[Tensor, "n z"]:
-        """As the codes of images with these labels shall be distributed, -1: unknown; where the model ties no class to
-        a part of its prior, a draw from all of it, whatever the label."""
+        """A draw from the part of the prior that belongs to each label. -1 is an unknown label: its part is the whole.
+
+        A model that ties no class to a part draws from the whole prior.
+        """
 
 
 class EncodesDomains(Capability):
@@ -380,8 +382,8 @@ class HasDensity(Capability):
     density: tuple[Literal["exact", "bound"], Literal["computed", "estimated"]]
     """What its log-likelihoods are.
 
-    "exact": the expectation is the model's own log-likelihood; "bound": a lower bound of it. "computed": the number
-    follows from the image alone; "estimated": it also follows from what `rng` draws.
+    "exact": they are, or estimate, the model's own. "bound": they are, or estimate, a lower bound of it. "computed":
+    they follow from the image alone. "estimated": they also follow from what `rng` draws.
     """
 
     levels: int
@@ -405,7 +407,7 @@ class HasEnergy(HasDensity):
 
     @abstractmethod
     def energy(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
-        """The energy of each image in nats, hidden units summed out; without chance."""
+        """The energy of each image in nats, without chance. Hidden units are summed out, or bounded by their means."""
 
     @abstractmethod
     def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:

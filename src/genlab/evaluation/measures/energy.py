@@ -1,4 +1,4 @@
-"""How probable a model finds images of which it knows the energy: log Z once for all of them, with its error."""
+"""How probable images are to a model that knows their energy; log Z is found once, with its standard error."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""How probable a model finds images, in nats and in bits, with what a model of single pixels finds.
+"""How probable a model finds images, in nats and in bits, beside a model of independent pixels.
 
 N images, H = W pixels, C channels, D = H W C numbers.
 """

@@ -1,4 +1,4 @@
-"""What a model draws where half of an image is hidden."""
+"""Images of which a model has seen the upper half."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""New images while they come about."""
+"""How new images take shape."""
 
 import numpy as np
 import torch

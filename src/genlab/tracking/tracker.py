@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -161,24 +162,18 @@ class Tracker:
 
     def __init__(self, project: Path, settings: TrackingSettings) -> None:
         self.project, self.settings = project, settings
+        self._own_uri = f"sqlite:///{project / 'mlruns/mlflow.db'}"
         self.runs: dict[str, TrackedRun] = {}
         self.failed = False  # MLflow does not answer: everything is kept
-        self._client: Any = None
-        self._experiment_id = ""
         self._waiting: deque[tuple[TrackedRun, Message]] = deque()  # the first is on its way
         self._changed = threading.Condition()  # guards _waiting and the outboxes
         self._given_up = False
         self._thread: threading.Thread | None = None
 
     @property
-    def home(self) -> Path:
-        """Where MLflow's database and artifacts are, when nobody names a server."""
-        return self.project / "mlruns"
-
-    @property
     def uri(self) -> str:
         """The configured server, else MLFLOW_TRACKING_URI, else the project's sqlite file."""
-        return self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home / 'mlflow.db'}"
+        return self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or self._own_uri
 
     @property
     def unsent(self) -> Path:
@@ -223,21 +218,18 @@ class Tracker:
                 self._waiting.clear()
         return not any(run.kept for run in self.runs.values())
 
+    @cached_property
     def client(self) -> Any:
         """MLflow's client; raises `failures`."""
-        if self._client is None:
-            self._client = connect(self.uri)
-        return self._client
+        return connect(self.uri)
 
+    @cached_property
     def experiment_id(self) -> str:
         """The experiment, created where there is none; raises `failures`."""
-        if not self._experiment_id:
-            client, name = self.client(), self.settings.experiment
-            found = client.get_experiment_by_name(name)
-            ours = self.uri == f"sqlite:///{self.home / 'mlflow.db'}"
-            place = (self.home / "artifacts").as_uri() if ours else None
-            self._experiment_id = found.experiment_id if found else client.create_experiment(name, place)
-        return self._experiment_id
+        if found := self.client.get_experiment_by_name(self.settings.experiment):
+            return found.experiment_id
+        place = (self.project / "mlruns/artifacts").as_uri() if self.uri == self._own_uri else None
+        return self.client.create_experiment(self.settings.experiment, place)
 
     def _work(self) -> None:
         """What the thread does: one message after another, until `wait` gives up."""
@@ -262,7 +254,7 @@ class Tracker:
     def _send(self, run: TrackedRun, message: Message) -> bool:
         """Whether MLflow is done with the message. The first failure is logged."""
         try:
-            run.run_id = deliver(self.client(), self.experiment_id(), run.name, run.run_id, message)
+            run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, message)
         except failures() as error:
             self.failed = True
             logger.warning(
@@ -282,7 +274,7 @@ class Tracker:
         """At the end of a run: perhaps the server is back."""
         unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
         try:
-            run.run_id = run.outbox.send(self.client(), self.experiment_id())
+            run.run_id = run.outbox.send(self.client, self.experiment_id)
         except unsendable:
             return
         logger.warning("MLflow at %s is back; %s is sent", self.uri, run.name)
@@ -298,7 +290,7 @@ def send_kept(tracker: Tracker) -> list[str]:
     lines = []
     for folder in sorted(path.parent for path in tracker.unsent.glob("*/state.json")):
         try:
-            run_id = Outbox(folder).send(tracker.client(), tracker.experiment_id())
+            run_id = Outbox(folder).send(tracker.client, tracker.experiment_id)
         except ValueError as error:
             raise GenlabError(f"{folder} is damaged ({error}); move it away and send the others again") from error
         except failures() as error:

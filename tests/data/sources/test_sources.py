@@ -82,7 +82,7 @@ def test_two_folders_are_matched_by_name_without_its_ending(tmp_path: Path) -> N
         write(tmp_path / f"raw/a/{number}.png", picture(number))
         write(tmp_path / f"raw/b/{number}.bmp", picture(number, channels=1))
     images = read(tmp_path / "raw", tmp_path)
-    assert (images["a"].channels, images["b"].channels) == (3, 1)
+    assert [store.channels for store in (*sides(images, ImageSet({}, {})), images.target)] == [3, 1, 1]
     assert len(pair_sides(images, images, DataSettings())) == 5
 
 

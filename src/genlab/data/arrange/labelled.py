@@ -81,8 +81,7 @@ class LabelledImages:
     @cached_property
     def labels(self) -> np.ndarray:
         """The number of each image's label, (N,) int64; -1 where it has none."""
-        number = {name: place for place, name in enumerate(self.classes)}
-        return self.table["label"].map(lambda label: number.get(label, -1)).to_numpy(dtype=np.int64)
+        return pd.Categorical(self.table["label"], categories=self.classes).codes.astype(np.int64)
 
     def require_labels(self, model: str) -> None:
         """Refuse images without a label.

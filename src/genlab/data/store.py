@@ -11,7 +11,7 @@ import hashlib
 import json
 import mmap
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +30,7 @@ TABLE_COLUMNS = [
 where the source does not say · label: class name · source: file it came from · height, width: pixels before fitting ·
 mode, bits: of the file · content: digest of the file's bytes · checksum: names the stored pixels."""
 
+PART = 512  # images that are read at a time where all are read one after another
 LETTING_GO = 32 * 2**20  # after so many bytes read from a large store, its pages are released
 LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 
@@ -79,6 +80,10 @@ class ImageStore:
             self._read[0] = 0
             let_go(self.images)
         return taken
+
+    def parts(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """The images in those rows, `PART` of them in memory at a time."""
+        return (self.take(rows[start : start + PART]) for start in range(0, len(rows), PART))
 
 
 def let_go(images: np.ndarray) -> None:

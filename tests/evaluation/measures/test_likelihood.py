@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from genlab.data import store
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.evaluation.measures.likelihood import evaluate_density, independent_pixels_nll
@@ -81,7 +82,9 @@ def test_protocols_differ_with_effort_and_levels() -> None:
     assert len({name(2), name(3), name(2, pixels="discretised_logistic")}) == 3
 
 
-def test_the_control_is_a_histogram_of_each_pixel() -> None:
+@pytest.mark.parametrize("part", [3, 512])
+def test_the_control_is_a_histogram_of_each_pixel(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "PART", part)
     train = np.array([0, 0, 0, 255], dtype=np.uint8).reshape(4, 1, 1, 1)
     data = examples(np.concatenate([train, train])).split("train")
     both = np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1)

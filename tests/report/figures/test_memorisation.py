@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from genlab.data import store
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.report.figures import memorisation as gan_figures
 from genlab.report.figures.memorisation import draw_class_histogram, draw_classes, draw_nearest, nearest_images
 from genlab.sampling.settings import SampleSettings
 from tests.judging import Reaches, judged
@@ -17,7 +17,7 @@ from tests.judging import Reaches, judged
 def test_the_nearest_image_is_scipys_and_a_copy_finds_itself(
     few_images: LabelledImages, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gan_figures, "CHUNK", 7)  # several chunks
+    monkeypatch.setattr(store, "PART", 7)  # several parts
     real = few_images.pixels
     noisy = rng.integers(0, 256, (9, 32, 32, 1), dtype=np.uint8)
     found = nearest_images(np.concatenate([real[[3, 30]], noisy]), few_images)

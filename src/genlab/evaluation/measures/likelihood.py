@@ -25,25 +25,21 @@ def independent_pixels_nll(train: LabelledImages, images: np.ndarray, levels: in
     Each number has the histogram of the training images, with a count of one beside what was found. With two levels,
     a grey value counts as that share of a white one.
     """
+    parts = train.store.parts(train.table["row"].to_numpy())
     if levels == 2:
         total, count = np.zeros(images.shape[1:]), len(train)
-        for part in _chunks(train):
+        for part in parts:
             total += to_unit_range(part, np.float64).sum(axis=0)
         white = (total + 1) / (count + 2)
         x = to_unit_range(images, np.float64)
         return -(x * np.log(white) + (1 - x) * np.log1p(-white)).reshape(len(images), -1).sum(axis=1)
     counts = np.ones((levels, images[0].size))
     place = np.arange(images[0].size)
-    for part in _chunks(train):
+    for part in parts:
         for image in to_levels(part, levels):
             counts[image, place] += 1
     log_share = np.log(counts) - np.log(counts.sum(axis=0))
     return -np.stack([log_share[image, place] for image in to_levels(images, levels)]).sum(axis=1)
-
-
-def _chunks(train: LabelledImages, size: int = 512) -> list[np.ndarray]:
-    rows = train.table["row"].to_numpy()
-    return [train.store.take(rows[start : start + size]) for start in range(0, len(rows), size)]
 
 
 def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray, error: float = 0.0) -> Metrics:

@@ -12,14 +12,10 @@ from genlab.evaluation.registry import measure
 from genlab.models.base import Side, Translates
 from genlab.sampling.draw import direction, other
 
-CHUNK = 512  # images that are in memory at a time for their mean
-
 
 def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
     """The mean (H, W, C) of the images in these rows, rounded, in their integer type; read as a stream."""
-    total = sum(
-        store.take(rows[start : start + CHUNK]).sum(axis=0, dtype=np.float64) for start in range(0, len(rows), CHUNK)
-    )
+    total = sum(part.sum(axis=0, dtype=np.float64) for part in store.parts(rows))
     return (total / len(rows)).round().astype(store.images.dtype)
 
 

@@ -17,15 +17,13 @@ from genlab.models.base import Samples
 from genlab.report.plots import new_axes, render
 from genlab.report.registry import figure
 
-CHUNK = 1024  # training images in memory at a time
 SHOWN = 24  # drawings beside their nearest neighbours
 
 
 def nearest_images(drawn: np.ndarray, examples: LabelledImages) -> np.ndarray:
     """The image among the examples that is nearest to each drawing, (M, H, W, C): the smallest distance of pixels."""
     rows = examples.table["row"].to_numpy()
-    parts = (flatten(examples.store.take(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK))
-    return examples.store.take(rows[nearest(flatten(drawn), parts)[0]])
+    return examples.store.take(rows[nearest(flatten(drawn), map(flatten, examples.store.parts(rows)))[0]])
 
 
 def alike_images(drawn: np.ndarray, case: Judged[Samples, LabelledImages]) -> np.ndarray:

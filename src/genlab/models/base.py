@@ -13,9 +13,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
@@ -40,6 +41,10 @@ DATA_ARGUMENTS = ("classes", "words")
 """Arguments of a model's constructor that follow the data, besides those of its medium (`Medium.arguments`): how many
 labels there are, and how many words, number 0 counted (0 where the data have none)."""
 
+OptimizerName = Literal["adam", "adamw", "adagrad", "rmsprop", "sgd"]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -55,25 +60,39 @@ class Turn:
     surrogate: bool = False
 
 
-@dataclass(frozen=True)
-class Recipe:
+class PlayerRecipe(BaseModel):
+    """What differs for one player. What is left out is as for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimizer: OptimizerName | None = None
+    learning_rate: PositiveFloat | None = None
+    betas: tuple[Decay, Decay] | None = None
+    momentum: Decay | None = None
+    initial_accumulator: NonNegativeFloat | None = None
+    weight_decay: NonNegativeFloat | None = None
+
+
+class Recipe(BaseModel):
     """How the paper trains: defaults for the `training` parameters, each of which the configuration can override."""
 
-    optimizer: Literal["adam", "adamw", "adagrad", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)  # Adam and AdamW only
-    momentum: float = 0.0  # RMSprop and SGD only
-    initial_accumulator: float = 0.0  # Adagrad only: the sum of squared gradients starts here
-    weight_decay: float = 0.0  # this much of each weight is added to its gradient, or with AdamW taken off; 0 = off
-    per_player: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # other values of the above, by player
-    warm_up: int = 0  # steps in which the learning rate rises linearly from zero
-    clip: float = 0.0  # largest norm of a player's gradient; 0 = off
-    ema: float = 0.0  # decay of the running average of the weights, which draws; 0 = off: the last weights draw
-    ema_share: float = 0.1  # the average is of at most about this share of the steps so far
-    batch_size: int = 64
-    epochs: float = 100.0
-    decay_from: float = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never
-    jitter: float = 1.0  # images are enlarged by this factor, then cropped back at random; 1 = off
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimizer: OptimizerName = "adam"
+    learning_rate: PositiveFloat = 1e-3
+    betas: tuple[Decay, Decay] = (0.9, 0.999)  # Adam and AdamW only
+    momentum: Decay = 0.0  # RMSprop and SGD only
+    initial_accumulator: NonNegativeFloat = 0.0  # Adagrad only: the sum of squared gradients starts here
+    weight_decay: NonNegativeFloat = 0.0  # this much of each weight is added to its gradient, or with AdamW taken off
+    per_player: dict[str, PlayerRecipe] = {}  # other values of the above, by player
+    warm_up: NonNegativeInt = 0  # steps in which the learning rate rises linearly from zero
+    clip: NonNegativeFloat = 0.0  # largest norm of a player's gradient; 0 = off
+    ema: Decay = 0.0  # decay of the running average of the weights, which draws; 0 = off: the last weights draw
+    ema_share: Annotated[float, Field(gt=0, lt=1)] = 0.1  # it is of at most about this share of the steps so far
+    batch_size: PositiveInt = 64  # over all devices together
+    epochs: PositiveFloat = 100.0  # passes over the training set
+    decay_from: Share = 1.0  # share of the steps after which the learning rate falls linearly to zero; 1 = never
+    jitter: Annotated[float, Field(ge=1, le=2)] = 1.0  # images are enlarged by this, then cropped at random; 1 = off
     mirror: bool = False  # flip left and right with probability 1/2
 
 

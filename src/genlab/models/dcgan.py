@@ -6,7 +6,6 @@ B batch, C channels, H = W image size, Z numbers of noise. x is a real image, G(
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from annotated_types import Ge
@@ -70,7 +69,8 @@ class DCGAN(Model, Samples, Decodes):
     def recipe_for(cls, arguments: Mapping[str, Any]) -> Recipe:
         """WGAN-GP has a recipe of its own; Gulrajani et al. 2017, arXiv:1704.00028, algorithm 1."""
         if arguments.get("loss") == "wasserstein_gp":
-            return replace(cls.recipe, learning_rate=1e-4, betas=(0.0, 0.9), batch_size=320)  # 5 turns of 64 images
+            own = {"learning_rate": 1e-4, "betas": (0.0, 0.9), "batch_size": 320}  # 5 turns of 64 images
+            return cls.recipe.model_copy(update=own)
         return cls.recipe
 
     @classmethod

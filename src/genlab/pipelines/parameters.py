@@ -183,7 +183,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         given, general = mine(name), getattr(top, name) or {}
         if name == "data" and _another_source(given, general):
             given = {}  # the model's own section, such as its classes, is about other images
-        recipe = vars(cls.recipe_for(arguments)) if name == "training" else {}
+        recipe = cls.recipe_for(arguments).model_dump() if name == "training" else {}
         return check(schema, merge(recipe, given, general), f"{model}.{name}", general)
 
     data = section(DataSettings, "data")

@@ -13,6 +13,7 @@ from genlab.data.arrange.derive import derive, derived_channels
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.view import view
 from genlab.data.ingest import ingest
+from genlab.data.report import describe_set
 from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import list_source
 from genlab.data.spec import Spec
@@ -23,6 +24,7 @@ from genlab.models import MODELS, Entry
 from genlab.models.base import Batch, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Chance
 from genlab.pipelines.parameters import argument_schema
+from genlab.sampling.apply import apply
 from genlab.training.fit import Job, fit
 from genlab.training.settings import TrainingSettings
 
@@ -69,6 +71,8 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(wave: np.ndarray, tmp
     again = ingest(list_source(tmp_path, data), data, tmp_path / "set")
     assert again.about["key"] == stored.about["key"]
     seen = view(stored, data)
+    report = describe_set(seen, data)
+    assert (report["images"], report["sizes"], report["bits"]) == (8, {}, {"16": 8})
     waves = LabelledImages.of(seen).split("train")
     assert waves.spec == Spec({"images": (2, 16)}, ("0", "1"), medium="waves")
     assert np.array_equal(waves.pixels[0], wave)
@@ -84,7 +88,7 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(wave: np.ndarray, tmp
     ).checkpoint
     model = checkpoint.build()
     assert isinstance(model, MeanLoudness)
-    drawn = medium_named("waves").from_model_range(model.sample(3, Chance.of(0, range(3))), np.int16)
+    drawn = apply(model, lambda chance: model.sample(len(chance), chance), range(3), depth=np.int16, medium="waves")
     assert np.abs(drawn.astype(int) - np.abs(wave.astype(int))).max() < 300
 
     drawings = PicturesDataset(filepath=str(tmp_path / "drawings"), medium="waves")

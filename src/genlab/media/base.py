@@ -135,8 +135,11 @@ def medium_named(name: str) -> Medium:
     Raises:
         GenlabError: there is none; the message names those there are.
     """
-    known = sorted(module.name for module in pkgutil.iter_modules(genlab.media.__path__) if module.ispkg)
-    if name not in known:
-        raise GenlabError(f"there is no medium {name!r}; set data.medium to one of: {', '.join(known)}")
-    medium: Medium = import_module(f"genlab.media.{name}.medium").MEDIUM
+    try:
+        medium: Medium = import_module(f"genlab.media.{name}.medium").MEDIUM
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(f"genlab.media.{name}"):
+            raise  # the medium itself lacks a package
+        known = sorted(module.name for module in pkgutil.iter_modules(genlab.media.__path__) if module.ispkg)
+        raise GenlabError(f"there is no medium {name!r}; set data.medium to one of: {', '.join(known)}") from error
     return medium

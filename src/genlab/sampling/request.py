@@ -16,7 +16,7 @@ def require_drawable(
     model: str, condition: Condition | None, settings: SampleSettings, classes: Sequence[str] | None,
     words: Sequence[str] | None,
 ) -> None:  # fmt: skip
-    """Refuse, before any work, to tell a model what it cannot be told; labels or words are None while not known.
+    """Refuse a request that the model or the data cannot meet. Labels or words are None while they are not known.
 
     Raises:
         GenlabError: `sample.label` for a model that is told no label, `sample.text` for one that is told no text; or
@@ -49,7 +49,7 @@ def requested(condition: Condition | None, spec: Spec, settings: SampleSettings)
 
 
 def label_number(label: str | int, classes: Sequence[str]) -> int:
-    """The number of a label that is given by name or by number; a name that looks like a number is a name first.
+    """The number of a label, given by name or by number. A name that looks like a number counts as a name.
 
     Raises:
         GenlabError: there is no such label; the message says which there are.

@@ -1,6 +1,6 @@
-"""What a person should know while adversaries train: that one has won, repeats itself, or runs away. Never fatal.
+"""Warnings while adversaries train: one has won, repeats itself, or runs away. Training goes on.
 
-Alarms are made of the rows of the history alone, so that a resumed run, which reads them again, knows what was said.
+Alarms depend on the rows of the history alone. A resumed run reads the rows again and so knows what was said.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Alarm:
 
 @dataclass
 class Alarms:
-    """Reads one row of the history after the other; every kind of alarm is raised once."""
+    """Reads the history row by row, and raises every kind of alarm once."""
 
     raised: dict[Kind, Alarm] = field(default_factory=dict)
     _bad: dict[str, int] = field(default_factory=dict)  # reports in a row, by what they are about

@@ -152,7 +152,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
 
 
 def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
-    """Train a model; `watch` is called at every report, in this process, also where other processes train.
+    """Train a model. `watch` is called at every report, always in this process.
 
     An unfinished run with the same data, parameters and code goes on where its newest snapshot is.
 

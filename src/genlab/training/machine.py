@@ -51,13 +51,13 @@ class Machine:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and images; in mixed precision autocast takes it from there."""
+        """The type of weights and images. Mixed precision casts them when a layer is called."""
         return torch.float64 if self.precision == "64-true" else torch.float32
 
     def place(self, model: nn.Module) -> nn.Module:
-        """The model on the device, in double precision where asked for, convolutions channels-last, compiled if asked.
+        """Move the model to the device, with the run's type, channels last, and compiled if asked.
 
-        In place: parameters keep their identity and their names.
+        It happens in place: parameters keep their identity and their names.
         """
         model.to(self.device, self.dtype)
         model.to(memory_format=torch.channels_last)
@@ -67,13 +67,13 @@ class Machine:
         return model
 
     def fused(self) -> bool:
-        """Whether optimisers can be one kernel here."""
+        """Whether torch has fused optimisers for this device."""
         return self.accelerator in ("cpu", "cuda")
 
     def seed(self, seed: int, step: int) -> None:
-        """Set torch's generators from (seed, step, rank), so that randomness has no history.
+        """Set torch's generators from (seed, step, rank). No step then depends on those before it.
 
-        The plain `torch.manual_seed` also walks the stack of a CUDA that is not in use, every time.
+        The plain `torch.manual_seed` would also walk through a CUDA that is not in use, at every step.
         """
         mixed = int(np.random.SeedSequence((seed, step, self.fabric.global_rank)).generate_state(1, np.uint64)[0])
         torch.default_generator.manual_seed(mixed)
@@ -94,9 +94,9 @@ class Machine:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep large freed blocks for the next step, where it would give them back to the system.
+    """Have glibc keep large freed blocks for the next step. It does nothing where there is no glibc.
 
-    Every step on a CPU would otherwise pay for the page faults of all its tensors again. Elsewhere nothing happens.
+    By default glibc gives them back to the system. Every step would pay for the page faults of its tensors again.
     """
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(M_MMAP_THRESHOLD, 2**30)

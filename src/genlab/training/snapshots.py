@@ -1,4 +1,4 @@
-"""Snapshots: the whole state of an unfinished run, to go on from as if nothing had happened."""
+"""Snapshots: the whole state of an unfinished run. A run that resumes from one ends with the same bits."""
 
 import hashlib
 import json
@@ -68,7 +68,7 @@ class Snapshots:
         return read_state(path) if path.is_file() else None
 
     def clear(self, run: str) -> None:
-        """Delete a run's snapshots, for it is finished."""
+        """Delete the snapshots of a finished run."""
         shutil.rmtree(self.folder / run, ignore_errors=True)
 
     def others(self, run: str) -> list[str]:

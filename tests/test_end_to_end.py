@@ -157,7 +157,7 @@ def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_ro
     path.write_bytes(path.read_bytes()[:100_000])
     fails(kedro(), mlflow_uri, f"{path} is damaged")
     path.unlink()
-    fails(kedro(), mlflow_uri, f"{path} is missing; restore it")
+    fails(kedro(), mlflow_uri, f"{path} is missing; fetch or restore it")
 
 
 def test_a_checkpoint_of_another_shape(finished: Result, kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:

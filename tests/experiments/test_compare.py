@@ -324,7 +324,7 @@ def test_the_code_of_a_run_comes_from_git(tmp_path: Path, capsys: pytest.Capture
     assert text_of_code(f"{commits[1]}-dirty") == "changed"
     assert "changes that were not committed" in capsys.readouterr().out
     assert text_of_code("0" * 40) == "changed"
-    assert "is not here" in capsys.readouterr().out
+    assert "is not in this clone" in capsys.readouterr().out
 
 
 def test_lists_of_a_sweep() -> None:

@@ -77,15 +77,30 @@ def derive(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: P
     }
 
 
+def _tables(
+    names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: Parameters
+) -> "Iterator[tuple[str, ImageSet, DataSettings]]":
+    """The tables that the models want, each once: its name, the images that it is of, and the settings."""
+    from genlab.data.arrange.view import view
+
+    wanted: dict[str, tuple[ImageSet, DataSettings]] = {}
+    for settings in _requests(names, parameters):
+        stored = images[settings.set_name()]
+        wanted.setdefault(settings.table_name(stored.about["key"]), (stored, settings))
+    for name, (stored, settings) in wanted.items():
+        yield name, view(stored, settings), settings
+
+
 def pair(
     names: Sequence[str], images: Mapping[str, "ImageSet"], derived: Mapping[str, "ImageSet"], parameters: Parameters
 ) -> dict[str, pd.DataFrame]:
     """Two domains -> the tables of pairs."""
     from genlab.data.arrange.derive import pair_sides
+    from genlab.data.arrange.view import view_derived
 
     return {
-        name: pair_sides(seen, drawn, settings)
-        for name, seen, drawn, settings in _domains(names, images, derived, parameters)
+        name: pair_sides(seen, view_derived(derived[settings.derived_name()], seen), settings)
+        for name, seen, settings in _tables(names, images, parameters)
     }
 
 
@@ -95,37 +110,21 @@ def unpair(
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Two domains -> the tables of images to be trained on without pairs."""
     from genlab.data.arrange.unpair import unpair
+    from genlab.data.arrange.view import view_derived
 
     return {
-        name: unpair(seen, drawn, pairs[name], settings)
-        for name, seen, drawn, settings in _domains(names, images, derived, parameters)
+        name: unpair(seen, view_derived(derived[settings.derived_name()], seen), pairs[name], settings)
+        for name, seen, settings in _tables(names, images, parameters)
     }
-
-
-def _domains(
-    names: Sequence[str], images: Mapping[str, "ImageSet"], derived: Mapping[str, "ImageSet"], parameters: Parameters
-) -> "Iterator[tuple[str, ImageSet, ImageSet, DataSettings]]":
-    """The tables of two domains that the models want, each once: name, images, what is derived of them, settings."""
-    from genlab.data.arrange.view import view, view_derived
-
-    wanted: dict[str, tuple[ImageSet, DataSettings]] = {}
-    for settings in _requests(names, parameters):
-        stored = images[settings.set_name()]
-        wanted.setdefault(settings.table_name(stored.about["key"]), (stored, settings))
-    for name, (stored, settings) in wanted.items():
-        seen = view(stored, settings)
-        yield name, seen, view_derived(derived[settings.derived_name()], seen), settings
 
 
 def caption(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: Parameters) -> dict[str, pd.DataFrame]:
     """Images -> the tables of their captions, and which of them are held out."""
     from genlab.data.arrange.captions import caption_images
-    from genlab.data.arrange.view import view
 
     tables = {}
-    for settings in _requests(names, parameters):
-        stored = images[settings.set_name()]
-        table = tables[settings.table_name(stored.about["key"])] = caption_images(view(stored, settings), settings)
+    for name, seen, settings in _tables(names, images, parameters):
+        table = tables[name] = caption_images(seen, settings)
         train = table[table["split"] == "train"]
         logger.info("%d captions to train on, %d held out", (~train["held_out"]).sum(), train["held_out"].sum())
     return tables
@@ -220,7 +219,7 @@ def _case(
     return Judged(
         chosen.build(device, statistics), examples, settings.sample, statistics=chosen.statistics(statistics),
         drawings=drawings or {}, evaluation=settings.evaluation, cache=Cache(_folder(parameters, "04_feature")),
-        untrained=lambda: chosen.build_untrained(device),
+        untrained=lambda: chosen.build_untrained(device, statistics),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.media.pictures.tiles import draw_grid
 from genlab.models.base import Side
+from genlab.sampling.case import group
 from genlab.sampling.draw import direction, other
 
 
@@ -31,8 +32,7 @@ def side_by_side(
     truth = shown.side(to)
     columns = {"input": shown.side(other(to))}
     for model, drawings in translations.items():
-        way = f"{direction(to)}/"
-        mine = {name.removeprefix(way): pixels for name, pixels in drawings.items() if name.startswith(way)}
+        mine = group(drawings, direction(to))
         if missing := [name for name in shown.table["id"] if name not in mine]:
             raise GenlabError(
                 f"{model} has no drawing {direction(to)}/{missing[0]} ({len(missing)} of {len(shown)} are missing): "

@@ -18,6 +18,12 @@ M = TypeVar("M", covariant=True)
 E = TypeVar("E", covariant=True)
 
 
+def group(drawings: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The drawings "<name>/<id>" by id; empty where there is no such group."""
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): pixels for key, pixels in drawings.items() if key.startswith(prefix)}
+
+
 @dataclass(frozen=True)
 class Case(Generic[M, E]):
     """A trained model beside its images. `M` are the capabilities that a function needs, `E` the arrangement."""
@@ -61,5 +67,4 @@ class Case(Generic[M, E]):
 
     def group(self, name: str) -> dict[str, np.ndarray]:
         """The drawings of one group by id; empty where there is no such group."""
-        prefix = f"{name}/"
-        return {key.removeprefix(prefix): pixels for key, pixels in self.drawings.items() if key.startswith(prefix)}
+        return group(self.drawings, name)

@@ -8,7 +8,6 @@ deviation of that pixel in the training images (the ceiling: the simplest model 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,11 +135,12 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
 @measure(needs=Translates, on=TwoDomains, better=BETTER)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_samples` of new images or translations."""
-    extract = partial(Lite0, case.evaluation.feature_size, case.device)
-    return each_set(
-        case,
-        lambda drawn, reals, protocol: evaluate_samples(drawn, reals, case.evaluation, case.cache, protocol, extract()),
-    )
+
+    def one(drawn: np.ndarray, reals: Reals, protocol: Mapping[str, Any]) -> Metrics:
+        extract = Lite0(case.evaluation.feature_size, case.device)
+        return evaluate_samples(drawn, reals, case.evaluation, case.cache, protocol, extract)
+
+    return each_set(case, one)
 
 
 def evaluate_samples(

@@ -64,15 +64,26 @@ def stage_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def write_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` that takes its place when the block ends without an error.
+def write_path(path: Path) -> Iterator[Path]:
+    """A place for a new file or folder, which takes that of `path` when the block ends without an error.
 
     Raises:
         GenlabError: the disk is full or refuses; `path` is as it was.
     """
     with stage_folder(path) as staged:
-        yield staged
-        replace_folder(staged, path)
+        yield staged / path.name
+        if path.is_dir():
+            path.replace(staged / "old")
+        (staged / path.name).replace(path)
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def write_folder(path: Path) -> Iterator[Path]:
+    """`write_path` for a folder, which is there already."""
+    with write_path(path) as folder:
+        folder.mkdir()
+        yield folder
 
 
 def replace_folder(new: Path, path: Path) -> None:

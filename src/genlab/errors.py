@@ -4,9 +4,29 @@ Every message says three things: what was found, where, and what to do about it.
 a traceback; a library user catches it as a `ValueError`.
 """
 
+import logging
+import re
+
+
+def masked(text: str) -> str:
+    """The text with *** in place of the user and password of every address, as in `postgresql://user:secret@host`."""
+    return re.sub(r"://[^\s/]+@", "://***@", text)
+
+
+class WithoutPasswords(logging.Filter):
+    """Masks every line of the log; conf/logging.yml puts it before all output."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record, and let it pass."""
+        record.msg, record.args = masked(record.getMessage()), None
+        return True
+
 
 class GenlabError(ValueError):
     """Something the person can mend: a parameter, a file, a full disk, a diverging run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 def find_genlab_error(error: BaseException | None) -> GenlabError | None:

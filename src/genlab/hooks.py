@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from genlab.data.sources.listing import require_source
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, masked
 from genlab.models import MODELS
 from genlab.pipelines.parameters import (
     RunSettings,
@@ -160,7 +160,9 @@ class GenlabHooks:
                 run.log_files(places[name], name)
         run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
         run.end("FINISHED")
-        self._say_where(model, {**places, "MLflow run": f"{run.name}, in {self.tracker.uri} (see: make mlflow)"})
+        self._say_where(
+            model, {**places, "MLflow run": f"{run.name}, in {masked(self.tracker.uri)} (see: make mlflow)"}
+        )
 
     def _place(self, name: str) -> Path:
         """Where an entry of the catalog is."""

@@ -34,6 +34,8 @@ def given(**sections: Any) -> dict[str, Any]:
         ),
         (given(training={"precision": "16"}), r"training\.precision is '16': it should be 'auto', '32-true'"),
         (given(training={"learning_rate": 0}), r"training\.learning_rate is 0: it should be greater than 0"),
+        (given(training={"learning_rate": float("inf")}), r"training\.learning_rate is inf: it should be a finite"),
+        (given(pix2pix={"model": {"l1_weight": float("inf")}}), r"l1_weight is inf: it should be a finite number"),
         (given(training=3), r"parameter training is 3: it should be a section"),
         (given(seed="x"), r"parameter seed is 'x': it should be a valid integer"),
         (given(pix2pix=3), r"parameter pix2pix is 3: it should be a section"),

@@ -1,6 +1,9 @@
 """What goes to MLflow."""
 
+import logging
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, WithoutPasswords
 from genlab.tracking.outbox import Message, Outbox
 from genlab.tracking.runs import all_runs
 from genlab.tracking.tracker import (
@@ -48,6 +51,57 @@ def test_the_environment_names_the_server_and_the_settings_win(tmp_path: Path, m
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert Tracker(tmp_path, TrackingSettings()).uri == "http://127.0.0.1:1"
     assert Tracker(tmp_path, TrackingSettings(uri="sqlite:///x.db")).uri == "sqlite:///x.db"
+
+
+def test_the_environment_names_the_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TrackingSettings().experiment == "genlab"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "spring")
+    assert TrackingSettings().experiment == "spring"
+    assert TrackingSettings(experiment="own").experiment == "own"
+
+
+@pytest.mark.parametrize("folder", ["100%20 done", "what?", "a#b"])
+def test_a_project_in_a_folder_of_an_odd_name_keeps_its_own_database(
+    folder: str, tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / folder / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_mlflow, tmp_path / folder / "mlruns/mlflow.db")
+    tracker = Tracker(tmp_path / folder, TrackingSettings())
+    (tmp_path / "file").write_text("x")
+    run = tracker.open_run("pix2pix", {"kedro.save_version": "v"})
+    finish(run, tmp_path / "file")
+    assert tracker.wait()
+    assert told(tracker.uri, "pix2pix-v")[0].info.status == "FINISHED"
+    with sqlite3.connect(tmp_path / folder / "mlruns/mlflow.db") as database:
+        assert database.execute("select name from runs").fetchall() == [("pix2pix-v",)]
+
+
+def test_a_password_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, capfd: Any) -> None:
+    """The server refuses, so that everything is said that can be said."""
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:s%23cret@127.0.0.1:1/")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracker = Tracker(tmp_path, TrackingSettings(unsent="unsent"))
+    assert tracker.uri == os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:1/"
+    assert (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == ("user", "s#cret")
+    run = tracker.open_run("pix2pix", {"kedro.save_version": "v", "command": "postgresql://u:s%23cret@host/db"})
+    run.log_parameters({"data": {"source": "https://u:s%23cret@host/x.zip"}})
+    run.set_tags({"error": "postgresql://u:s%23cret@host/db"})
+    run.end("FAILED")
+    assert not tracker.wait()
+    with pytest.raises(GenlabError) as raised:
+        send_kept(tracker)
+    shown = [caplog.text, *capfd.readouterr(), str(raised.value), *(p.read_text() for p in tmp_path.rglob("*.json*"))]
+    assert "cret" not in "".join(shown)
+    assert "https://***@host/x.zip" in "".join(shown)
+
+
+def test_a_line_of_the_log_masks_the_password_of_a_database() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 1, "at %s", ("mysql://u:p%@host/db",), None)
+    assert WithoutPasswords().filter(record)
+    assert record.getMessage() == "at mysql://***@host/db"
 
 
 def test_mlflow_sends_nothing_about_its_use() -> None:

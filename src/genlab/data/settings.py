@@ -33,7 +33,7 @@ def split_domains(domains: object) -> object:
 class SplitSettings(BaseModel):
     """How images without a split get one: by content and `seed`, whole scenes at a time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     val: Share = 0.05  # of the training images, where the source has no validation split
     test: Share = 0.1  # of all images, where the source has no test split
@@ -43,7 +43,7 @@ class SplitSettings(BaseModel):
 class UnpairSettings(BaseModel):
     """How the two domains of an unpaired set are drawn from one set."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     seed: NonNegativeInt = 0
     share_scenes: bool = False  # may both halves of one scene be trained on?
@@ -52,7 +52,7 @@ class UnpairSettings(BaseModel):
 class HeldOutSettings(BaseModel):
     """Combinations of words that are never trained on, such as "light sandal"."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     combinations: NonNegativeInt | tuple[str, ...] = 4  # how many to draw of derived captions, or which
     seed: NonNegativeInt = 0  # of the drawing

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 class ClassifierSettings(BaseModel):
     """Classifiers that start from an encoder, against those that do not: `genlab.evaluation.studies.encoder_start`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     labels: tuple[PositiveInt, ...] = (10, 100, 1000)  # how many labelled images there are; all of them come besides
     most: PositiveInt = 60_000  # labelled images that are "all" at most
@@ -24,7 +24,7 @@ class ClassifierSettings(BaseModel):
 class DimensionSettings(BaseModel):
     """Reconstruction error against latent dimension: `genlab.evaluation.studies.latent_dimension`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     dimensions: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (2, 4, 8, 16, 32, 64)
     share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of the model's training steps, for each of the dimensions
@@ -33,7 +33,7 @@ class DimensionSettings(BaseModel):
 class EvaluationSettings(BaseModel):
     """How metrics are computed. How many new images are drawn for them is `sample.count`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     resamples: PositiveInt = 1000  # bootstrap samples behind each 95 % interval
     seed: NonNegativeInt = 0  # of the bootstrap, the subsets, and the random controls

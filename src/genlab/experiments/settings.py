@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class CompareSettings(BaseModel):
     """Which finished runs stand on the leaderboard."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     keep: Literal["newest", "best"] = (
         "newest"  # of runs with equal model, settings, data and seed; best: by validation score

@@ -63,7 +63,7 @@ class Turn:
 class PlayerRecipe(BaseModel):
     """What differs for one player. What is left out is as for all."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     optimizer: OptimizerName | None = None
     learning_rate: PositiveFloat | None = None
@@ -76,7 +76,7 @@ class PlayerRecipe(BaseModel):
 class Recipe(BaseModel):
     """How the paper trains: defaults for the `training` parameters, each of which the configuration can override."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     optimizer: OptimizerName = "adam"
     learning_rate: PositiveFloat = 1e-3

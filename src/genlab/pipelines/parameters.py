@@ -41,7 +41,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 def _schema(name: str, sections: Iterable[str], **fields: Any) -> type[BaseModel]:
     """A schema of sections, whose keys are checked later, and of these fields."""
     fields |= dict.fromkeys(sections, (dict[str, Any] | None, None))
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
 
 
 RECIPE = (Literal["defaults", "paper"] | None, None)
@@ -141,7 +141,7 @@ def argument_schema(model: "type[Model]", data: DataSettings) -> type[BaseModel]
         for name, parameter in inspect.signature(model.__init__).parameters.items()
         if name not in ("self", *follow)
     }
-    return create_model(model.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(model.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
 
 
 def sample_schema(model: str, general: Mapping[str, Any]) -> type[SampleSection]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 class SampleSection(BaseModel):
     """What is drawn with any trained model, and how."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     checkpoint: Literal["last", "best"] = "last"  # which weights draw: at the end, or best on the validation split
     count: PositiveInt = 2000  # how many new images are drawn, for metrics, by a model that draws such

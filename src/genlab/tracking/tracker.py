@@ -19,11 +19,12 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, masked
 from genlab.tracking.outbox import Message, Outbox, deliver
 
 logger = logging.getLogger(__name__)
@@ -35,10 +36,10 @@ SCORE = "validation/score"  # the curve of the score on the validation split; lo
 class TrackingSettings(BaseModel):
     """conf/*/tracking.yml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     uri: str | None = None  # null: MLFLOW_TRACKING_URI, else a sqlite file in the project
-    experiment: str = "genlab"
+    experiment: str = Field(default_factory=lambda: os.environ.get("MLFLOW_EXPERIMENT_NAME") or "genlab")
     unsent: str = "data/unsent"  # the folder for what could not be sent
     patience: PositiveFloat = 30.0  # seconds that the end of a `kedro run` waits for a slow server
 
@@ -88,9 +89,26 @@ def connect(uri: str) -> Any:
     from mlflow import MlflowClient
 
     if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        Path(unquote(uri.removeprefix("sqlite:///"))).parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return MlflowClient(uri)
+
+
+def hand_over_password(uri: str) -> str:
+    """The address of a server without `user:password@`.
+
+    These go to where MLflow's client looks for them, here and in child processes. So nothing that prints an address,
+    such as MLflow itself at the end of a run, can print them.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.password:
+        return uri
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username or "")
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password)
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if os.environ.get("MLFLOW_TRACKING_URI") == uri:
+        os.environ["MLFLOW_TRACKING_URI"] = bare
+    return bare
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -117,7 +135,7 @@ class TrackedRun:
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Record nested parameters, flattened."""
-        values = {key: str(value) for key, value in flatten(parameters).items()}
+        values = {key: masked(str(value)) for key, value in flatten(parameters).items()}
         self.parameters |= values
         self._tell(Message("parameters", values))
 
@@ -145,8 +163,9 @@ class TrackedRun:
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Record tags."""
         if tags:
-            self.tags |= tags
-            self._tell(Message("tags", dict(tags)))
+            shown = {name: masked(text) for name, text in tags.items()}
+            self.tags |= shown
+            self._tell(Message("tags", shown))
 
     def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Close the run."""
@@ -162,7 +181,8 @@ class Tracker:
 
     def __init__(self, project: Path, settings: TrackingSettings) -> None:
         self.project, self.settings = project, settings
-        self._own_uri = f"sqlite:///{project / 'mlruns/mlflow.db'}"
+        place = str(project / "mlruns/mlflow.db").replace("%", "%25").replace("?", "%3F")  # it is read as a URL
+        self._own_uri = f"sqlite:///{place}"
         self.runs: dict[str, TrackedRun] = {}
         self.failed = False  # MLflow does not answer: everything is kept
         self._waiting: deque[tuple[TrackedRun, Message]] = deque()  # the first is on its way
@@ -172,8 +192,8 @@ class Tracker:
 
     @property
     def uri(self) -> str:
-        """The configured server, else MLFLOW_TRACKING_URI, else the project's sqlite file."""
-        return self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or self._own_uri
+        """The configured server, else MLFLOW_TRACKING_URI, else the project's sqlite file; without a password."""
+        return hand_over_password(self.settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or self._own_uri)
 
     @property
     def unsent(self) -> Path:
@@ -192,7 +212,7 @@ class Tracker:
             "mlflow.source.type": "PROJECT",
             "mlflow.source.git.commit": git_commit(self.project),
         }
-        own = {name: text for name, text in {**common, **tags, **given}.items() if text}
+        own = {name: masked(text) for name, text in {**common, **tags, **given}.items() if text}
         self.runs[model] = TrackedRun(self, f"{model}-{tags['kedro.save_version']}", own, parent)
         return self.runs[model]
 

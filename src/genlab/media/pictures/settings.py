@@ -12,7 +12,7 @@ centred on black · stretch: resized, whatever happens to the proportions."""
 class EdgeSettings(BaseModel):
     """Canny's edge detector, as scikit-image has it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     sigma: Annotated[float, Field(ge=0)] = 1.0  # pixels: standard deviation of the Gaussian that smooths first
     low: Annotated[float, Field(ge=0, le=1)] = 0.1  # share of the largest possible gradient: a weak edge
@@ -25,7 +25,7 @@ class PairSettings(BaseModel):
     auto takes file names where the source has two domains, else edges; none makes no pairs.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["auto", "names", "none", "edges", "grey", "low_resolution", "masked", "noisy"] = "auto"
     factor: Annotated[int, Field(ge=2)] = 4  # low_resolution: this many times fewer pixels a side, then enlarged again
@@ -36,7 +36,7 @@ class PairSettings(BaseModel):
 class PictureSettings(BaseModel):
     """The part of the `data` section that is about pictures."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     image_size: PositiveInt = 32  # H = W in pixels, after `fit`
     fit: Fit | None = None  # null: pad for the embedded sets, crop for folders

@@ -1,6 +1,7 @@
 """What happens around a `kedro run`: checks of all parameters, MLflow runs, and a list of the results at the end."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from genlab.data.sources.listing import require_source
-from genlab.errors import GenlabError, masked
+from genlab.errors import WITHOUT_PASSWORDS, GenlabError, masked
 from genlab.models import MODELS
 from genlab.pipelines.parameters import (
     RunSettings,
@@ -46,6 +47,8 @@ class GenlabHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse an environment that does not exist, before Kedro trips over it."""
         self.context = context
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(WITHOUT_PASSWORDS)
         conf = Path(context.config_loader.conf_source)
         if context.env and not (conf / context.env).is_dir():
             known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in ("base", "local"))

@@ -1,15 +1,17 @@
 """Files that are either whole or not there."""
 
+import fcntl
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from genlab.errors import GenlabError
+
+OLD = "old"  # in a staged folder: what was there before, while the new takes its place
 
 
 @contextmanager
@@ -25,42 +27,53 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Call `write` with a temporary file beside `path`, then rename it to `path`: readers see the old or the new.
+@contextmanager
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """A folder that is this block's alone among all that ask so. The system ends the lock with the process.
 
     Raises:
-        GenlabError: the disk is full or refuses; `path` is as it was and no temporary file stays behind.
+        BlockingIOError: `wait` is False, and another block has it, or this file system knows no locks.
     """
-    with _writing(path), tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:  # without locks nothing is known to be left behind: it stays
+            if not wait:
+                raise BlockingIOError from error
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager
 def stage_folder(path: Path) -> Iterator[Path]:
-    """A new folder beside `path` that outlives the block if it ends without an error, for `replace_folder`.
+    """A new folder beside `path`, to be renamed; what is left of it when the block ends is deleted.
 
     What killed processes left of the kind is deleted first.
 
     Raises:
         GenlabError: the disk is full or refuses; `path` is as it was and the new folder is gone.
     """
-    with _writing(path):
-        for left in path.parent.glob(f".{path.name}.staged-*"):
-            if (process := re.search(r"\.staged-(\d+)", left.name)) and not _is_running(int(process[1])):
-                shutil.rmtree(left, ignore_errors=True)
-        staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.staged-{os.getpid()}-"))
+    with _writing(path), ExitStack() as held:
+        with locked(path.parent):  # nobody finds the new folder before it is locked
+            for left in path.parent.glob(f".{path.name}.staged-*"):
+                with suppress(BlockingIOError, FileNotFoundError), locked(left, wait=False):
+                    _clear(left, path)
+            staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.staged-"))
+            held.enter_context(locked(staged))
         try:
             yield staged
-        except BaseException:
-            shutil.rmtree(staged, ignore_errors=True)
-            raise
+        finally:
+            _clear(staged, path)
+
+
+def _clear(staged: Path, path: Path) -> None:
+    """Delete a staged folder. What `write_path` took out of the way goes back if nothing took its place."""
+    old = staged / OLD
+    if old.exists():
+        old.replace(staged / "replaced" if path.exists() else path)
+    shutil.rmtree(staged, ignore_errors=True)
 
 
 @contextmanager
@@ -73,9 +86,20 @@ def write_path(path: Path) -> Iterator[Path]:
     with stage_folder(path) as staged:
         yield staged / path.name
         if path.is_dir():
-            path.replace(staged / "old")
+            path.replace(staged / OLD)
         (staged / path.name).replace(path)
-        shutil.rmtree(staged, ignore_errors=True)
+
+
+def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a new file, which then takes the place of `path`: readers see the old or the new.
+
+    Raises:
+        GenlabError: the disk is full or refuses; `path` is as it was.
+    """
+    with write_path(path) as place, place.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -87,7 +111,7 @@ def write_folder(path: Path) -> Iterator[Path]:
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Rename the folder `new`, which lies beside `path`, to `path`. An old folder of that name is deleted."""
+    """Rename the folder `new`, which `stage_folder` made beside `path`, to `path`. An old one there is deleted."""
     new.chmod(0o755)  # mkdtemp makes private folders; this one is the user's
     old = new.with_name(new.name + ".old")
     if path.exists():
@@ -96,11 +120,12 @@ def replace_folder(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def remove_folder(path: Path) -> None:
+    """Delete a folder, if there is one. Readers see all of it or nothing.
+
+    Raises:
+        GenlabError: the disk refuses.
+    """
+    with stage_folder(path.with_name("removed")) as staged:
+        if path.exists():
+            path.replace(staged / path.name)

@@ -188,3 +188,21 @@ def test_a_resumed_run_remembers_its_best_score(few_shoes: PairedImages, tmp_pat
 def test_without_a_score_the_best_are_the_last(few_shoes: PairedImages, tmp_path: Path) -> None:
     fitted = fit(make_job(few_shoes, tmp_path), lambda sight: None)
     assert fitted.best == fitted.checkpoint
+
+
+def test_the_last_weights_never_stand_in_for_the_best(
+    few_shoes: PairedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = {2: 0.1, 4: 0.5, 6: 0.4, 8: 0.3}
+    seen: list[int] = []
+
+    def score(model: Model) -> float:
+        seen.append(2 + 2 * (len(seen) % 4))
+        return scores[seen[-1]]
+
+    job = replace(make_job(few_shoes, tmp_path, score_every=2), score=score)
+    fit(job, lambda sight: None)
+    (tmp_path / job.fingerprint() / "best.pt").unlink()
+    again = fit(job, lambda sight: None)
+    assert "best.pt" in caplog.text
+    assert (again.resumed_from, again.best.step) == (0, 2)

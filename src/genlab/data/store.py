@@ -10,7 +10,6 @@ holds the key of the newest. A set on disk never changes, so several processes c
 import hashlib
 import json
 import mmap
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,7 +177,6 @@ def keep_set(stage: Path, folder: Path, key: str) -> ImageSet:
     place = folder / key
     try:
         found = open_set(place)
-        shutil.rmtree(stage)
     except GenlabError:
         replace_folder(stage, place)
         found = open_set(place)

@@ -1,6 +1,7 @@
 """From a job to trained weights: builds, resumes, trains, keeps snapshots; on one device or on several."""
 
 import logging
+import math
 import os
 import queue
 import threading
@@ -163,6 +164,13 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
     if not job.settings.resume:
         snapshots.clear(run)
     state = snapshots.latest(run)
+    if state and state["best_score"] < math.inf:
+        try:
+            snapshots.best(run)
+        except GenlabError as error:  # the last weights are no substitute for the best
+            logger.warning("%s. Its training starts afresh.", error)
+            snapshots.clear(run)
+            state = None
     resumed_from = state["step"] if state else 0
     if resumed_from:
         logger.info(
@@ -185,8 +193,8 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
             f"training of {job.model} ended, but its last snapshot in {job.snapshots} is gone; run it again"
         )
     checkpoint = _checkpoint(job, run, state)
-    best = snapshots.best(run)
-    return Fitted(checkpoint, _checkpoint(job, run, best) if best else checkpoint, state["history"], resumed_from)
+    best = _checkpoint(job, run, snapshots.best(run)) if state["best_score"] < math.inf else checkpoint
+    return Fitted(checkpoint, best, state["history"], resumed_from)
 
 
 def _checkpoint(job: Job, run: str, state: Mapping[str, Any]) -> Checkpoint:

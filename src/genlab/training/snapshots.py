@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 
 import genlab
 from genlab.errors import GenlabError
+from genlab.files import remove_folder
 from genlab.training.checkpoint import read_state, write_state
 
 KEPT = 2  # the newest, and the one before it should the newest be damaged
@@ -62,18 +62,21 @@ class Snapshots:
         """
         write_state(self.folder / run / "best.pt", state)
 
-    def best(self, run: str) -> dict[str, Any] | None:
-        """What `save_best` kept last; None if nothing was."""
-        path = self.folder / run / "best.pt"
-        return read_state(path) if path.is_file() else None
+    def best(self, run: str) -> dict[str, Any]:
+        """What `save_best` kept last.
+
+        Raises:
+            GenlabError: it is gone or damaged.
+        """
+        return read_state(self.folder / run / "best.pt")
 
     def clear(self, run: str) -> None:
         """Delete the snapshots of a finished run."""
-        shutil.rmtree(self.folder / run, ignore_errors=True)
+        remove_folder(self.folder / run)
 
     def others(self, run: str) -> list[str]:
         """Unfinished runs other than this one: other data, parameters or code."""
-        return sorted(path.name for path in self.folder.glob("*") if path.is_dir() and path.name != run)
+        return sorted(path.name for path in self.folder.glob("[!.]*") if path.is_dir() and path.name != run)
 
     def _files(self, run: str) -> list[Path]:
         return sorted((self.folder / run).glob("step_*.pt"))

@@ -6,6 +6,7 @@ takes its place at the end, so an unfinished one is never trusted. All images of
 """
 
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from genlab.data.sources.layouts import Entry, Listing, Rejected
 from genlab.data.store import ImageSet, ImageStore, SetWriter, checksum, digest, keep_set, open_newest
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
+from genlab.media.apart import MEMORY, Apart, decode_any
 from genlab.media.base import Medium, UnreadableFileError, medium_named
 
 CHUNK = 8  # files that a thread takes at a time
@@ -50,9 +52,9 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
         if before.about["key"] == _key(listing, how, contents):
             return before
     rejected, wanted = list(listing.rejected), set()
-    with stage_folder(folder / "set") as stage:
+    with stage_folder(folder / "set") as stage, Apart(settings.medium) as apart:
         writer = SetWriter(stage, settings.medium)
-        read = _Reader(medium, given, str(how), _known(before))
+        read = _Reader(medium, apart, given, str(how), _known(before))
         digests: list[str | None] = []
         jobs = zip(listing.entries, contents, strict=True)
         for entry, (content, rows) in zip(listing.entries, in_parallel(read, jobs, settings.workers), strict=True):
@@ -144,14 +146,29 @@ def _known(before: ImageSet | None) -> Known:
 
 
 def _source(entry: Entry) -> bytes | np.ndarray:
-    return entry.path.read_bytes() if entry.path is not None else np.asarray(entry.pixels)
+    """A file's bytes, or an array's pixels.
+
+    Raises:
+        UnreadableFileError: it cannot be read, is too large, or would never end.
+    """
+    if entry.path is None:
+        return np.asarray(entry.pixels)
+    try:
+        about = entry.path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UnreadableFileError("is not a file but a pipe, a device or a folder; delete it")
+        if about.st_size > MEMORY:
+            raise UnreadableFileError(f"has {about.st_size} bytes, more than {MEMORY}; cut it into pieces")
+        return entry.path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights") from error
 
 
 def _content(entry: Entry) -> str | None:
     """Names a file's bytes, or an array's pixels; None where the file cannot be read."""
     try:
         return _name(_source(entry))
-    except OSError:
+    except UnreadableFileError:
         return None
 
 
@@ -164,6 +181,7 @@ class _Reader:
     """Reads and decodes one file: what the threads do."""
 
     medium: Medium
+    apart: Apart
     settings: dict[str, Any]
     how: str
     known: Known
@@ -183,7 +201,11 @@ class _Reader:
                 ]
             else:
                 source = _source(entry) if source is None else source
-                found = self.medium.decode(source, [part.half for part in entry.parts], self.settings)
+                halves = [part.half for part in entry.parts]
+                if isinstance(source, np.ndarray) or self.medium.is_safe(source):
+                    found = decode_any(self.medium, source, halves, self.settings)
+                else:
+                    found = self.apart.decode(source, halves, self.settings)
             rows: Rows = []
             for part, name, (pixels, about) in zip(entry.parts, names, found, strict=True):
                 named = digest(f"{content}{part.half}".encode()) if part.half else content
@@ -193,5 +215,3 @@ class _Reader:
             return content, rows
         except UnreadableFileError as error:
             return content, error
-        except OSError as error:
-            return content, UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights")

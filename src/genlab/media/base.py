@@ -57,6 +57,10 @@ class Medium(Protocol):
         """Whether most of these files show two things side by side."""
         ...
 
+    def is_safe(self, data: bytes) -> bool:
+        """Whether `decode` gives these bytes to decoders that no damage brings down. Others get their own process."""
+        ...
+
     def decode(
         self, source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
     ) -> list[tuple[np.ndarray, dict[str, Any]]]:

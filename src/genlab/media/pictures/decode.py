@@ -25,8 +25,10 @@ ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", 
 LOOKED_AT = 40  # files whose size tells a side-by-side folder from others
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
+MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow refuses larger pictures: a few bytes can claim them
 EXIF_WITHIN = 65_536  # bytes: the header in which a JPEG says how it is turned
 NPY_SIGNATURE = b"\x93NUMPY"
+SAFE_SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, NPY_SIGNATURE, b"BM", b"GIF8")
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 LUMINANCE = np.array([299, 587, 114])
 """Thousandths of red, green and blue in grey: ITU-R 601-2, as in Pillow."""
@@ -65,12 +67,19 @@ def mostly_twice_as_wide(files: Sequence[Path]) -> bool:
     """Whether at least 9 of 10 readable files, of some spread over the set, are twice as wide as high."""
     sizes = []
     for path in files[:: max(1, len(files) // LOOKED_AT)]:
+        if not path.is_file():  # a pipe would never end
+            continue
         try:
             with Image.open(path) as image:
                 sizes.append(image.size)
-        except (OSError, SyntaxError, Image.DecompressionBombError):
+        except Exception:  # whatever a damaged header does to Pillow; ingest names the file
             continue
     return bool(sizes) and sum(w == 2 * h for w, h in sizes) >= 0.9 * len(sizes)
+
+
+def is_safe(data: bytes) -> bool:
+    """Whether no damage to these bytes brings the decoder down: common formats, by Pillow, simplejpeg and numpy."""
+    return data.startswith(SAFE_SIGNATURES)
 
 
 def cut_half(pixels: np.ndarray, half: str, square: bool) -> np.ndarray:
@@ -103,7 +112,7 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
     try:
         if data.startswith(NPY_SIGNATURE):
             return _check_samples(np.load(io.BytesIO(data), allow_pickle=False), "NPY")
-        if data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] in b"\2\4\6":
+        if _is_deep_png(data):
             return _decode_deep_png(data, background)
         if data.startswith(TIFF_SIGNATURES) and _is_beyond_pillow(data):
             return _decode_tiff(data)
@@ -115,7 +124,7 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
             return _decode_pillow(image, background)
     except UnidentifiedImageError as error:
         raise UnreadableFileError(
-            f"is not an image: it begins with {data[:16]!r}; give it the right ending or delete it"
+            "is not an image of any known format; give it the right ending or delete it"
         ) from error
     except Image.DecompressionBombError as error:
         raise UnreadableFileError(f"is too large to be decoded safely ({error}); make it smaller") from error
@@ -161,8 +170,8 @@ def _decode_jpeg(data: bytes) -> Decoded | None:
     import simplejpeg
 
     try:
-        *_, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in ("Gray", "YCbCr", "RGB"):
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("Gray", "YCbCr", "RGB") or height * width > MOST_PIXELS:
             return None
         mode, name = ("L", "GRAY") if colours == "Gray" else ("RGB", "RGB")
         return Decoded(simplejpeg.decode_jpeg(data, name), mode, 8)
@@ -170,15 +179,26 @@ def _decode_jpeg(data: bytes) -> Decoded | None:
         return None
 
 
-def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:
-    """PNG of 16 bits in several channels, which Pillow would cut to 8."""
-    import torch
-    from torchvision.io import decode_png
+def _is_deep_png(data: bytes) -> bool:
+    """Whether it has 16 bits in several channels."""
+    return data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] in (b"\2", b"\4", b"\6")
 
-    pixels = decode_png(torch.frombuffer(bytearray(data), dtype=torch.uint8)).permute(1, 2, 0).numpy()
+
+def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:
+    """The pixels of such a PNG. Pillow keeps 8 of 16 bits: the upper ones, or the lower ones if told another order.
+
+    Grey with alpha is told to be four bytes. torchvision keeps 16 bits, but one changed byte crashes it.
+    """
+    parts = []
+    for order in "BL":
+        with Image.open(io.BytesIO(data)) as image:
+            grey = any(tile.args == "LA;16B" for tile in image.tile)
+            image.tile = [tile._replace(args="RGBA" if grey else f"{image.mode};16{order}") for tile in image.tile]
+            parts.append(np.asarray(image).astype(np.uint16))
+    pixels = (parts[0][:, :, ::2] << 8) + parts[0][:, :, 1::2] if grey else (parts[0] << 8) + parts[1]
     if pixels.shape[2] in (2, 4):
         return Decoded(_composite(pixels, background), {2: "LA;16", 4: "RGBA;16"}[pixels.shape[2]], 16)
-    return Decoded(np.ascontiguousarray(pixels), "RGB;16", 16)
+    return Decoded(pixels, "RGB;16", 16)
 
 
 def _is_beyond_pillow(data: bytes) -> bool:

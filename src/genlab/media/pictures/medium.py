@@ -7,7 +7,7 @@ import numpy as np
 
 from genlab.media.base import Settings, Shapes
 from genlab.media.pictures.binarise import binarise
-from genlab.media.pictures.decode import DECODER, ENDINGS, decode_examples, mostly_twice_as_wide, to_channels
+from genlab.media.pictures.decode import DECODER, ENDINGS, decode_examples, is_safe, mostly_twice_as_wide, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
 from genlab.media.pictures.tiles import preview
 from genlab.media.pictures.write import read_picture, write_picture
@@ -23,6 +23,7 @@ class Pictures:
     endings = ENDINGS
     derivations = DERIVATIONS
     holds_two = staticmethod(mostly_twice_as_wide)
+    is_safe = staticmethod(is_safe)
     decode = staticmethod(decode_examples)
     binarise = staticmethod(binarise)
     write = staticmethod(write_picture)

@@ -28,6 +28,9 @@ class Waves:
     def holds_two(self, files: Sequence[Path]) -> bool:
         return False
 
+    def is_safe(self, data: bytes) -> bool:
+        return True
+
     def decode(
         self, source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
     ) -> list[tuple[np.ndarray, dict[str, Any]]]:

@@ -1,0 +1,38 @@
+"""Nothing that a file holds ends a run. `make fuzz` tries minutes of damaged files where `make test` tries seconds."""
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from genlab.media.apart import Apart, decode_any
+from genlab.media.base import UnreadableFileError, medium_named
+from tests.data.fuzz import MANY, damaged, pictures
+
+PICTURES = pictures()
+SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False}
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Apart]:
+    with Apart("pictures") as apart:
+        yield apart
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_picture_is_read_or_refused(kind: str, apart: Apart) -> None:
+    medium, refused = medium_named("pictures"), 0
+    for data in [PICTURES[kind], *damaged(PICTURES[kind], MANY or 15, zlib.crc32(kind.encode()))]:
+        try:
+            found = (
+                decode_any(medium, data, [""], SETTINGS) if medium.is_safe(data) else apart.decode(data, [""], SETTINGS)
+            )
+        except UnreadableFileError:
+            refused += 1
+            continue
+        [(pixels, _)] = found
+        assert pixels.shape[:2] == (16, 16)
+        assert pixels.dtype in (np.uint8, np.uint16)
+    assert 0 < refused < (MANY or 15) + 1, "the whole file is read, and damage is noticed"

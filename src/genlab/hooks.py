@@ -16,7 +16,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from genlab.data.sources.listing import require_source
-from genlab.errors import WITHOUT_PASSWORDS, GenlabError, masked
+from genlab.errors import ONLY_TEXT, GenlabError, masked
 from genlab.models import MODELS
 from genlab.pipelines.parameters import (
     RunSettings,
@@ -48,7 +48,7 @@ class GenlabHooks:
         """Refuse an environment that does not exist, before Kedro trips over it."""
         self.context = context
         for handler in logging.getLogger().handlers:
-            handler.addFilter(WITHOUT_PASSWORDS)
+            handler.addFilter(ONLY_TEXT)
         conf = Path(context.config_loader.conf_source)
         if context.env and not (conf / context.env).is_dir():
             known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name not in ("base", "local"))

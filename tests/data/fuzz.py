@@ -42,13 +42,14 @@ def pictures() -> dict[str, bytes]:
     rgb = Image.fromarray(rgba[:, :, :3])
     turned = Image.Exif()
     turned[0x0112] = 6
+    grey, alpha, exif = rgb.convert("L"), Image.fromarray(rgba), {"exif": turned}
     pillow = {
-        "png": (rgb, "PNG", {}), "png grey": (rgb.convert("L"), "PNG", {}), "png alpha": (Image.fromarray(rgba), "PNG", {}),
+        "png": (rgb, "PNG", {}), "png grey": (grey, "PNG", {}), "png alpha": (alpha, "PNG", {}),
         "png palette": (rgb.quantize(8), "PNG", {}), "png bits": (rgb.convert("1"), "PNG", {}),
-        "png grey 16": (Image.fromarray(deep[:, :, 0]), "PNG", {}), "png turned": (rgb, "PNG", {"exif": turned}),
-        "jpeg": (rgb, "JPEG", {}), "jpeg grey": (rgb.convert("L"), "JPEG", {}), "jpeg turned": (rgb, "JPEG", {"exif": turned}),
+        "png grey 16": (Image.fromarray(deep[:, :, 0]), "PNG", {}), "png turned": (rgb, "PNG", exif),
+        "jpeg": (rgb, "JPEG", {}), "jpeg grey": (grey, "JPEG", {}), "jpeg turned": (rgb, "JPEG", exif),
         "jpeg cmyk": (rgb.convert("CMYK"), "JPEG", {}), "jpeg progressive": (rgb, "JPEG", {"progressive": True}),
-        "webp": (rgb, "WEBP", {}), "webp lossless": (Image.fromarray(rgba), "WEBP", {"lossless": True}),
+        "webp": (rgb, "WEBP", {}), "webp lossless": (alpha, "WEBP", {"lossless": True}),
         "bmp": (rgb, "BMP", {}), "gif": (rgb, "GIF", {}), "ppm": (rgb, "PPM", {}),
         "tiff": (rgb, "TIFF", {}), "tiff lzw": (rgb, "TIFF", {"compression": "tiff_lzw"}),
         "tiff jpeg": (rgb, "TIFF", {"compression": "jpeg"}),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from genlab.errors import GenlabError, WithoutPasswords
+from genlab.errors import GenlabError, OnlyText
 from genlab.tracking.outbox import Message, Outbox
 from genlab.tracking.runs import all_runs
 from genlab.tracking.tracker import (
@@ -100,7 +100,7 @@ def test_a_password_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_line_of_the_log_masks_the_password_of_a_database() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 1, "at %s", ("mysql://u:p%@host/db",), None)
-    assert WithoutPasswords().filter(record)
+    assert OnlyText().filter(record)
     assert record.getMessage() == "at mysql://***@host/db"
 
 

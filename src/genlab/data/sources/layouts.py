@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from genlab.data.settings import DataSettings, Layout
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, printable
 from genlab.media.base import Medium, medium_named
 from genlab.media.pictures.settings import Fit
 
@@ -78,7 +78,7 @@ def list_folder(root: Path, settings: DataSettings) -> Listing:
     medium = medium_named(settings.medium)
     files, ignored = find_images(root, medium)
     layout = settings.layout or recognise(root, files, medium)
-    places = [path.relative_to(root) for path in files]
+    places = [Path(printable(str(path.relative_to(root)))) for path in files]
     same_stem = Counter(place.with_suffix("") for place in places)
     entries = []
     for path, place in zip(files, places, strict=True):
@@ -106,7 +106,7 @@ def list_two_folders(a: Path, b: Path, settings: DataSettings) -> Listing:
         files, others = find_images(folder, medium_named(settings.medium))
         ignored.update(others)
         for path in files:
-            place = path.relative_to(folder)
+            place = Path(printable(str(path.relative_to(folder))))
             parts = _parts((domain, *place.parts[:-1]), place.stem, "two_folders", settings.order)
             entries.append(Entry(f"{domain}:{place}", parts, path))
     return _without_clashes(Listing(f"{a} and {b}", "two_folders", entries, "crop", [], dict(ignored)))
@@ -132,7 +132,7 @@ def find_images(root: Path, medium: Medium) -> tuple[list[Path], dict[str, int]]
             continue
         seen.add(real)
         for name in names:
-            ending = Path(name).suffix.lower()
+            ending = printable(Path(name).suffix.lower())
             if name.startswith("."):
                 continue
             if ending in medium.endings:

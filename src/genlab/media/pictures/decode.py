@@ -6,6 +6,7 @@ composited on a background, EXIF rotation is applied.
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,9 @@ def mostly_twice_as_wide(files: Sequence[Path]) -> bool:
     for path in files[:: max(1, len(files) // LOOKED_AT)]:
         if not path.is_file():  # a pipe would never end
             continue
-        try:
-            with Image.open(path) as image:
-                sizes.append(image.size)
-        except Exception:  # whatever a damaged header does to Pillow; ingest names the file
-            continue
+        # Pillow meets damaged headers with errors of any kind. Ingest names the file.
+        with suppress(Exception), Image.open(path) as image:
+            sizes.append(image.size)
     return bool(sizes) and sum(w == 2 * h for w, h in sizes) >= 0.9 * len(sizes)
 
 

@@ -82,7 +82,7 @@ def pillow_loop(files: list[Path], size: int, target: Path) -> float:
 
 def compare_ingest(folder: Path, size: int, repeats: int, work: Path) -> None:
     """Ingest a folder and run the Pillow loop over the same files, in turns; the best time of each counts."""
-    files, _ = find_images(folder, medium_named(PICTURES))
+    files = find_images(folder, medium_named(PICTURES)).images
     settings = DataSettings(source=str(folder), image_size=size, fit="stretch")
     loops, ingests = [], []
     for repeat in range(repeats):

@@ -81,6 +81,8 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
             "files": len(listing.entries) + len(listing.rejected),
             "rejected": [asdict(one) for one in rejected],
             "ignored": listing.ignored,
+            "notes": listing.notes,
+            "doubt": listing.doubt,
         }
         writer.finish(about)
         return keep_set(stage, folder, key)

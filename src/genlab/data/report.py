@@ -19,9 +19,9 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
     """The report as plain values, for JSON.
 
     source, layout · files, images, rejected (each with its reason), rejected_share, ignored (files that are no images,
-    by ending) · splits, labels, domains, sizes ("HxW"), modes, bits: counts of images · stored: shape and type of each
-    array · without_partner: files, by domain · duplicates: files of equal content in one domain, and whether they lie
-    in more than one split · single_scene_labels: labels of one image.
+    by ending), notes (what was decided by looking, and left out) · splits, labels, domains, sizes ("HxW"), modes, bits:
+    counts of images · stored: shape and type of each array · without_partner: files, by domain · duplicates: files of
+    equal content in one domain, and whether they lie in more than one split · single_scene_labels: labels of one image.
     """
     table, about = images.table, images.about
     sizes = _counts(table["height"].astype(str) + "x" + table["width"].astype(str))
@@ -38,6 +38,7 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
         "rejected": about["rejected"],
         "rejected_share": len(about["rejected"]) / about["files"],
         "ignored": about["ignored"],
+        "notes": [*about["notes"], *([about["doubt"]] if about["doubt"] else [])],
         "splits": _counts(table["split"]),
         "labels": _counts(table["label"]),
         "domains": _counts(table["domain"]),
@@ -88,6 +89,10 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{len(rejected)} of {report['files']} files were rejected; the first: {first['source']} {first['reason']}"
         )
+    if ignored := report["ignored"]:
+        kinds = ", ".join(f"{count} {ending}" for ending, count in ignored.items())
+        found.append(f"{sum(ignored.values())} files are left out, as Genlab reads no pictures from them: {kinds}")
+    found += report["notes"]
     for domain, files in report["without_partner"].items():
         if files:
             found.append(f"{len(files)} images of domain {domain} have no partner and are left out; first: {files[0]}")

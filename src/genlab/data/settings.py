@@ -16,8 +16,8 @@ Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 STORED = (
-    "source", "root", "medium", "layout", "source_a", "source_b", "order",
-    "image_size", "fit", "background", "channels",
+    "source", "root", "medium", "layout", "split_folders", "source_a", "source_b", "order",
+    "image_size", "fit", "background", "channels", "axes", "white",
 )  # fmt: skip
 """These settings decide which images are stored, and how. All others are views of the stored images."""
 
@@ -65,9 +65,12 @@ class DataSettings(PictureSettings):
     root: str | None = None  # folder with copies of public sets, and where they are downloaded to; null: data/01_raw
     medium: str = PICTURES  # what the files are; a package of genlab.media
     layout: Layout | None = None  # of that folder; null: found by looking
+    split_folders: bool = True  # whether folders named train, val or test say the split
     source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
     source_b: str | None = None
-    order: Literal["ab", "ba"] = "ab"  # side_by_side: which domain is on the left
+    order: Literal["ab", "ba"] = (
+        "ab"  # which domain is on the left (side_by_side), or in the folder that is named first
+    )
     classes: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None  # labels to keep; null keeps all
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of files that may be unreadable
     workers: PositiveInt | None = None  # threads that decode; null: one for each core

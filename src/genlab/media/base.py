@@ -53,8 +53,12 @@ class Medium(Protocol):
         """All that an example depends on besides its file, as plain values."""
         ...
 
-    def holds_two(self, files: Sequence[Path]) -> bool:
-        """Whether most of these files show two things side by side."""
+    def recognises(self, path: Path) -> bool:
+        """Whether a file whose ending is none of `endings` is an example all the same, by its content."""
+        ...
+
+    def holds_two(self, files: Sequence[Path]) -> bool | None:
+        """Whether most of these files show two examples side by side; None where they may."""
         ...
 
     def is_safe(self, data: bytes) -> bool:

@@ -42,9 +42,11 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
     Written as a stream into `folder`, or what lies there already if it was made from the same images.
 
     Raises:
-        GenlabError: the disk is full, or the kind of pairs does not go with the source.
+        GenlabError: the disk is full, or it is unclear which pairs are meant.
     """
     kind = pair_kind(set(images.stores), settings)
+    if settings.pairs.kind == "auto" and settings.domains is None and (doubt := images.about.get("doubt")):
+        raise GenlabError(f"pairs are wanted, but it is unclear what they are: {doubt}")
     how = f"{kind}{settings.edges}{settings.pairs}"
     key = digest(f"{images.about['key']}{settings.classes}{settings.binarise}{how}".encode())
     try:

@@ -140,6 +140,12 @@ def list_source(raw: Path, settings: DataSettings) -> Listing:
         return EMBEDDED[settings.source](raw, settings)
     if settings.source in SETS:
         return list_public(settings.source, raw, settings)
+    folder, own = Path(settings.source).expanduser().resolve(), raw.resolve().parent
+    if own.is_relative_to(folder):
+        raise GenlabError(
+            f"the data source {settings.source} holds Genlab's own folder {own}, with drawings of earlier runs; "
+            "name a folder beside it or below data/01_raw with data.source, or another place for it with data_root"
+        )
     return list_folder(Path(settings.source).expanduser(), settings)
 
 

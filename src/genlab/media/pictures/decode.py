@@ -6,9 +6,7 @@ composited on a background, EXIF rotation is applied.
 
 import io
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,6 @@ from genlab.media.pictures.settings import Fit
 DECODER = 1
 """A number that grows when the same bytes give other pixels. Stores of an older number are made anew."""
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".npy", ".gif", ".ppm", ".pgm"})
-LOOKED_AT = 40  # files whose size tells a side-by-side folder from others
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow refuses larger pictures: a few bytes can claim them
@@ -62,18 +58,6 @@ def decode_examples(
             pixels = to_channels(pixels, settings["channels"])
         found.append((pixels, about))
     return found
-
-
-def mostly_twice_as_wide(files: Sequence[Path]) -> bool:
-    """Whether at least 9 of 10 readable files, of some spread over the set, are twice as wide as high."""
-    sizes = []
-    for path in files[:: max(1, len(files) // LOOKED_AT)]:
-        if not path.is_file():  # a pipe would never end
-            continue
-        # Pillow meets damaged headers with errors of any kind. Ingest names the file.
-        with suppress(Exception), Image.open(path) as image:
-            sizes.append(image.size)
-    return bool(sizes) and sum(w == 2 * h for w, h in sizes) >= 0.9 * len(sizes)
 
 
 def is_safe(data: bytes) -> bool:

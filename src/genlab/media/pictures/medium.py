@@ -7,8 +7,9 @@ import numpy as np
 
 from genlab.media.base import Settings, Shapes
 from genlab.media.pictures.binarise import binarise
-from genlab.media.pictures.decode import DECODER, ENDINGS, decode_examples, is_safe, mostly_twice_as_wide, to_channels
+from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
+from genlab.media.pictures.recognise import ENDINGS, is_picture, mostly_twice_as_wide
 from genlab.media.pictures.tiles import preview
 from genlab.media.pictures.write import read_picture, write_picture
 
@@ -22,6 +23,7 @@ class Pictures:
     suffixes = (".png", ".tif")
     endings = ENDINGS
     derivations = DERIVATIONS
+    recognises = staticmethod(is_picture)
     holds_two = staticmethod(mostly_twice_as_wide)
     is_safe = staticmethod(is_safe)
     decode = staticmethod(decode_examples)
@@ -31,7 +33,8 @@ class Pictures:
     preview = staticmethod(preview)
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
-        given = {name: settings[name] for name in ("image_size", "fit", "background", "channels")}
+        names = ("image_size", "fit", "background", "channels", "axes", "white")
+        given = {name: settings[name] for name in names}
         return {"decoder": DECODER, **given, "background": list(settings["background"])}
 
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:

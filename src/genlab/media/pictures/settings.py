@@ -42,6 +42,8 @@ class PictureSettings(BaseModel):
     fit: Fit | None = None  # null: pad for the embedded sets, crop for folders
     background: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (255, 255, 255)  # 0-255, behind alpha
     channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
+    axes: Literal["HWC", "CHW"] | None = None  # of NPY files: which is which; null: where their sizes leave no doubt
+    white: PositiveInt | None = None  # the value that is white, such as 4095 of 12-bit data; null: the type's largest
     binarise: Literal["fixed"] | None = None  # every value becomes black or white, once for all: binarise.py
     edges: EdgeSettings = EdgeSettings()
     pairs: PairSettings = PairSettings()

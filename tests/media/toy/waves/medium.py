@@ -25,6 +25,9 @@ class Waves:
     def decoding(self, settings: Settings) -> dict[str, Any]:
         return {"length": LENGTH}
 
+    def recognises(self, path: Path) -> bool:
+        return False
+
     def holds_two(self, files: Sequence[Path]) -> bool:
         return False
 

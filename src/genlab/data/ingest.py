@@ -19,7 +19,7 @@ import numpy as np
 
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import Entry, Listing, Rejected
-from genlab.data.store import ImageSet, ImageStore, SetWriter, checksum, digest, keep_set, open_newest
+from genlab.data.store import ImageSet, ImageStore, SetWriter, checksum, digest, keep_set, open_earlier
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
 from genlab.media.apart import MEMORY, Apart, decode_any
@@ -120,11 +120,8 @@ def _key(listing: Listing, how: Mapping[str, Any], contents: Sequence[str | None
 
 def _open_usable(folder: Path, how: Mapping[str, Any]) -> ImageSet | None:
     """The set of an earlier run, if its images were decoded in this way."""
-    try:
-        before = open_newest(folder)
-    except GenlabError:
-        return None
-    return before if before.about.get("decoded_with") == how else None
+    before = open_earlier(folder)
+    return before if before and before.about.get("decoded_with") == how else None
 
 
 Known = dict[str, tuple[dict[str, Any], ImageStore, int]]

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,7 +48,11 @@ def read_state(path: Path) -> dict[str, Any]:
         GenlabError: there is no such file, it is damaged, or it holds more than tensors and plain values.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        with zipfile.ZipFile(path) as archive:  # it has checksums, which torch writes and never reads
+            if (damaged := archive.testzip()) or not isinstance(state, dict):
+                raise zipfile.BadZipFile(f"{damaged or 'its content'} has changed")
+        return state
     except FileNotFoundError as error:
         raise GenlabError(f"there is no checkpoint {path}; train first, or name another version") from error
     except pickle.UnpicklingError as error:

@@ -13,7 +13,7 @@ from genlab.data.arrange.pairs import pair_by_id
 from genlab.data.ingest import in_parallel
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import SINGLE
-from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, keep_set, open_newest
+from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, keep_set, open_earlier
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
 from genlab.media.base import medium_named
@@ -49,12 +49,9 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
         raise GenlabError(f"pairs are wanted, but it is unclear what they are: {doubt}")
     how = f"{kind}{settings.edges}{settings.pairs}"
     key = digest(f"{images.about['key']}{settings.classes}{settings.binarise}{how}".encode())
-    try:
-        before = open_newest(folder)
-        if before.about["key"] == key:
-            return before
-    except GenlabError:
-        pass  # there is none yet, or it is damaged: it is made anew
+    before = open_earlier(folder)
+    if before and before.about["key"] == key:
+        return before
     with stage_folder(folder / "set") as stage:
         writer = SetWriter(stage, settings.medium)
         if change := medium_named(settings.medium).derivations.get(kind):

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from genlab.data.arrange.derive import pair_kind
-from genlab.data.arrange.pairs import without_partner
+from genlab.data.arrange.pairs import different_frames, without_partner
 from genlab.data.arrange.splits import single_scene_labels
 from genlab.data.settings import DataSettings
 from genlab.data.store import ImageSet
@@ -20,8 +20,9 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
 
     source, layout · files, images, rejected (each with its reason), rejected_share, ignored (files that are no images,
     by ending), notes (what was decided by looking, and left out) · splits, labels, domains, sizes ("HxW"), modes, bits:
-    counts of images · stored: shape and type of each array · without_partner: files, by domain · duplicates: files of
-    equal content in one domain, and whether they lie in more than one split · single_scene_labels: labels of one image.
+    counts of images · stored: shape and type of each array · without_partner: files, by domain · different_frames:
+    pairs whose sides do not lie over each other · duplicates: files of equal content in one domain, and whether they
+    lie in more than one split · single_scene_labels: labels of one image.
     """
     table, about = images.table, images.about
     sizes = _counts(table["height"].astype(str) + "x" + table["width"].astype(str))
@@ -47,6 +48,7 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
         "bits": _counts(table["bits"]),
         "stored": {name: f"{s.images.shape} {s.images.dtype}" for name, s in images.stores.items()},
         "without_partner": without_partner(images["a"].table, images["b"].table) if named else {},
+        "different_frames": different_frames(images) if named else [],
         "duplicates": find_duplicates(table),
         "single_scene_labels": single_scene_labels(table),
     }
@@ -74,6 +76,7 @@ def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
     for what in ("splits", "labels", "domains", "sizes", "modes", "bits", "stored", "ignored"):
         rows += [(what, name, value) for name, value in report[what].items()]
     rows += [("without partner", domain, name) for domain, names in report["without_partner"].items() for name in names]
+    rows += [("different frames", "", name) for name in report["different_frames"]]
     rows += [
         ("duplicates", "across splits" if one["across_splits"] else "in one split", ", ".join(one["files"]))
         for one in report["duplicates"]
@@ -96,6 +99,9 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
     for domain, files in report["without_partner"].items():
         if files:
             found.append(f"{len(files)} images of domain {domain} have no partner and are left out; first: {files[0]}")
+    if apart := report["different_frames"]:
+        found.append(f"{len(apart)} pairs have sides of different proportions, do not lie over each other, and are "
+                     f"left out; the first: {apart[0]}")  # fmt: skip
     if across := [one["files"] for one in report["duplicates"] if one["across_splits"]]:
         found.append(f"{len(across)} images lie in more than one split; the first: {', '.join(across[0])}")
     if single := report["single_scene_labels"]:

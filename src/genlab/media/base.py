@@ -80,6 +80,16 @@ class Medium(Protocol):
         """
         ...
 
+    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+        """Whether two examples that belong together still lie over each other as they are stored.
+
+        Args:
+            one: the columns of the store's table that `decode` gave.
+            other: those of the other.
+            how: what `decoding` said of both.
+        """
+        ...
+
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:
         """The channels and the type in which both examples can be stored."""
         ...

@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from genlab.data.arrange.derive import sides
+from genlab.data.arrange.derive import pair_kind, sides
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.examples import Examples
 from genlab.data.arrange.labelled import LabelledImages
-from genlab.data.arrange.pairs import PairedImages
+from genlab.data.arrange.pairs import PairedImages, different_frames
 from genlab.data.arrange.view import view, view_derived
 from genlab.data.settings import DataSettings
 from genlab.data.store import ImageSet
+from genlab.errors import GenlabError
 
 
 def arrange(
@@ -30,4 +31,23 @@ def arrange(
     derived = view_derived(derived, seen)
     if trains_on == "domains":
         return UnpairedImages.of(seen, derived, table)
+    if pair_kind(set(seen.stores), settings) == "names":
+        _require_frames(seen, settings)
     return PairedImages(table, *sides(seen, derived))
+
+
+def _require_frames(images: ImageSet, settings: DataSettings) -> None:
+    """Refuse pairs of which more than `data.max_rejected` do not lie over each other.
+
+    Raises:
+        GenlabError: names the first of them, and what to do.
+    """
+    apart = different_frames(images)
+    share = len(apart) / max(1, min(map(len, images.stores.values())))
+    if share > settings.max_rejected:
+        raise GenlabError(
+            f"{len(apart)} pairs ({share:.1%}) have sides of different proportions, so that they do not lie over each "
+            f"other once data.fit={images.about['decoded_with']['fit']} has made them square; the first: {apart[0]}. "
+            "Cut both files alike, set data.fit=stretch if they show the same, or go on without these pairs with "
+            f"--params=data.max_rejected={share + 0.0005:.3f}"
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genlab.data.arrange.pairs import pair_by_id
+from genlab.data.arrange.pairs import in_one_frame, pair_by_id
 from genlab.data.ingest import in_parallel
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import SINGLE
@@ -87,12 +87,17 @@ def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:
 
 
 def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> pd.DataFrame:
-    """The table of pairs, PAIR_COLUMNS; without rows where there are none, or none are wanted."""
-    if pair_kind(set(images.stores), settings) == "none":
+    """The table of pairs, PAIR_COLUMNS; without rows where there are none, or none are wanted.
+
+    Two files whose images were cut in different ways are no pair.
+    """
+    kind = pair_kind(set(images.stores), settings)
+    if kind == "none":
         table = images.target.table
         return pair_by_id(table.iloc[:0], table)
     a, b = sides(images, derived)
-    return pair_by_id(a.table, b.table)
+    pairs = pair_by_id(a.table, b.table)
+    return pairs[in_one_frame(pairs, images)].reset_index(drop=True) if kind == "names" else pairs
 
 
 def derived_channels(channels: dict[str, int], settings: DataSettings) -> dict[str, int]:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from genlab.data.arrange.examples import Stream, name_images, name_set, require_split, spread_rows
 from genlab.data.spec import Spec
-from genlab.data.store import ImageStore
+from genlab.data.store import ImageSet, ImageStore
 from genlab.errors import GenlabError
+from genlab.media.base import medium_named
 
 PAIR_COLUMNS = ["id", "split", "label", "a", "b"]
 """id, split, label: as of the image in b · a, b: row in that domain's image store."""
@@ -28,6 +29,21 @@ def without_partner(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, list[str]]:
         "a": a.loc[~a["id"].isin(b["id"]), "source"].tolist(),
         "b": b.loc[~b["id"].isin(a["id"]), "source"].tolist(),
     }
+
+
+def in_one_frame(table: pd.DataFrame, images: ImageSet) -> np.ndarray:
+    """Of each pair of files, whether its sides still lie over each other as they are stored; (N,) bool."""
+    medium, how = medium_named(images.target.medium), images.about["decoded_with"]
+    rows = [images[side].table.iloc[table[side]].to_dict(orient="records") for side in ("a", "b")]
+    return np.array([medium.same_frame(a, b, how) for a, b in zip(*rows, strict=True)], dtype=bool)
+
+
+def different_frames(images: ImageSet) -> list[str]:
+    """The pairs of files whose sides do not: both names and sizes of each."""
+    table = pair_by_id(images["a"].table, images["b"].table)
+    rows = [images[side].table.iloc[table[side][~in_one_frame(table, images)]] for side in ("a", "b")]
+    named = [[f"{row.source} ({row.width}x{row.height})" for row in side.itertuples()] for side in rows]
+    return [f"{a} and {b}" for a, b in zip(*named, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -238,20 +238,11 @@ def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
     Raises:
         UnreadableFileError: an image to be padded is larger than `size`.
     """
-    h, w, _ = pixels.shape
-    if (h, w) == (size, size):
-        return pixels
-    if fit == "stretch":
-        return resize(pixels, size, size)
+    h, w = scaled_size(pixels.shape[0], pixels.shape[1], size, fit)
+    pixels = resize(pixels, h, w)
     if fit == "crop":
-        scale = size / min(h, w)
-        h, w = max(size, round(h * scale)), max(size, round(w * scale))
         top, left = (h - size) // 2, (w - size) // 2
-        return resize(pixels, h, w)[top : top + size, left : left + size]
-    if fit == "fit":
-        scale = size / max(h, w)
-        h, w = max(1, round(h * scale)), max(1, round(w * scale))
-        pixels = resize(pixels, h, w)
+        return pixels[top : top + size, left : left + size]
     spare = (size - h, size - w)
     if min(spare) < 0:
         raise UnreadableFileError(
@@ -259,6 +250,17 @@ def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
             "larger data.image_size"
         )
     return np.pad(pixels, [(n // 2, n - n // 2) for n in spare] + [(0, 0)])
+
+
+def scaled_size(height: int, width: int, size: int, fit: Fit) -> tuple[int, int]:
+    """The height and width to which `fit_image` scales, before it cuts the middle out or adds bars."""
+    if fit == "pad":
+        return height, width
+    if fit == "stretch":
+        return size, size
+    scale = size / (min(height, width) if fit == "crop" else max(height, width))
+    least = size if fit == "crop" else 1
+    return max(least, round(height * scale)), max(least, round(width * scale))
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from genlab.media.base import Settings, Shapes
 from genlab.media.pictures.binarise import binarise
-from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, to_channels
+from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, scaled_size, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
 from genlab.media.pictures.recognise import ENDINGS, is_picture, mostly_twice_as_wide
 from genlab.media.pictures.tiles import preview
@@ -36,6 +36,11 @@ class Pictures:
         names = ("image_size", "fit", "background", "channels", "axes", "white")
         given = {name: settings[name] for name in names}
         return {"decoder": DECODER, **given, "background": list(settings["background"])}
+
+    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+        sizes = [scaled_size(side["height"], side["width"], how["image_size"], how["fit"]) for side in (one, other)]
+        allowed = 0 if how["fit"] == "pad" else 1  # pixel, by rounding
+        return all(abs(here - there) <= allowed for here, there in zip(*sizes, strict=True))
 
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:
         channels = 3 if (one.shape[-1], other.shape[-1]) == (1, 3) else one.shape[-1]

@@ -1,11 +1,18 @@
 """Nothing that a file holds ends a run. `make fuzz` tries minutes of damaged files where `make test` tries seconds."""
 
+import io
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from genlab.data.sources.archives import unpack
+from genlab.errors import GenlabError
 from genlab.media.apart import Apart, decode_any
 from genlab.media.base import UnreadableFileError, medium_named
 from tests.data.fuzz import MANY, damaged, pictures
@@ -36,3 +43,28 @@ def test_a_damaged_picture_is_read_or_refused(kind: str, apart: Apart) -> None:
         assert pixels.shape[:2] == (16, 16)
         assert pixels.dtype in (np.uint8, np.uint16)
     assert 0 < refused < (MANY or 15) + 1, "the whole file is read, and damage is noticed"
+
+
+def archive(ending: str) -> bytes:
+    file = io.BytesIO()
+    if ending == ".zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("a/one.jpg", PICTURES["jpeg"])
+            opened.writestr("b/zwei-\u00e9.txt", b"two" * 99)
+    else:
+        with tarfile.open(fileobj=file, mode="w:gz") as opened:
+            entry = tarfile.TarInfo("a/one.jpg")
+            entry.size = len(PICTURES["jpeg"])
+            opened.addfile(entry, io.BytesIO(PICTURES["jpeg"]))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar.gz"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_archive_is_unpacked_or_refused(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"set{ending}"
+    for number, data in enumerate(damaged(archive(ending), MANY or 300, zlib.crc32(ending.encode()))):
+        path.write_bytes(data)
+        with suppress(GenlabError):
+            unpack(path, tmp_path / "unpacked" / str(number))
+    assert not [left for left in tmp_path.rglob(".*") if left.is_dir()], "nothing half unpacked stays"

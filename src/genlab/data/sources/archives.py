@@ -4,7 +4,6 @@ import gzip
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -72,28 +71,30 @@ def _require_allowed(archive: Path, unpacked: int) -> None:
 
 
 @contextmanager
-def _undamaged(archive: Path, *more: type[Exception]) -> Iterator[None]:
+def _undamaged(archive: Path) -> Iterator[None]:
     """Errors of the readers as one that names the archive."""
-    errors: tuple[type[Exception], ...] = (EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, *more)
     try:
         yield
-    except errors as error:
+    except GenlabError:
+        raise
+    except Exception as error:  # the readers meet damaged bytes with errors of any kind, and this is their only border
         raise GenlabError(
-            f"{archive} is damaged ({error}); nothing of it was kept. Delete it and fetch it again"
+            f"{archive} is damaged ({type(error).__name__}: {error}); nothing of it was kept. Delete it and fetch it "
+            "again"
         ) from error
 
 
 def _inside(archive: Path, name: str, target: Path) -> Path:
     """Where an entry goes."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or PureWindowsPath(name).drive:
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or PureWindowsPath(name).drive:
         raise _unsafe(archive, f"{name!r} would be written outside its folder")
     return target / path
 
 
 def _read(archive: Path, source: IO[bytes]) -> bytes:
     """The next piece of an entry. An OSError is the archive's; one of the disk is reported by `write_folder`."""
-    with _undamaged(archive, OSError):
+    with _undamaged(archive):
         return source.read(CHUNK_BYTES)
 
 
@@ -114,7 +115,7 @@ def _entries(archive: Path) -> Iterator[_Entry]:
     """The entries of an archive in its order; each one's file is open until the next is asked for."""
     if not archive.name.endswith(ENDINGS):
         raise GenlabError(f"{archive} is not a .zip, .tar.gz or .tgz file; unpack it by hand")
-    with _undamaged(archive, gzip.BadGzipFile, NotImplementedError):
+    with _undamaged(archive):
         yield from _zip_entries(archive) if archive.name.endswith(".zip") else _tar_entries(archive)
 
 

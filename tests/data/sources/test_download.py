@@ -1,11 +1,15 @@
+import contextlib
+import gzip
 import hashlib
+import itertools
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from genlab.data.sources import download as module
-from genlab.data.sources.download import check_file, download
+from genlab.data.sources.download import check_file, download, keep_checksum
 from genlab.errors import GenlabError
 
 BODY = bytes(range(256)) * 4000  # about a megabyte
@@ -25,6 +29,8 @@ class Server(ThreadingHTTPServer):
         self.errors = []  # statuses of the next answers, None for a good one
         self.shift = 0  # how far a part begins from where it should
         self.asked = []  # the Range header of every request
+        self.headers = {}  # further ones; None leaves one out
+        self.lie = None  # what is sent in place of the body
 
     @property
     def address(self):
@@ -50,13 +56,19 @@ class Handler(BaseHTTPRequestHandler):
         start += server.shift if start else 0
         body = server.body[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        if server.etag:
-            self.send_header("ETag", server.etag)
+        headers = {"Content-Length": str(len(body)), "ETag": server.etag or None}
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+            headers["Content-Range"] = f"bytes {start}-{len(server.body) - 1}/{len(server.body)}"
+        for name, value in {**headers, **server.headers}.items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
+        if server.lie is None:
+            self.wfile.write(body[: server.breaks.pop(0)] if server.breaks else body)
+            return
+        with contextlib.suppress(OSError):
+            for piece in server.lie:
+                self.wfile.write(piece)
 
 
 @pytest.fixture
@@ -179,6 +191,8 @@ def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
 
 def test_the_first_checksum_holds_for_later_downloads(server, tmp_path):
     path = download([server.address], tmp_path / "set.zip")
+    assert names(tmp_path) == ["set.zip"], "nothing is a standard before it was read"
+    keep_checksum(path)
     record = tmp_path / "set.zip.sha256"
     assert record.read_text() == f"{SHA256.removeprefix('sha256:')}  set.zip\n"
     path.unlink()
@@ -225,3 +239,57 @@ def test_a_part_that_is_not_the_one_asked_for_starts_over(server, tmp_path):
     path = download([server.address], tmp_path / "set.zip", SHA256)
     assert path.read_bytes() == BODY
     assert server.asked == [None, "bytes=300000-", None]
+
+
+def chunks(pieces):
+    return (b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+def drops(seconds):
+    while True:
+        time.sleep(seconds)
+        yield b"x"
+
+
+CHUNKED = {"Content-Length": None, "Transfer-Encoding": "chunked"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "lie", "reason"),
+    [
+        (CHUNKED, lambda: chunks(itertools.repeat(bytes(50_000))), "more than 3000000 bytes came"),
+        ({"Content-Length": None}, lambda: itertools.repeat(bytes(50_000)), "does not say where the file ends"),
+        ({"Content-Length": "abc"}, lambda: [BODY], r"does not say where the file ends \(Content-Length: abc\)"),
+        ({"Content-Length": "-1"}, lambda: [BODY], "does not say where the file ends"),
+        ({}, lambda: drops(0.02), "only .* bytes came in 0 s"),
+        (CHUNKED, lambda: chunks(drops(0.02)), "only .* bytes came in 0 s"),
+        (
+            {"Content-Type": "text/html; charset=utf-8"},
+            lambda: [b"<html>Log in"],
+            "a web page came in place of the file",
+        ),
+    ],
+)
+def test_a_server_that_lies_is_given_up(server, tmp_path, monkeypatch, headers, lie, reason):
+    monkeypatch.setattr(module, "MOST_BYTES", 3_000_000)
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.3)
+    server.headers, server.lie = headers, lie()
+    with pytest.raises(GenlabError, match=f"cannot download set.zip .*{reason}"):
+        download([server.address], tmp_path / "set.zip")
+    assert "set.zip" not in names(tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3_200_000
+
+
+def test_a_body_that_is_packed_on_the_way_is_not_unpacked(server, tmp_path):
+    packed = gzip.compress(bytes(50_000_000))
+    server.headers = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    server.lie = [packed]
+    assert download([server.address], tmp_path / "set.zip").read_bytes() == packed
+
+
+@pytest.mark.parametrize("notes", ["[]", "{}", "null", "{", '{"address": "http', '{"size": 3}'])
+def test_damaged_notes_of_a_part_start_over(server, tmp_path, notes):
+    (tmp_path / "set.zip.part").write_bytes(b"half")
+    (tmp_path / "set.zip.part.json").write_text(notes)
+    assert download([server.address], tmp_path / "set.zip", SHA256).read_bytes() == BODY
+    assert server.asked == [None]

@@ -1,8 +1,8 @@
 """Downloads that happen once: resumed where they broke off, checked, whole or not there.
 
 While a file comes it is `NAME.part`, with what the server said of it in `NAME.part.json`. Where nobody publishes a
-checksum, that of the first download is kept in `NAME.sha256`, in the format of the program sha256sum, and a later
-download must have the same.
+checksum, that of the first download that could be read is kept in `NAME.sha256`, in the format of the program
+sha256sum, and a later download must have the same. A server is not trusted: there are limits to size and time.
 """
 
 import hashlib
@@ -10,11 +10,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import requests
 import rich
+import urllib3
 from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
 from genlab.errors import GenlabError
@@ -25,6 +27,8 @@ ATTEMPTS = 4  # in a row that bring nothing new, before an address is given up
 PAUSE_SECONDS = 1.0  # before the second attempt; doubled for each one more
 TIMEOUT_SECONDS = 30.0  # to connect, and between two pieces
 CHUNK_BYTES = 1 << 18
+SLOW_SECONDS, SLOW_BYTES = 60.0, 60_000  # fewer bytes in this time are too few
+MOST_BYTES = 32 << 30  # four times the largest set in the catalogue, edges2handbags
 BUSY = (408, 429, 500, 502, 503, 504)  # answers of a server that may do better later
 
 
@@ -71,14 +75,18 @@ def _difference(file: Path, path: Path, checksum: str | None) -> str | None:
 
 
 def check_file(path: Path, checksum: str | None) -> None:
-    """Compare a file with its published checksum, "sha256:..." or "md5:..."; without one, with that of its first time.
+    """Compare a file with its published checksum, "sha256:..." or "md5:..."; without one, with the one that was kept.
 
     Raises:
         GenlabError: they differ.
     """
     if wrong := _difference(path, path, checksum):
         raise GenlabError(f"{path} {wrong}. Delete {path} and run the same command again")
-    if checksum is None and not _record(path).exists():
+
+
+def keep_checksum(path: Path) -> None:
+    """Make a file that could be read the standard for later downloads, unless there is one."""
+    if not _record(path).exists():
         line = f"{file_checksum(path)}  {path.name}\n"
         write_file(_record(path), lambda file: file.write(line.encode()))
 
@@ -119,8 +127,6 @@ def download(addresses: Sequence[str], path: Path, checksum: str | None = None) 
             ) from error
         else:
             if wrong is None:
-                if checksum is None:
-                    check_file(path, None)  # keeps the first download's
                 return path
             failures.append(f"{address}: what came {wrong}")
     raise DownloadError(path, addresses, "; ".join(failures))
@@ -145,11 +151,11 @@ def _fetch(address: str, part: Path) -> None:
             try:
                 _attempt(address, part, bar, task)
                 return
-            except requests.RequestException as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 lost = isinstance(error, requests.ConnectionError) and not isinstance(error, requests.ReadTimeout)
                 reason = "no connection to the server" if lost else str(error)
             came = part.stat().st_size if part.exists() else 0
-            vain = 0 if came > most else vain + 1
+            vain = 0 if came >= most + CHUNK_BYTES else vain + 1
             most = max(most, came)
             if vain == ATTEMPTS:
                 raise _GivenUp(reason)
@@ -157,10 +163,39 @@ def _fetch(address: str, part: Path) -> None:
             time.sleep(PAUSE_SECONDS * 2 ** max(vain - 1, 0))
 
 
+def _read_notes(part: Path) -> dict[str, Any]:
+    """What the server said of `part`; nothing where that is gone or damaged."""
+    if not part.exists():
+        return {}
+    try:
+        notes = json.loads(_notes(part).read_text())
+        return notes if notes.keys() == {"address", "validator", "size"} else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _pieces(answer: requests.Response, most: int, have: int) -> Iterator[bytes]:
+    """The bytes of an answer as they come, not unpacked on the way, up to `most` with those that we `have`.
+
+    Raises:
+        _GivenUp: more come, or too few in a minute.
+    """
+    since, came = time.monotonic(), 0
+    while piece := answer.raw.read1(CHUNK_BYTES, decode_content=False):
+        have, came = have + len(piece), came + len(piece)
+        if have > most:
+            raise _GivenUp(f"more than {most} bytes came")
+        if time.monotonic() - since > SLOW_SECONDS:
+            if came < SLOW_BYTES:
+                raise _GivenUp(f"only {came} bytes came in {SLOW_SECONDS:.0f} s")
+            since, came = time.monotonic(), 0
+        yield piece
+
+
 def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
     """One request: what `part` lacks if the server agrees, else everything from the start."""
     headers = {"Accept-Encoding": "identity"}  # the bytes of the file, with no compression on the way
-    notes = json.loads(_notes(part).read_text()) if part.exists() and _notes(part).exists() else {}
+    notes = _read_notes(part)
     have = part.stat().st_size if notes.get("address") == address and notes.get("validator") else 0
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": notes["validator"]}
@@ -176,8 +211,12 @@ def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
                 raise requests.HTTPError("the server has another part than was asked for")
             size = notes["size"]
         elif answer.status_code == 200:
+            if answer.headers.get("Content-Type", "").startswith("text/html"):
+                raise _GivenUp("a web page came in place of the file, such as a portal's that asks for a login")
             part.unlink(missing_ok=True)  # before the notes: old bytes never stand beside a new validator
             have, length, etag = 0, answer.headers.get("Content-Length"), answer.headers.get("ETag", "")
+            if not (length.isdecimal() if length else answer.headers.get("Transfer-Encoding") == "chunked"):
+                raise _GivenUp(f"the server does not say where the file ends (Content-Length: {length})")
             size = int(length) if length else None
             validator = etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified")
             said = {"address": address, "validator": validator if size else None, "size": size}
@@ -186,7 +225,7 @@ def _attempt(address: str, part: Path, bar: Progress, task: TaskID) -> None:
             raise _GivenUp(f"HTTP {answer.status_code} {answer.reason}")
         bar.update(task, total=size, completed=have)
         with part.open("ab") as file:
-            for chunk in answer.iter_content(CHUNK_BYTES):
+            for chunk in _pieces(answer, min(size or MOST_BYTES, MOST_BYTES), have):
                 file.write(chunk)
                 bar.update(task, advance=len(chunk))
             file.flush()

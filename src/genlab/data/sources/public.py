@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from genlab.data.sources.archives import ENDINGS, unpack
-from genlab.data.sources.download import DownloadError, check_file
+from genlab.data.sources.download import DownloadError, check_file, keep_checksum
 from genlab.data.sources.download import download as fetch
 from genlab.errors import GenlabError
 
@@ -95,6 +95,8 @@ def locate(entry: PublicSet, root: Path) -> Path:
             raise _missing(entry, root)
         if packed:
             unpack(path, own / UNPACKED)
+            if published.checksum is None:
+                keep_checksum(path)
     if found := _find(entry, root):
         return found
     if not entry.files:

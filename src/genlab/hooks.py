@@ -163,9 +163,9 @@ class GenlabHooks:
                 run.log_files(places[name], name)
         run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
         run.end("FINISHED")
-        self._say_where(
-            model, {**places, "MLflow run": f"{run.name}, in {masked(self.tracker.uri)} (see: make mlflow)"}
-        )
+        alarms = {name: text for name, text in run.tags.items() if name.startswith("alarm.")}
+        tracked = {"MLflow run": f"{run.name}, in {masked(self.tracker.uri)} (see: make mlflow)"}
+        self._say_where(model, {**places, **tracked, **alarms})
 
     def _place(self, name: str) -> Path:
         """Where an entry of the catalog is."""

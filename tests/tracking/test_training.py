@@ -33,7 +33,8 @@ def test_curves_alarms_pictures_and_earlier_steps_are_told(
     picture = np.zeros((2, 2, 3), np.uint8)
     progress = Progress(step=4, total=6, images_seen=8, seconds=1.0, values={"vae/kl": 1.0})
     record.see(Sight(progress, picture, score=0.5, alarms=(Alarm("divergence", 3, "it does"),)))
-    fitted: Any = SimpleNamespace(history=[{"step": 2, "vae/kl": 2.0}, {"step": 4, "vae/kl": 1.0}], resumed_from=2)
+    record.see(Sight(Progress(step=5, total=6, images_seen=9, seconds=1.0, values={"vae/kl": 9.0}, pulse=True), None))
+    fitted: Any = SimpleNamespace(history=[{"step": 2.0, "vae/kl": 2.0}, {"step": 4.0, "vae/kl": 1.0}], resumed_from=2)
     record.end(fitted)
     assert run.calls == [
         ("log_dataset", "set", few_shoes.fingerprint(), "32 pairs"),

@@ -1,5 +1,6 @@
 """Alarms: each is raised by a training that is really broken, none by one that is not."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ import pytest
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.diversity import measure_diversity
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.evaluation.validation import Score
+from genlab.models.autoencoder import Autoencoder
 from genlab.models.gan import GAN
 from genlab.sampling.settings import SampleSettings
-from genlab.training.alarms import GROWTH, LOOKS, PATIENCE, Alarm, Alarms
+from genlab.training.alarms import GROWTH, LOOKS, PATIENCE, Alarm, Alarms, alarms_of
 from genlab.training.fit import Job, Sight, due, fit
 from genlab.training.settings import TrainingSettings
 
@@ -76,6 +80,55 @@ def test_steps_that_are_far_too_long_diverge_and_training_goes_on(images: Labell
     assert "the loss of the" in alarm.message
     assert "has grown from" in alarm.message
     assert sights[-1].progress.step == 150
+
+
+def test_a_training_that_was_worth_nothing_says_so_at_its_end(images: LabelledImages, tmp_path: Path) -> None:
+    """By its squared error on images, which steps that are far too short do not lower."""
+    score = Score(images, "train", SampleSettings(), EvaluationSettings())
+    given = {"steps": 60, "batch_size": 50, "report_every": 10, "score_every": 60, "accelerator": "cpu"}
+    settings = TrainingSettings.of(Autoencoder.recipe, given)
+    job = Job("autoencoder", {}, images, settings, 0, tmp_path, score=score)
+    good = fit(job, lambda sight: None).history
+    assert alarms_of(good) == []
+    short = settings.model_copy(update={"learning_rate": 1e-12})
+    bad = fit(replace(job, settings=short), lambda sight: None).history
+    (alarm,) = alarms_of(bad)
+    assert (alarm.kind, alarm.step) == ("learned_nothing", 60)
+    assert "its score on the validation split is" in alarm.message
+    assert bad[-1]["validation/untrained"] == good[-1]["validation/untrained"], "the first weights are the same"
+
+
+@pytest.mark.parametrize(
+    ("score", "untrained", "worthless"),
+    [(1.0, 2.0, False), (2.0, 1.0, True), (1.999, 2.0, True), (-2.0, -1.0, False), (-1.0, -1.0, True)],
+)
+def test_a_score_must_be_lower_than_that_of_the_first_weights(score: float, untrained: float, worthless: bool) -> None:
+    """Whatever the losses say."""
+    history = [{"step": step, "loss_model": 10.0 - step} for step in (1.0, 2.0, 3.0, 4.0)]
+    history[-1] |= {"validation/score": score, "validation/untrained": untrained}
+    assert [alarm.kind for alarm in alarms_of(history)] == ["learned_nothing"] * worthless
+
+
+@pytest.mark.parametrize(
+    ("losses", "worthless"),
+    [
+        ({"model": [3.0, 2.0, 1.0, 1.0]}, False),
+        ({"model": [3.0, 3.0, 3.0, 2.99]}, True),  # stands still
+        ({"model": [3.0, 4.0, 5.0, 6.0]}, True),
+        ({"model": [3.0, 4.0, 5.0]}, False),  # too few to tell
+        ({"model": [-1.0, -2.0, -3.0, -4.0]}, False),
+        ({"critic": [1.4, 0.9, 0.5, 0.4], "generator": [0.7, 2.0, 3.0, 3.0]}, False),  # the critic learns
+        ({"critic": [0.5, 0.9, 1.2, 1.3], "generator": [3.0, 2.0, 1.0, 0.9]}, False),  # the generator catches up
+        ({"critic": [1.4, 1.4, 1.4, 1.4], "generator": [0.7, 0.7, 0.7, 0.7]}, True),
+        ({}, False),  # surrogates alone
+    ],
+)
+def test_without_a_score_the_losses_of_all_players_tell(losses: dict[str, list[float]], worthless: bool) -> None:
+    history = [
+        {"step": float(number), **{f"loss_{player}": values[number] for player, values in losses.items()}}
+        for number in range(max(map(len, losses.values()), default=2))
+    ]
+    assert [alarm.kind for alarm in alarms_of(history)] == ["learned_nothing"] * worthless
 
 
 def test_a_resumed_training_remembers_what_it_said(images: LabelledImages, tmp_path: Path) -> None:

@@ -272,3 +272,15 @@ def test_drawing_is_where_training_was_and_in_whole_float32(monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(GenlabError, match="training.accelerator=cuda is not on this machine"):
         drawing_device(settings(accelerator="cuda"))
+
+
+def test_between_distant_reports_a_slow_training_shows_that_it_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genlab.training.trainer.PULSE", 0.0)
+    training = Training(Duel(), Nothing(), settings(report_every=3), 0, 6, machine)
+    seen = list(training.run())
+    assert [(one.step, one.pulse) for one in seen if not one.pulse] == [(3, False), (6, False)]
+    assert [one.step for one in seen if one.pulse] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in training.history] == [3.0, 6.0], "a pulse is no row of the history"
+    assert set(seen[0].values) == set(seen[-1].values) - {"learning_rate"}

@@ -165,6 +165,7 @@ def train(
     from genlab.report.overview import Overview
     from genlab.sampling.request import requested
     from genlab.tracking.training import TrainingRecord
+    from genlab.training.alarms import alarms_of
     from genlab.training.checkpoint import build_model
     from genlab.training.fit import Job, Sight, fit
     from genlab.training.progress import ProgressBar
@@ -195,6 +196,8 @@ def train(
             record.see(sight)
 
         fitted = fit(job, watch)
+        for alarm in alarms_of(fitted.history):
+            bar.warn(alarm)
     record.end(fitted)
     yield fitted.checkpoint, fitted.best, pd.DataFrame(fitted.history)
     Snapshots(snapshots).clear(fitted.checkpoint.fingerprint)
@@ -253,9 +256,12 @@ def report(
     """Drawings and history -> the figures and the curves."""
     from genlab.report.curves import draw_curves
     from genlab.report.registry import figure
+    from genlab.training.alarms import alarms_of
 
     case = _case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs, drawings)
-    return figure.run(case), draw_curves(history, f"{model}: losses while training")
+    rows = (row.dropna().to_dict() for _, row in history.iterrows())
+    title = [f"{model}: losses while training", *(f"step {alarm.step}: {alarm.message}" for alarm in alarms_of(rows))]
+    return figure.run(case), draw_curves(history, "<br>".join(title))
 
 
 def classify(

@@ -70,7 +70,7 @@ class Fitted:
 
     checkpoint: Checkpoint
     best: Checkpoint  # of the best score; where nothing is scored, the same
-    history: list[dict[str, float]]  # a row per report: step, and "player/term"
+    history: list[dict[str, float]]  # a row per report: step, "player/term", and in the last the untrained score
     resumed_from: int  # step; 0 when the run began afresh
 
 
@@ -126,6 +126,9 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     before = training.step
     try:
         for progress in training.run(augment_streams(job)):
+            if progress.pulse:
+                yield Sight(progress, None)
+                continue
             last = progress.step == progress.total
             row, score, diversity = training.history[-1], None, None
             if first_rank and (last or due(score_every, before, progress.step)):
@@ -193,6 +196,9 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
             f"training of {job.model} ended, but its last snapshot in {job.snapshots} is gone; run it again"
         )
     checkpoint = _checkpoint(job, run, state)
+    last = state["history"][-1]
+    if job.score and "validation/score" in last:
+        last["validation/untrained"] = job.score(checkpoint.build_untrained(drawing_device(job.settings)))
     best = _checkpoint(job, run, snapshots.best(run)) if state["best_score"] < math.inf else checkpoint
     return Fitted(checkpoint, best, state["history"], resumed_from)
 

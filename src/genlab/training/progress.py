@@ -1,6 +1,8 @@
 """A progress bar with images per second, the losses and the time left; log lines where there is no terminal."""
 
 import logging
+import time
+from datetime import timedelta
 from types import TracebackType
 
 import rich
@@ -10,7 +12,8 @@ from genlab.training import trainer
 from genlab.training.alarms import Alarm
 
 logger = logging.getLogger(__name__)
-LINES = 10  # how many log lines a whole training writes where there is no terminal
+LINES = 10  # how many log lines a whole training writes at least where there is no terminal
+SILENCE = 50.0  # seconds between two of them at most, but for the time from pulse to pulse
 
 
 class ProgressBar:
@@ -18,7 +21,7 @@ class ProgressBar:
 
     def __init__(self, model: str) -> None:
         self.model = model
-        self.lines = 0
+        self.lines, self.said = 0, 0.0
         columns = (
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=20),
@@ -41,20 +44,23 @@ class ProgressBar:
         self.bar.stop()
 
     def warn(self, alarm: Alarm) -> None:
-        """Say what looks wrong, and keep its name in the bar."""
-        self.alarms.append(alarm.kind.replace("_", " "))
+        """Say what looks wrong, once, and keep its name in the bar."""
+        if (name := alarm.kind.replace("_", " ")) in self.alarms:
+            return
+        self.alarms.append(name)
         self.bar.update(self.task, alarms=", ".join(self.alarms))
-        logger.warning("%s: %s at step %d: %s", self.model, self.alarms[-1], alarm.step, alarm.message)
+        logger.warning("%s: %s at step %d: %s", self.model, name, alarm.step, alarm.message)
 
     def show(self, progress: trainer.Progress) -> None:
         """Bring the bar up to date, or write the next log line."""
         speed = progress.values["images_per_second"]
         losses = "  ".join(f"{name.partition('/')[2]} {v:.3f}" for name, v in progress.values.items() if "/" in name)
         self.bar.update(self.task, total=progress.total, completed=progress.step, speed=speed, losses=losses)
-        if not self.bar.console.is_terminal and progress.step * LINES >= self.lines * progress.total:
-            self.lines = progress.step * LINES // progress.total + 1
+        now, due = time.monotonic(), progress.step * LINES >= self.lines * progress.total
+        if not self.bar.console.is_terminal and (due or now - self.said > SILENCE):
+            self.lines, self.said = progress.step * LINES // progress.total + 1, now
             left = (progress.total - progress.step) * progress.seconds / progress.step
             logger.info(
-                "%s: step %d of %d, %.0f images/s, about %.0f s left: %s",
-                self.model, progress.step, progress.total, speed, left, losses,
+                "%s: step %d of %d, %.1f images/s, about %s left: %s",
+                self.model, progress.step, progress.total, speed, timedelta(seconds=round(left)), losses,
             )  # fmt: skip

@@ -126,15 +126,19 @@ def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:
         )
 
 
+PULSE = 5.0  # seconds after which a long block of steps says where it is
+
+
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands."""
+    """Where training stands: a report, or between two reports a pulse, which only shows that it goes on."""
 
     step: int  # steps done
     total: int
     images_seen: int
     seconds: float  # of training, all attempts together, without pictures and snapshots
     values: Mapping[str, float]  # means since the last report, as of `train_step`; learning_rate, images_per_second
+    pulse: bool = False  # the values are of one step, and no row of the history
 
 
 @dataclass
@@ -175,7 +179,7 @@ class Training:
     def run(self, augment: "Augment | None" = None) -> Iterator[Progress]:
         """Train to the end; yields every `report_every` steps, and at the end, with the training at rest.
 
-        Between two reports nothing waits for the device.
+        Between two reports nothing waits for the device, but for a pulse where they are far apart.
 
         Raises:
             GenlabError: a loss is no longer a finite number; the model is then worthless, older snapshots are not.
@@ -185,7 +189,7 @@ class Training:
         shared = statistics(self.model)
         while self.step < self.total:
             first, start = self.step, time.perf_counter()
-            rate = self.settings.learning_rate
+            rate, said = self.settings.learning_rate, start
             values: list[dict[str, Tensor]] = []
             stop = min(self.total, first + self.settings.report_every - first % self.settings.report_every)
             for step in range(first, stop):
@@ -201,6 +205,14 @@ class Training:
                 self.machine.average(shared)
                 if self.average is not None:
                     self.average.update_parameters(self.model)
+                if (now := time.perf_counter()) - said > PULSE:
+                    said, done = now, step + 1
+                    speed = (done - first) * self.settings.batch_size / (now - start)
+                    shown = {name: value.item() for name, value in values[-1].items()}
+                    yield Progress(
+                        done, self.total, done * self.settings.batch_size, self.seconds + now - start,
+                        {**shown, "images_per_second": speed}, pulse=True,
+                    )  # fmt: skip
             require_finite(values, first)
             together = [torch.stack([row[name].float() for row in values]).mean() for name in values[0]]
             self.machine.average(together)

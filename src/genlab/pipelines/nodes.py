@@ -259,7 +259,7 @@ def report(
     from genlab.training.alarms import alarms_of
 
     case = _case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs, drawings)
-    rows = (row.dropna().to_dict() for _, row in history.iterrows())
+    rows: list[Any] = [row.dropna().to_dict() for _, row in history.iterrows()]
     title = [f"{model}: losses while training", *(f"step {alarm.step}: {alarm.message}" for alarm in alarms_of(rows))]
     return figure.run(case), draw_curves(history, "<br>".join(title))
 

@@ -3,7 +3,7 @@
 Alarms depend on the rows of the history alone. A resumed run reads the rows again and so knows what was said.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -104,9 +104,8 @@ class Alarms:
         return self._bad[name] >= patience
 
 
-def alarms_of(history: Iterable[Mapping[str, float]]) -> list[Alarm]:
+def alarms_of(history: Sequence[Mapping[str, float]]) -> list[Alarm]:
     """All alarms of a whole training."""
-    alarms, row, found = Alarms(), {}, []
-    for row in history:
-        found += alarms.read(row)
-    return [*found, *filter(None, [alarms.finish(row)])] if row else []
+    alarms = Alarms()
+    found = [alarm for row in history for alarm in alarms.read(row)]
+    return [*found, *filter(None, [alarms.finish(history[-1])])]

@@ -17,6 +17,7 @@ from genlab.data.arrange.captions import (
     words_of,
 )
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.data.arrange.schemas import check_table
 from genlab.data.arrange.view import view
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings, HeldOutSettings
@@ -172,7 +173,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, lines: list[str], header: str = "file,caption", **changes: object) -> pd.DataFrame:
-    (folder / "captions.csv").write_text("\n".join([header, *lines]) + "\n")
+    (folder / "captions.csv").write_bytes(("\n".join([header, *lines]) + "\n").encode(errors="surrogateescape"))
     settings = DataSettings(source=str(folder), captions="captions.csv", **changes)  # type: ignore[arg-type]
     images = view(ingest(list_source(folder, settings), settings, folder.parent / "images"), settings)
     return caption_images(images, settings)
@@ -190,6 +191,26 @@ def test_captions_from_a_file(pictures: Path) -> None:
     assert by_id["caption"].tolist() == table.drop_duplicates("id")["caption"].tolist()
 
 
+@pytest.mark.parametrize("before", [" ", "=", "<", "(", "'", "+", "\u201e"])
+def test_a_caption_may_begin_with_anything(pictures: Path, before: str) -> None:
+    table = read(pictures, [line.replace(",", f",{before}") for line in LINES])
+    assert check_table("captions", table, "here")["caption"][0] == f"{before}a big cat"
+
+
+def test_a_caption_goes_to_the_file_that_it_names(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "cat0.png").write_bytes((pictures / "cat/cat1.png").read_bytes())
+    lines = [f"{label}/{line}" for line in LINES for label in [line[:3]]]
+    table = read(pictures, [*lines, "cat0.png,the one above"]).set_index("id")["caption"]
+    assert (table["cat0"], table["cat__cat0"]) == ("the one above", "a big cat")
+    (pictures / "cat0.png").write_bytes(b"damaged")
+    table = read(pictures, [*lines, "cat0.png,the one above"]).set_index("id")["caption"]
+    assert table["cat__cat0"] == "a big cat"
+    (pictures / "dog/cat0.png").write_bytes((pictures / "cat/cat1.png").read_bytes())
+    (pictures / "cat0.png").unlink()
+    with pytest.raises(GenlabError, match=r"of several images of that name; the first: that of 'cat0.png' in line 14"):
+        read(pictures, [*lines, "cat0.png,which?"])
+
+
 def test_combinations_are_held_out_of_a_file_too(pictures: Path) -> None:
     held_out = HeldOutSettings(combinations=("small dog",))
     table = read(pictures, LINES, held_out=held_out)
@@ -204,6 +225,14 @@ def test_combinations_are_held_out_of_a_file_too(pictures: Path) -> None:
         ([*LINES[:-1], "dog5.png,  "], "file,caption", "are empty; the first: that of 'dog5.png' in line 13"),
         (LINES, "name,text", "have the columns name, text; there must be one named id or file"),
         ([f"{line.split(',')[0]},the same" for line in LINES], "file,caption", "1 different captions are left"),
+        ([*LINES[:-1], "dog5.png,a small, brown dog"], "file,caption", r"line 13 of .*captions.csv has 3 values where"),
+        ([f"{line}, too" for line in LINES], "file,caption", "line 2 of .* has 3 values .* into quotes"),
+        (LINES, "file,caption,caption", "have several columns named caption"),
+        (LINES, "file", "line 2 of .* has 2 values where the first line names 1"),
+        ([*LINES[:-1], f"dog5.png,{'dog ' * 1001}"], "file,caption", "longer than 1000 words; .* in line 13"),
+        ([*LINES[:-1], f"dog5.png,{'dog ' * 1_000_000}"], "file,caption", "field larger than field limit"),
+        ([*LINES[:-1], 'dog5.png,"a dog'], "file,caption", r"cannot be read \(unexpected end of data"),
+        ([*LINES[:-1], "dog5.png,a \udcffdog"], "file,caption", "it must be a CSV file in UTF-8"),
     ],
 )  # fmt: skip
 def test_captions_that_are_wrong_are_refused(pictures: Path, lines: list[str], header: str, message: str) -> None:

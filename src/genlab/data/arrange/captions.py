@@ -4,7 +4,9 @@ A caption counts as its lower-case words. Combinations of words can be held out:
 one is not trained on. The evaluation then asks for drawings of these combinations.
 """
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +22,7 @@ from genlab.errors import GenlabError
 from genlab.media.pictures.attributes import BRIGHTNESS, Scale, caption, possible_captions, shape_of, thing
 
 DERIVED = "derived"
+MOST_WORDS = 1000  # in a caption; all captions are as long as the longest in memory
 CHUNK = 4096  # images in memory at a time while they are measured
 WORD = re.compile(r"\w+(?:[-']\w+)*")
 
@@ -192,34 +195,57 @@ def _derive(store: ImageStore) -> pd.DataFrame:
     return table.assign(caption=said, bright=bright, shape=shape)
 
 
-def _read(store: ImageStore, images: ImageSet, path: Path, settings: DataSettings) -> pd.DataFrame:
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The lines of a file of captions as texts, by their numbers."""
     try:
-        given = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            rows = [(lines.line_num, row) for row in lines if row]
+    except (ValueError, OSError, csv.Error) as error:
         raise GenlabError(f"the captions in {path} cannot be read ({error}); it must be a CSV file in UTF-8") from error
+    head = rows[0][1] if rows else []
+    if twice := [name for name, count in Counter(head).items() if count > 1]:
+        raise GenlabError(f"the captions in {path} have several columns named {', '.join(twice)}; rename all but one")
+    for number, row in rows:
+        if len(row) != len(head):
+            raise GenlabError(
+                f"line {number} of {path} has {len(row)} values where the first line names {len(head)} columns; put a "
+                'caption with commas into quotes: "a small, red bird"'
+            )
+    return pd.DataFrame([row for _, row in rows[1:]], [number for number, _ in rows[1:]], head, dtype=str)
+
+
+def _read(store: ImageStore, images: ImageSet, path: Path, settings: DataSettings) -> pd.DataFrame:
+    given = _read_csv(path)
     key = next((name for name in ("id", "file") if name in given.columns), None)
     if key is None or "caption" not in given.columns:
         raise GenlabError(
-            f"the captions in {path} have the columns {', '.join(given.columns)}; there must be one named id or file, "
-            "and one named caption"
+            f"the captions in {path} have the columns {', '.join(given.columns) or 'none'}; there must be one named id "
+            "or file, and one named caption"
         )
 
-    def require_none(wrong: pd.Series, what: str, remedy: str) -> None:
+    def require_none(wrong: "pd.Series[bool]", what: str, remedy: str) -> None:
         if wrong.any():
-            name, line = given[key][wrong].iloc[0], given.index[wrong][0] + 2
+            name, line = given[key][wrong].iloc[0], given.index[wrong][0]
             raise GenlabError(
                 f"{wrong.sum()} captions in {path} are {what}; the first: that of {name!r} in line {line}. {remedy}"
             )
 
-    silent = ~given["caption"].map(lambda text: bool(words_of(text)))
-    require_none(silent, "empty", "Write them, or delete these lines and images")
-    sources = dict(zip(store.table["source"], store.table["id"], strict=True))
-    ids = {Path(source).name: image for source, image in sources.items()} | sources
-    ids |= {image: image for image in store.table["id"]}
-    rejected = {name for one in images.about["rejected"] for name in (one["source"], Path(one["source"]).name)}
-    given["id"] = given[key].map(ids)
+    count = given["caption"].map(lambda text: len(words_of(text)))
+    require_none(count == 0, "empty", "Write them, or delete these lines and images")
+    require_none(count > MOST_WORDS, f"longer than {MOST_WORDS} words", "Shorten them; is a quote missing?")
+    rejected = [one["source"] for one in images.about["rejected"]]
+    exact = dict.fromkeys(rejected, "") | dict(zip(store.table["source"], store.table["id"], strict=True))
+    exact |= {image: image for image in store.table["id"]}
+    named = pd.Series(exact).groupby(lambda source: Path(source).name).agg(list)
+    alike = given[key][~given[key].isin(exact)].map(named).dropna()  # files by their name alone, in whatever folder
+    require_none(
+        given.index.to_series().isin(alike.index[alike.str.len() > 1]), "of several images of that name",
+        f"Write the path in {images.about['source']}, such as folder/name.png",
+    )  # fmt: skip
+    given["id"] = given[key].map(exact).fillna(alike.str[0])
     if settings.classes is None:
-        lost = given["id"].isna() & ~given[key].isin(rejected)
+        lost = given["id"].isna()
         require_none(lost, "of images that the source does not have", "Mend the names, or delete these lines")
     table = store.table[["id", "split", "label"]].merge(given[["id", "caption"]].dropna(), on="id", how="left")
     without = table["id"][table["caption"].isna()]

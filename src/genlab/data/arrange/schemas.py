@@ -39,7 +39,7 @@ SCHEMAS: dict[str, pa.DataFrameSchema] = {
             "id": TEXT,
             "split": SPLIT,
             "label": TEXT,
-            "caption": pa.Column(str, pa.Check.str_matches(r"\w")),
+            "caption": pa.Column(str, pa.Check.str_contains(r"\w")),
             "bright": TEXT,
             "shape": TEXT,
             "held_out": pa.Column(bool),

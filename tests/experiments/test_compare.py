@@ -286,7 +286,7 @@ def test_runs_that_cannot_be_made_again_are_refused(mlflow_uri: str, monkeypatch
     for run_id, message in (
         (made_by_hand(mlflow_uri, l1=0.1), "does not say how it was run"),
         (made_by_hand(mlflow_uri, l1=0.1, command=partial), "began with what an earlier run had left"),
-        ("nonsense", "has no run 'nonsense'"),
+        ("it's", 'has no run "it\'s"'),
     ):
         result = CliRunner().invoke(cli, ["reproduce", run_id])
         assert result.exit_code == 1

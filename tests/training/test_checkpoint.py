@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,33 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path, checkpoint: Checkpo
     write_state(path, {"something": 1})
     with pytest.raises(GenlabError, match="holds no Genlab checkpoint"):
         Checkpoint.read(path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"arguments": {"generator_width": "wide"}}, "pix2pix checkpoint do not fit"),
+        ({"arguments": {"nonsense": 1}}, "pix2pix checkpoint do not fit .*nonsense"),
+        ({"arguments": [1]}, "holds no Genlab checkpoint .*arguments"),
+        ({"spec": [1]}, "holds no Genlab checkpoint"),
+        ({"step": "ten"}, "holds no Genlab checkpoint .*step"),
+        ({"weights": {"w": 1.0}}, "holds no Genlab checkpoint .*weights"),
+        ({"weights": {}}, "pix2pix checkpoint do not fit"),
+    ],
+)
+def test_a_checkpoint_of_other_content_is_refused(
+    tmp_path: Path, checkpoint: Checkpoint, changed: dict[str, object], reason: str
+) -> None:
+    write_state(tmp_path / "model.pt", {**asdict(checkpoint), **changed})
+    with pytest.raises(GenlabError, match=reason):
+        Checkpoint.read(tmp_path / "model.pt").build()
+
+
+def test_weights_that_are_not_finite_are_refused(checkpoint: Checkpoint) -> None:
+    name = next(iter(checkpoint.weights))
+    broken = {**checkpoint.weights, name: torch.full_like(checkpoint.weights[name], float("nan"))}
+    with pytest.raises(GenlabError, match=f"1 weights of this pix2pix checkpoint are not finite, such as {name}"):
+        replace(checkpoint, weights=broken).build()
 
 
 def test_a_checkpoint_with_the_spec_of_an_older_genlab_is_refused(tmp_path: Path, checkpoint: Checkpoint) -> None:

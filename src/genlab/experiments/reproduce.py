@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,22 +10,35 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NotRequired
 
 import click
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, printable
+from genlab.models import MODELS
 from genlab.tracking.runs import FinishedRun, read_run, read_runs
 from genlab.tracking.tracker import RUN_TAGS, Tracker, describe_machine, git_commit
 
 TIMES = ("seconds", "per_second")  # endings of metrics that always differ
 FOLDERS = ("source", "root", "source_a", "source_b")  # parameters of `data` that may name one
+LONGEST = 60  # letters of a folder's name, of at most four bytes each
 MACHINE_ONLY = ("data.root", "data.workers")  # parameters that change no number
 
 
-def read_command(run: FinishedRun) -> dict[str, Any]:
-    """The command of a run: `env`, `runtime_params`, `parts` (nodes and versions), `threads`.
+class Command(TypedDict):
+    """The command of a run, as its tag says it."""
+
+    env: str | None
+    runtime_params: dict[str, Any]
+    parts: dict[str, list[str] | dict[str, str]]  # nodes and versions
+    threads: NotRequired[str | None]
+
+
+def read_command(run: FinishedRun) -> Command:
+    """The command of a run.
 
     Raises:
         GenlabError: the run does not say, or began in the middle, with files that only its own machine has.
@@ -33,7 +47,16 @@ def read_command(run: FinishedRun) -> dict[str, Any]:
         raise GenlabError(
             f"{run.name} does not say how it was run: it is older than `kedro reproduce`, or not Genlab's"
         )
-    command: dict[str, Any] = json.loads(run.tags["command"])
+    try:
+        command = TypeAdapter(Command).validate_json(run.tags["command"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = ".".join(map(str, first["loc"])) or "the whole"
+        raise GenlabError(
+            f"the tag command of {run.name} is none of Genlab's ({what}: {first['msg']}); name another run"
+        ) from error
+    if run.tags.get("model") not in MODELS:
+        raise GenlabError(f"{run.name} is of the model {run.tags.get('model')!r}, which this Genlab does not have")
     began = [part for part in command["parts"] if part not in ("to_nodes", "to_outputs")]
     if began:
         raise GenlabError(
@@ -42,11 +65,22 @@ def read_command(run: FinishedRun) -> dict[str, Any]:
     return command
 
 
-def kedro_options(run: FinishedRun, command: Mapping[str, Any], data_root: Path, project: Path) -> dict[str, Any]:
+def own_folder(raw: Path, run: FinishedRun) -> Path:
+    """The data root of a run made again: beside the raw files, and named after the run.
+
+    Raises:
+        GenlabError: the name is that of no folder, or leads to another one.
+    """
+    if run.name in ("", ".", "..") or "/" in run.name or printable(run.name) != run.name or len(run.name) > LONGEST:
+        raise GenlabError(f"the run {run.name!r} has a name that no folder can have; name one with --folder=FOLDER")
+    return raw.parent / "reproductions" / run.name
+
+
+def kedro_options(run: FinishedRun, command: Command, data_root: Path, project: Path) -> dict[str, Any]:
     """The options of the `kedro run` that makes a run again, into a data root of its own."""
     model, parameters = run.tags["model"], {**command["runtime_params"], "data_root": str(data_root)}
-    data = parameters.get("data", {})
-    for key in FOLDERS:  # the run may start in another folder
+    data: Any = parameters.get("data")
+    for key in FOLDERS if isinstance(data, dict) else ():  # the run may start in another folder
         if key in data and (project / str(data[key])).exists():
             data[key] = str((project / str(data[key])).resolve())
     parts = {
@@ -67,7 +101,7 @@ def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
     commit = then.removesuffix("-dirty")
     if then.endswith("-dirty"):
         click.echo(f"Note: {run.name} ran on {commit[:10]} with changes that were not committed, so it may differ.")
-    if commit == "unknown" or now in (then, commit):
+    if not re.fullmatch("[0-9a-f]{40}", commit) or now in (then, commit):
         yield project
         return
     with TemporaryDirectory(prefix="genlab-") as folder:
@@ -109,9 +143,9 @@ def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = Non
     run = read_run(tracker.uri, run_id)
     command = read_command(run)
     own = command["runtime_params"].get("data_root")
-    if own and (tracker.project / own / raw.name).is_dir():
-        raw = tracker.project / own / raw.name
-    root = (place or raw.parent / "reproductions" / run.name).resolve()
+    if own and (tracker.project / str(own) / raw.name).is_dir():
+        raw = tracker.project / str(own) / raw.name
+    root = (place or own_folder(raw, run)).resolve()
     root.mkdir(parents=True, exist_ok=True)
     if not (root / raw.name).exists():
         (root / raw.name).symlink_to(raw.resolve(), target_is_directory=True)
@@ -124,7 +158,7 @@ def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = Non
             "PYTHONPATH": str(project / "src"),
             "MLFLOW_TRACKING_URI": tracker.uri,
             RUN_TAGS: json.dumps({"reproduces": run.run_id}),
-            **({"OMP_NUM_THREADS": command["threads"]} if command["threads"] else {}),
+            **({"OMP_NUM_THREADS": threads} if (threads := command.get("threads")) else {}),
         }
         config = root / "reproduce.yml"
         config.write_text(json.dumps({"run": kedro_options(run, command, root, tracker.project)}))  # JSON is YAML

@@ -19,6 +19,11 @@ def new_axes(width: int = 640, height: int = 480) -> Axes:
     return axes
 
 
+def as_text(name: str) -> str:
+    """A name as matplotlib shows it as it is: $ begins no formula, and _ hides nothing from a legend."""
+    return f"{' ' * name.startswith('_')}{name}".replace("$", r"\$")
+
+
 def render(axes: Axes) -> np.ndarray:
     """The figure around the axes, (H, W, 3) uint8."""
     canvas = cast(FigureCanvasAgg, axes.figure.canvas)

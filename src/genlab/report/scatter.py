@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import colormaps
 
-from genlab.report.plots import new_axes, render
+from genlab.report.plots import as_text, new_axes, render
 
 NO_LABEL = (0.45, 0.45, 0.45)  # grey
 
@@ -61,7 +61,7 @@ def scatter(
     shuffled = points[order]
     axes.scatter(shuffled[:, 0], shuffled[:, 1], s=9, c=colours[order], alpha=0.75, linewidths=0)
     for number, name in enumerate(classes):
-        axes.scatter([], [], s=30, color=palette(number % palette.N), label=name)
+        axes.scatter([], [], s=30, color=palette(number % palette.N), label=as_text(name))
     if classes or behind is not None:
         axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False, markerscale=1.2)
     axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])

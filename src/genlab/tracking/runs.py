@@ -80,8 +80,9 @@ def read_run(uri: str, wanted: str) -> FinishedRun:
     """
     with reading(uri) as client:
         everywhere = [one.experiment_id for one in client.search_experiments()]
-        found = client.search_runs(everywhere, f"attributes.run_id = '{wanted}'")
-        found = found or client.search_runs(everywhere, f"attributes.run_name = '{wanted}'")
+        quoted = f'"{wanted}"' if "'" in wanted else f"'{wanted}'"
+        found = client.search_runs(everywhere, f"attributes.run_id = {quoted}")
+        found = found or client.search_runs(everywhere, f"attributes.run_name = {quoted}")
         if len(found) == 1:
             return _as_finished(client, found[0], scores=False)
     what = f"{len(found)} runs of the name" if found else "no run"

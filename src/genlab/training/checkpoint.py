@@ -6,9 +6,10 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, ClassVar, Literal
 
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
 from genlab.data.spec import Spec
@@ -82,6 +83,8 @@ def build_model(name: str, spec: Spec, arguments: Mapping[str, Any]) -> Model:
 class Checkpoint:
     """A trained model and where it came from."""
 
+    __pydantic_config__: ClassVar = ConfigDict(arbitrary_types_allowed=True)  # tensors
+
     model: str  # a key of MODELS
     arguments: Mapping[str, Any]  # the constructor's, without the image shape
     spec: Spec
@@ -108,16 +111,26 @@ class Checkpoint:
         """The model with its weights, ready to draw.
 
         Raises:
-            GenlabError: the weights do not fit the network that the file names.
+            GenlabError: the weights do not fit the network that the file names, or are not finite.
         """
-        model = build_model(self.model, self.spec, self.arguments)
         try:
+            model = build_model(self.model, self.spec, self.arguments)
             model.load_state_dict(self.weights)
-        except RuntimeError as error:
+        except GenlabError:
+            raise
+        except Exception as error:  # arguments of a file can be anything, and fail anywhere in a constructor
+            lines = str(error).splitlines() or [type(error).__name__]
             raise GenlabError(
                 f"the weights of this {self.model} checkpoint do not fit the network it describes: "
-                f"{str(error).splitlines()[1].strip()}. It was made by another version of Genlab or edited; train again"
+                f"{lines[min(1, len(lines) - 1)].strip()}. It was made by another version of Genlab or edited; train "
+                "again"
             ) from error
+        broken = [name for name, value in self.weights.items() if not value.isfinite().all()]
+        if broken:
+            raise GenlabError(
+                f"{len(broken)} weights of this {self.model} checkpoint are not finite, such as {broken[0]}; load "
+                "another version, or train again"
+            )
         set_statistics(model, self.statistics(statistics))
         return model.eval().to(device)
 
@@ -169,10 +182,11 @@ class Checkpoint:
         """
         state = read_state(path)
         try:
-            return cls(**{**state, "spec": Spec(**state["spec"])})
-        except (TypeError, KeyError) as error:
+            return TypeAdapter(cls).validate_python({**state, "spec": Spec(**state["spec"])})
+        except (TypeError, KeyError, ValidationError) as error:
+            what = " ".join(str(error).split())
             raise GenlabError(
-                f"{path} holds no Genlab checkpoint ({error}); name another file or train again"
+                f"{path} holds no Genlab checkpoint ({what}); name another file or train again"
             ) from error
 
 

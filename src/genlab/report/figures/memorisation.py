@@ -14,7 +14,7 @@ from genlab.evaluation.measures.samples import spread_evenly
 from genlab.media.pictures.integers import flatten
 from genlab.media.pictures.tiles import draw_tiles
 from genlab.models.base import Samples
-from genlab.report.plots import new_axes, render
+from genlab.report.plots import as_text, new_axes, render
 from genlab.report.registry import figure
 
 SHOWN = 24  # drawings beside their nearest neighbours
@@ -72,7 +72,7 @@ def draw_class_histogram(drawn: np.ndarray, real: np.ndarray, classes: Sequence[
     place = np.arange(len(classes))
     for shift, answers, label in ((-0.2, drawn, "drawn"), (0.2, real, "real")):
         axes.bar(place + shift, np.bincount(answers, minlength=len(classes)) / len(answers), 0.4, label=label)
-    axes.set_xticks(place, classes, rotation=30, ha="right")
+    axes.set_xticks(place, [as_text(name) for name in classes], rotation=30, ha="right")
     axes.set_ylabel("share of images")
     axes.set_title("What a classifier sees in new and in real images")
     axes.legend(frameon=False)

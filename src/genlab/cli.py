@@ -1,4 +1,4 @@
-"""The command line: `kedro run` with errors in one line, and the commands `sweep`, `reproduce` and `send`."""
+"""The command line: `kedro run` with errors in one line; the commands `sweep`, `reproduce`, `lineage` and `send`."""
 
 import copy
 import warnings
@@ -35,12 +35,12 @@ def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def open_project(env: str | None, params: dict[str, Any]) -> tuple[Tracker, Path]:
-    """The tracker and the folder of raw files of a `kedro run` with these options."""
+def open_project(env: str | None, params: dict[str, Any]) -> tuple[Tracker, Any]:
+    """The tracker and the catalog of a `kedro run` with these options."""
     session: Any = KedroSession.create(env=env, runtime_params=params)
     context = session.load_context()
     settings = TrackingSettings(**context.config_loader["tracking"])
-    return Tracker(Path(context.project_path), settings), context.catalog["raw"].load()
+    return Tracker(Path(context.project_path), settings), context.catalog
 
 
 params_option = click.option(
@@ -78,8 +78,8 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
     """Make a finished run again, from its id or name in MLflow, and show what differs."""
     from genlab.experiments.reproduce import reproduce as reproduce_run
 
-    tracker, raw = open_project(env, params)
-    reproduce_run(tracker, run, raw, folder)
+    tracker, catalog = open_project(env, params)
+    reproduce_run(tracker, run, catalog["raw"].load(), folder)
 
 
 @click.command()
@@ -93,6 +93,26 @@ def send(env: str | None, params: dict[str, Any]) -> None:
         click.echo(line)
 
 
+@click.command()
+@click.argument("run")
+@env_option
+@params_option
+@in_one_line
+def lineage(run: str, env: str | None, params: dict[str, Any]) -> None:
+    """Show what the numbers of a run were made from, and whether these files are still as they were."""
+    from genlab.experiments.lineage import describe_chain
+    from genlab.io.local import KeptDataset
+    from genlab.tracking.runs import read_run
+
+    tracker, catalog = open_project(env, params)
+
+    def place(entry: str, version: str) -> Path | None:
+        found = catalog[entry]
+        return found.path_of(version) if isinstance(found, KeptDataset) else None
+
+    click.echo(describe_chain(read_run(tracker.uri, run), place).to_string(index=False))
+
+
 def run_model_by_model(**options: Any) -> Any:
     """`kedro run` with Genlab's runner, unless the command names another."""
     assert kedro_run.callback is not None
@@ -101,4 +121,6 @@ def run_model_by_model(**options: Any) -> Any:
 
 run = copy.copy(kedro_run)
 run.callback = in_one_line(run_model_by_model)
-cli = click.Group("genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "send": send})
+cli = click.Group(
+    "genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "lineage": lineage, "send": send}
+)

@@ -17,16 +17,21 @@ from kedro.pipeline.node import Node
 
 from genlab.data.sources.listing import require_source
 from genlab.errors import ONLY_TEXT, GenlabError, masked
+from genlab.io.record import LINEAGE, Origin, Record, join
 from genlab.models import MODELS
 from genlab.pipelines.parameters import (
+    RECORDED,
     RunSettings,
     check_model_fits,
     compare_settings,
     data_settings,
+    require_agreement,
     resolve,
 )
 from genlab.pipelines.template import DATA, names_in
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
+
+logger = logging.getLogger(__name__)
 
 REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
 """The options of `kedro run` that choose a part of the pipelines."""
@@ -81,22 +86,75 @@ class GenlabHooks:
         }
         namespaces = {node.namespace for node in pipeline.nodes}
         models = [model for model in MODELS if model in namespaces]
+        if saved := self.outputs.intersection(run_params["load_versions"] or {}):
+            raise GenlabError(
+                f"--load-versions names {sorted(saved)[0]}, which this run makes anew; begin after it: --from-nodes"
+            )
         self.missing = {model: {name for name in self.outputs if name.startswith(f"{model}.")} for model in models}
         set_tracker(None)
-        compare_settings(self.context.params)
+        parameters = catalog["parameters"].load()
+        compare_settings(parameters)
         for name in names_in(run_params["pipeline_names"]) if DATA in namespaces else models:
             try:
                 if name == DATA:
-                    require_source(data_settings(DATA, self.context.params))
+                    require_source(data_settings(DATA, parameters))
                     continue
-                settings = resolve(name, self.context.params)
-                check_model_fits(name, settings)
+                settings = resolve(name, parameters)
+                if earlier := [entry for entry in pipeline.inputs() if entry.startswith(f"{name}.")]:
+                    settings = self._go_on(name, settings, sorted(earlier), run_params)
+                else:
+                    check_model_fits(name, settings)
             except GenlabError as error:
                 self._fail_before_start(name, str(error))
                 raise
             if name in models:
                 self.resolved[name] = settings
         set_tracker(self.tracker)
+
+    def _go_on(
+        self, model: str, settings: RunSettings, entries: list[str], run_params: Mapping[str, Any]
+    ) -> RunSettings:
+        """The settings of a run that goes on from what an earlier one made: those that it was made with."""
+        record = join((self.catalog[entry].record(entry) for entry in entries), f"this run of {model}")
+        artifact = f"{entries[0]} {record.artifacts[entries[0]].version}"
+        require_agreement(model, run_params["runtime_params"] or {}, settings, record.settings, artifact)
+        if run_params["env"] not in (None, record.environment):
+            raise GenlabError(
+                f"{artifact} was made with --env={record.environment}, and this run goes on from it: leave --env out, "
+                f"name another version (--load-versions=ENTRY:VERSION), or train: kedro run --pipeline={model} "
+                f"--env={run_params['env']}"
+            )
+        logger.info("%s goes on from %s, with the settings that it was made with", model, artifact)
+        parameters = self.catalog["parameters"].load()
+        recorded = {**(parameters.get(RECORDED) or {}), model: dict(record.settings)}
+        self.catalog["parameters"] = MemoryDataset({**parameters, RECORDED: recorded})
+        return resolve(model, self.catalog["parameters"].load())
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Refuse inputs without a common history. Tell the outputs what they are made from."""
+        model = node.namespace or ""
+        if model not in self.resolved:
+            return
+        entries = tuple(name for name in node.inputs if name.startswith(f"{model}."))
+        before = join((self.catalog[name].record(name) for name in entries), node.name)
+        settings = {**before.settings, **self.resolved[model].behind(node.name.partition(".")[2])}
+        environment = before.environment or self.tags["environment"]
+        made_by = f"{node.name} {self.tags['kedro.save_version']}"
+        for name in node.outputs:
+            before = Record(before.artifacts, settings, environment)
+            self.catalog[name].origin = Origin(name, made_by, entries, before)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Say in MLflow what a model learns from."""
+        model, _, name = dataset_name.partition(".")
+        run = self.tracker.runs.get(model)
+        if name == "examples" and run and "data_fingerprint" not in run.tags:
+            training = data.split("train")
+            source = self.resolved[model].data.source
+            run.log_dataset(source, training.fingerprint(), f"{len(training)} {training.unit}")
+            run.set_tags({"environment": self.catalog[dataset_name].record(dataset_name).environment})
 
     def _fail_before_start(self, model: str, error: str) -> None:
         self.tracker.open_run(model, {**self.tags, "error": error}).end("FAILED")
@@ -121,7 +179,9 @@ class GenlabHooks:
         run = self.tracker.runs[model]
         if name == "metrics" or name.endswith("_metrics"):
             run.log_metrics(data)
-            run.measured |= name == "metrics"
+            if name == "metrics":
+                run.measured = True
+                run.set_tags({LINEAGE: self.catalog[dataset_name].record(dataset_name).lineage()})
         if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
                 run.log_picture(f"test_{figure}", pixels, step=0)

@@ -127,15 +127,15 @@ def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: Label
     steps = [row["step"] for row in fitted.history if "validation/score" in row]
     assert steps == [20, 40, 60, 70, 90, 110, 120, 140, 160, 170, 190, 204], "at the next report after each 17 steps"
     scores = [row["validation/score"] for row in fitted.history if "validation/score" in row]
-    assert fitted.best.step == steps[int(np.argmin(scores))]
+    assert fitted.checkpoint.chosen("best").step == steps[int(np.argmin(scores))]
 
     first = fitted.checkpoint.build_untrained()
     torch.manual_seed(0)
     assert torch.equal(first.generator[0].weight, GAN().generator[0].weight), "the run's own first weights"
-    case = judged(fitted.best.build(), fashion, sample=sample)
+    case = judged(fitted.checkpoint.chosen("best").build(), fashion, sample=sample)
     case = replace(case, drawings=drawing.run(case))
     control = judge_untrained(replace(case, untrained=lambda: first))["fd_lite0_untrained"]
-    trained = judge_untrained(replace(case, untrained=fitted.best.build))["fd_lite0_untrained"]
+    trained = judge_untrained(replace(case, untrained=fitted.checkpoint.chosen("best").build))["fd_lite0_untrained"]
     assert float(trained) < float(control) / 2
     drawn = draw_samples(replace(case, model=first), 200)
     real = Means()(fashion.split("test").pixels)

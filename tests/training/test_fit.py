@@ -168,8 +168,8 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last(few_shoes: Pai
     job = make_job(few_shoes, tmp_path, score_every=2)
     fitted = fit(replace(job, score=score), lambda sight: None)
     assert [row["validation/score"] for row in fitted.history] == [0.5, 0.3, 0.4, 0.9]
-    assert (fitted.best.step, fitted.checkpoint.step) == (4, 8)
-    for kept, (_, weights) in ((fitted.best, seen[1]), (fitted.checkpoint, seen[3])):
+    assert (fitted.checkpoint.chosen("best").step, fitted.checkpoint.step) == (4, 8)
+    for kept, (_, weights) in ((fitted.checkpoint.chosen("best"), seen[1]), (fitted.checkpoint, seen[3])):
         assert all(torch.equal(kept.weights[name], value) for name, value in weights.items())
 
 
@@ -182,12 +182,12 @@ def test_a_resumed_run_remembers_its_best_score(few_shoes: PairedImages, tmp_pat
         fit(job, stop_at(4))
     fitted = fit(job, lambda sight: None)
     assert fitted.resumed_from == 4
-    assert fitted.best.step == 2
+    assert fitted.checkpoint.chosen("best").step == 2
 
 
 def test_without_a_score_the_best_are_the_last(few_shoes: PairedImages, tmp_path: Path) -> None:
     fitted = fit(make_job(few_shoes, tmp_path), lambda sight: None)
-    assert fitted.best == fitted.checkpoint
+    assert fitted.checkpoint.best is None
 
 
 def test_the_last_weights_never_stand_in_for_the_best(
@@ -205,4 +205,4 @@ def test_the_last_weights_never_stand_in_for_the_best(
     (tmp_path / job.fingerprint() / "best.pt").unlink()
     again = fit(job, lambda sight: None)
     assert "best.pt" in caplog.text
-    assert (again.resumed_from, again.best.step) == (0, 2)
+    assert (again.resumed_from, again.checkpoint.chosen("best").step) == (0, 2)

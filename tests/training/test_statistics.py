@@ -78,8 +78,8 @@ def test_training_leaves_statistics_of_the_weights_that_draw(
     scores = iter([0.1, 0.2])
     job = make_job(few_shoes, tmp_path, ema=ema, learning_rate=0.05, score_every=4)
     fitted = fit(replace(job, score=lambda model: next(scores)), lambda sight: None)
-    assert (fitted.best.step, fitted.checkpoint.step) == (4, 8)
-    for checkpoint in (fitted.best, fitted.checkpoint):
+    assert (fitted.checkpoint.chosen("best").step, fitted.checkpoint.step) == (4, 8)
+    for checkpoint in (fitted.checkpoint.chosen("best"), fitted.checkpoint):
         for key, value in by_hand(checkpoint, job).items():
             torch.testing.assert_close(checkpoint.weights[f"generator.down.1.norm.{key}"], value)
 

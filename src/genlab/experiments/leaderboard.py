@@ -17,7 +17,9 @@ import pandas as pd
 from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import Direction, directions
+from genlab.experiments.lineage import missing_links
 from genlab.experiments.settings import CompareSettings
+from genlab.io.record import LINEAGE
 from genlab.tracking.runs import FinishedRun
 
 IDENTITY = [
@@ -29,7 +31,7 @@ CONTESTANT = ["model", "variant", "environment", "dataset", "data_fingerprint", 
 SAME_BUT_FOR_SEED = [
     "group", "model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol",
 ]  # fmt: skip
-BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", "resumed_from_step"}
+BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", "resumed_from_step", LINEAGE}
 """Tags about a run. Every other tag without a dot is a metric in words, such as `nll_nats_kind`."""
 
 OF_TRAINING = {
@@ -87,6 +89,8 @@ def why_not(run: FinishedRun) -> str | None:
         return "it does not say its data (the tag dataset)"
     if not run.tags.get("seed", "").isdecimal():
         return f"its seed is {run.tags.get('seed')!r}"
+    if missing := missing_links(run):
+        return f"nothing tells what its numbers were made from ({missing})"
     return None
 
 

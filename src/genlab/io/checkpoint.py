@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genlab.io.local import VersionedDataset
+from genlab.io.local import KeptDataset
 
 if TYPE_CHECKING:
     from genlab.training.checkpoint import Checkpoint
 
 
-class CheckpointDataset(VersionedDataset):
-    """A `Checkpoint` in a file. It is written whole. Loading it runs no code from it."""
+class CheckpointDataset(KeptDataset):
+    """A `Checkpoint` in a file. Loading it runs no code from it."""
 
-    def load(self) -> "Checkpoint":
+    def _read(self, path: Path) -> "Checkpoint":
         from genlab.training.checkpoint import Checkpoint
 
-        return Checkpoint.read(Path(self._get_load_path()))
+        return Checkpoint.read(path)
 
-    def save(self, data: "Checkpoint") -> None:
-        data.write(Path(self._get_save_path()))
+    def _write(self, path: Path, data: "Checkpoint") -> None:
+        data.write(path)

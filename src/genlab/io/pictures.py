@@ -11,12 +11,11 @@ from kedro.io import Version
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
-from genlab.files import write_folder
-from genlab.io.local import VersionedDataset
+from genlab.io.local import KeptDataset
 from genlab.media.base import PICTURES, medium_named
 
 
-class PicturesDataset(VersionedDataset):
+class PicturesDataset(KeptDataset):
     """name -> (H, W, C) pixels, as <filepath>/<version>/<name>.png or .tif; loads in the order of names.
 
     A name may hold slashes: "samples/00012" is the picture 00012 in the folder samples.
@@ -29,16 +28,15 @@ class PicturesDataset(VersionedDataset):
         super().__init__(filepath=filepath, version=version, metadata=metadata)
         self._medium = medium_named(medium)
 
-    def load(self) -> dict[str, np.ndarray]:
-        root = Path(self._get_load_path())
-        paths = [path for path in root.rglob("*") if path.suffix in self._medium.suffixes]
-        return {path.relative_to(root).with_suffix("").as_posix(): self._medium.read(path) for path in sorted(paths)}
+    def _read(self, path: Path) -> dict[str, np.ndarray]:
+        paths = [found for found in path.rglob("*") if found.suffix in self._medium.suffixes]
+        return {found.relative_to(path).with_suffix("").as_posix(): self._medium.read(found) for found in sorted(paths)}
 
-    def save(self, data: Mapping[str, np.ndarray]) -> None:
-        with write_folder(Path(self._get_save_path())) as folder:
-            for name, pixels in data.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                self._medium.write(folder / name, pixels)
+    def _write(self, path: Path, data: Mapping[str, np.ndarray]) -> None:
+        path.mkdir()
+        for name, pixels in data.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            self._medium.write(path / name, pixels)
 
     def preview(self, pictures: int = 40) -> ImagePreview:
         """The first pictures side by side, as kedro-viz shows them: a PNG in base64."""

@@ -14,10 +14,13 @@ from genlab.pipelines.parameters import compare_settings, data_settings, resolve
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from genlab.data.arrange.arrange import Arrangement
     from genlab.data.arrange.examples import Examples
+    from genlab.data.arrange.labelled import LabelledImages
     from genlab.data.settings import DataSettings
     from genlab.data.store import ImageSet
     from genlab.evaluation.case import Judged
+    from genlab.pipelines.parameters import RunSettings
     from genlab.training.checkpoint import Checkpoint
 
 Parameters = dict[str, Any]
@@ -130,17 +133,24 @@ def caption(names: Sequence[str], images: Mapping[str, "ImageSet"], parameters: 
     return tables
 
 
-def arranged(model: str, parameters: Parameters, inputs: tuple[Mapping[str, Any], ...]) -> "Examples":
-    """What the model learns from: its own of the catalog's image sets and tables."""
-    from genlab.data.arrange.arrange import arrange
+def arrange(
+    model: str, parameters: Parameters, images: Mapping[str, "ImageSet"], *more: Mapping[str, Any]
+) -> "Arrangement":
+    """What the model learns from: its own of the image sets, of what is derived from them, and of the tables."""
+    from genlab.data.arrange.arrange import Arrangement, arrange
     from genlab.models import MODELS
 
     entry, settings = MODELS[model], data_settings(model, parameters)
-    images = inputs[0][settings.set_name()]
-    derived = None if entry.trains_on == "images" else inputs[1][settings.derived_name()]
-    tables = inputs[-1] if entry.captions or derived is not None else None
-    table = None if tables is None else tables[settings.table_name(images.about["key"])]
-    return arrange(entry.trains_on, settings, images, derived, table)
+    name, two = settings.set_name(), entry.trains_on != "images"
+    table = settings.table_name(images[name].about["key"]) if more else None
+    kind = entry.trains_on if two else "captions"
+    derived = more[0][settings.derived_name()] if two else None
+    examples = arrange(entry.trains_on, settings, images[name], derived, more[-1][table] if table else None)
+    return Arrangement(
+        entry.trains_on, settings, f"{name}/{images[name].about['key']}",
+        f"{settings.derived_name()}/{derived.about['key']}" if derived else None,
+        f"{kind}/{table}" if table else None, examples.fingerprint(),
+    )  # fmt: skip
 
 
 def _watched(examples: "Examples") -> str:
@@ -148,10 +158,8 @@ def _watched(examples: "Examples") -> str:
     return "val" if examples.has_split("val") else "train"
 
 
-def train(
-    model: str, parameters: Parameters, *inputs: Any
-) -> Iterator[tuple["Checkpoint", "Checkpoint", pd.DataFrame]]:
-    """Images -> the trained model, the same with the best score on the validation split, and the history.
+def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[tuple["Checkpoint", pd.DataFrame]]:
+    """Images -> the trained model, with its best weights by the validation split, and the history.
 
     A generator: Kedro saves what is yielded before it asks for more, so that the snapshots go only once the
     checkpoint is safe.
@@ -172,7 +180,6 @@ def train(
     from genlab.training.snapshots import Snapshots
 
     settings, snapshots = resolve(model, parameters), _folder(parameters, "06_models", model, "snapshots")
-    examples = arranged(model, parameters, inputs)
     with torch.device("meta"):
         condition = getattr(build_model(model, examples.spec, settings.arguments), "condition", None)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
@@ -186,7 +193,7 @@ def train(
         score=Score(examples, watched, settings.sample, settings.evaluation),
         diversity=measure_diversity(examples, watched, settings.sample),
     )  # fmt: skip
-    record = TrainingRecord(model, settings.data.source, training)
+    record = TrainingRecord(model)
     with ProgressBar(model) as bar:
 
         def watch(sight: Sight) -> None:
@@ -199,16 +206,12 @@ def train(
         for alarm in alarms_of(fitted.history):
             bar.warn(alarm)
     record.end(fitted)
-    yield fitted.checkpoint, fitted.best, pd.DataFrame(fitted.history)
+    yield fitted.checkpoint, pd.DataFrame(fitted.history)
     Snapshots(snapshots).clear(fitted.checkpoint.fingerprint)
 
 
-def _chosen(model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters) -> "Checkpoint":
-    return best if resolve(model, parameters).sample.checkpoint == "best" else checkpoint
-
-
 def _case(
-    model: str, chosen: "Checkpoint", parameters: Parameters, inputs: tuple[Any, ...],
+    checkpoint: "Checkpoint", examples: "Examples", settings: "RunSettings", parameters: Parameters,
     drawings: Mapping[str, np.ndarray] | None = None,
 ) -> "Judged[Any, Any]":  # fmt: skip
     """The trained model on its device, beside its images and its drawings."""
@@ -216,8 +219,7 @@ def _case(
     from genlab.evaluation.features.cache import Cache
     from genlab.training.machine import drawing_device
 
-    settings, examples = resolve(model, parameters), arranged(model, parameters, inputs)
-    chosen.require(examples.spec)
+    chosen = checkpoint.chosen(settings.sample.checkpoint)
     device, statistics = drawing_device(settings.training), settings.sample.statistics
     return Judged(
         chosen.build(device, statistics), examples, settings.sample, statistics=chosen.statistics(statistics),
@@ -226,46 +228,43 @@ def _case(
     )  # fmt: skip
 
 
-def draw(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
-) -> dict[str, np.ndarray]:
+def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> dict[str, np.ndarray]:
     """The trained model -> its drawings for the test split."""
     from genlab.sampling.registry import drawing
 
-    return drawing.run(_case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs))
+    return drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))
 
 
 def evaluate(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray],
-    parameters: Parameters, *inputs: Any,
-) -> dict[str, float | str]:  # fmt: skip
+    model: str, checkpoint: "Checkpoint", drawings: dict[str, np.ndarray], examples: "Examples", parameters: Parameters
+) -> dict[str, float | str]:
     """Drawings and what they are held against -> metrics with their controls."""
     from genlab.data.arrange.words import describe_examples
     from genlab.evaluation.registry import measure
 
-    chosen = _chosen(model, checkpoint, best, parameters)
-    case = _case(model, chosen, parameters, inputs, drawings)
-    told = describe_examples(case.examples, resolve(model, parameters).data, getattr(case.model, "condition", None))
-    return {**measure.run(case), **chosen.costs(), **told}
+    settings = resolve(model, parameters)
+    case = _case(checkpoint, examples, settings, parameters, drawings)
+    told = describe_examples(examples, settings.data, getattr(case.model, "condition", None))
+    return {**measure.run(case), **checkpoint.chosen(settings.sample.checkpoint).costs(), **told}
 
 
 def report(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
-    parameters: Parameters, *inputs: Any,
+    model: str, checkpoint: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
+    examples: "Examples", parameters: Parameters,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
     """Drawings and history -> the figures and the curves."""
     from genlab.report.curves import draw_curves
     from genlab.report.registry import figure
     from genlab.training.alarms import alarms_of
 
-    case = _case(model, _chosen(model, checkpoint, best, parameters), parameters, inputs, drawings)
+    case = _case(checkpoint, examples, resolve(model, parameters), parameters, drawings)
     rows: list[Any] = [row.dropna().to_dict() for _, row in history.iterrows()]
     title = [f"{model}: losses while training", *(f"step {alarm.step}: {alarm.message}" for alarm in alarms_of(rows))]
     return figure.run(case), draw_curves(history, "<br>".join(title))
 
 
 def classify(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
+    model: str, checkpoint: "Checkpoint", examples: "LabelledImages", parameters: Parameters
 ) -> tuple[pd.DataFrame, dict[str, float | str], dict[str, np.ndarray]]:
     """The trained encoder, as the beginning of classifiers -> their accuracies one by one, in numbers, and as a plot.
 
@@ -275,13 +274,12 @@ def classify(
     from genlab.report.studies import draw_accuracies
     from genlab.training.checkpoint import build_model
 
-    chosen = _chosen(model, checkpoint, best, parameters)
-    case = _case(model, chosen, parameters, inputs)
-    if reason := classifiers.why_not(case.examples):
+    case = _case(checkpoint, examples, resolve(model, parameters), parameters)
+    if reason := classifiers.why_not(examples):
         logger.warning("%s: %s", model, reason)
         return pd.DataFrame(columns=classifiers.COLUMNS), {"classifier_study": reason}, {}
     study = classifiers.compare_classifiers(
-        case, lambda: build_model(chosen.model, chosen.spec, chosen.arguments).to(case.device),
+        case, lambda: build_model(model, checkpoint.spec, checkpoint.arguments).to(case.device),
         lambda line: logger.info("%s: %s", model, line),
     )  # fmt: skip
     plot = draw_accuracies(study, f"{model}: does its encoder start a classifier?")
@@ -289,15 +287,15 @@ def classify(
 
 
 def sweep_dimensions(
-    model: str, checkpoint: "Checkpoint", best: "Checkpoint", parameters: Parameters, *inputs: Any
+    model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Short trainings at several latent dimensions -> their reconstruction errors beside PCA's, and a plot."""
     from genlab.evaluation.studies.latent_dimension import compare_dimensions
     from genlab.report.studies import draw_dimensions
 
-    chosen = _chosen(model, checkpoint, best, parameters)
-    case = _case(model, chosen, parameters, inputs)
-    study = compare_dimensions(case, chosen, resolve(model, parameters).training)
+    settings = resolve(model, parameters)
+    case = _case(checkpoint, examples, settings, parameters)
+    study = compare_dimensions(case, checkpoint.chosen(settings.sample.checkpoint), settings.training)
     return study, {"dimensions": draw_dimensions(study, f"{model}: how much is lost")}
 
 

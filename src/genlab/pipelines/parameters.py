@@ -25,12 +25,15 @@ from genlab.experiments.settings import CompareSettings
 from genlab.media.base import medium_named
 from genlab.models import MODELS
 from genlab.sampling.settings import SampleSection, SampleSettings
+from genlab.tracking.tracker import flatten
 
 if TYPE_CHECKING:
     from genlab.models.base import Model
     from genlab.training.settings import TrainingSettings
 
 SECTIONS = ("data", "training", "sample", "evaluation")
+STAGES = ("arrange", "train", "draw", "evaluate")
+"""The nodes that bring in settings of their own. The others depend on those of `evaluate`."""
 
 UNREAD = ("?", "??")
 """Labels and words in place of those that only the files can tell. Any model can be built with them."""
@@ -46,7 +49,9 @@ def _schema(name: str, sections: Iterable[str], **fields: Any) -> type[BaseModel
 
 RECIPE = (Literal["defaults", "paper"] | None, None)
 SEED = (Annotated[StrictInt, Field(ge=0, lt=2**63)], 0)
-Top = _schema("Top", [*SECTIONS, "compare", *MODELS], seed=SEED, data_root=(Any, None), recipe=RECIPE)
+RECORDED = "recorded"
+"""Hooks put here, by model, the settings of what an earlier run made and this one goes on from. They win."""
+Top = _schema("Top", [*SECTIONS, "compare", *MODELS, RECORDED], seed=SEED, data_root=(Any, None), recipe=RECIPE)
 Own = _schema("Own", ["defaults", "model", *SECTIONS], recipe=RECIPE)
 Defaults = _schema("Defaults", ["model", *SECTIONS[1:]])  # which images a model learns from is no default
 
@@ -66,6 +71,19 @@ class RunSettings:
         """Nested plain values, for a tracker."""
         sections = {name: getattr(self, name).model_dump() for name in SECTIONS}
         return {"seed": self.seed, "model": self.arguments, **sections}
+
+    def behind(self, node: str) -> dict[str, Any]:
+        """The sections that the work of a node depends on, besides those behind what it takes: plain values."""
+        match node:
+            case "arrange":
+                return {"data": self.data.model_dump(mode="json", exclude={"root", "workers", "max_rejected"})}
+            case "train":
+                training = {key: value for key, value in self.training.what_matters().items() if key != "accelerator"}
+                return {"seed": self.seed, "model": self.arguments, "training": training}
+            case "draw":
+                sample = self.sample.model_dump(mode="json")
+                return {"sample": {**sample, **sample.pop("arguments")}}
+        return {"evaluation": self.evaluation.model_dump(mode="json")}
 
     def tags(self) -> dict[str, str]:
         """What a comparison needs: dataset, seed, and a hash of the other settings that the weights depend on."""
@@ -174,7 +192,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     own: Any = check(Own, getattr(top, model) or {}, model)
     defaults = check(Defaults, own.defaults or {}, f"{model}.defaults")
     layers = [own] if (top.recipe or own.recipe) == "paper" else [defaults, own]
-    cls = model_class(model)
+    cls, recorded = model_class(model), (top.recorded or {}).get(model, {})
 
     def mine(name: str) -> dict[str, Any]:
         return merge(*(getattr(layer, name, None) or {} for layer in layers))
@@ -184,18 +202,18 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         if name == "data" and _another_source(given, general):
             given = {}  # the model's own section, such as its classes, is about other images
         recipe = cls.recipe_for(arguments).model_dump() if name == "training" else {}
-        return check(schema, merge(recipe, given, general), f"{model}.{name}", general)
+        return check(schema, merge(recipe, given, general, recorded.get(name, {})), f"{model}.{name}", general)
 
     data = section(DataSettings, "data")
     schema = argument_schema(cls, data)
-    arguments = check(schema, mine("model"), f"{model}.model").model_dump(exclude_unset=True)
+    arguments = check(schema, recorded.get("model", mine("model")), f"{model}.model").model_dump(exclude_unset=True)
     asked = merge(mine("sample"), top.sample or {})
     for key, example in (("text", '"a light sandal"'), ("label", "sneaker")):
         if asked.get(key, "") is None:  # --params=sample.text= with nothing behind it
             raise GenlabError(f"sample.{key} is empty; say what to draw: --params=sample.{key}={example}")
     sample = section(sample_schema(model, top.sample or {}), "sample")
     return RunSettings(
-        seed=top.seed,
+        seed=recorded.get("seed", top.seed),
         data=data,
         arguments=arguments,
         training=section(TrainingSettings, "training"),
@@ -205,6 +223,36 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
         ),
         evaluation=section(EvaluationSettings, "evaluation"),
     )
+
+
+def require_agreement(
+    model: str, typed: Mapping[str, Any], settings: RunSettings, recorded: Mapping[str, Any], artifact: str
+) -> None:
+    """Refuse typed values that contradict those that something was made with.
+
+    Args:
+        model: its name.
+        typed: the parameters of the command line.
+        settings: of this run, with the typed values.
+        recorded: the sections that the artifact was made with.
+        artifact: what this run goes on from, for people.
+
+    Raises:
+        GenlabError: names the parameter, both values and what to do.
+    """
+    wanted = flatten({key: value for node in STAGES for key, value in settings.behind(node).items()})
+    known = flatten(recorded)
+    own = typed.get(model) or {}
+    keys = {*flatten({key: typed[key] for key in (*SECTIONS, "seed") if key in typed}), *flatten(own)}
+    if "recipe" in {*typed, *own}:
+        keys |= {key for key in (*wanted, *known) if key.startswith(("model.", "training."))}
+    for key in sorted(keys):
+        if key.partition(".")[0] in recorded and wanted.get(key) != known.get(key):
+            raise GenlabError(
+                f"{artifact} was made with {key}={known.get(key)}, and this run goes on from it, so {key}="
+                f"{wanted.get(key)} cannot hold. Leave it out, name another version (--load-versions=ENTRY:VERSION), or "
+                f"begin anew: kedro run --pipeline={model}"
+            )
 
 
 def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:

@@ -14,8 +14,6 @@ from PIL import Image
 
 from genlab.data.arrange.pairs import PairedImages
 from genlab.models import MODELS
-from genlab.pipelines.nodes import arranged
-from genlab.pipelines.template import IMAGES
 from genlab.report.side_by_side import side_by_side
 
 TRANSLATORS = [name for name, entry in MODELS.items() if entry.trains_on != "images"]
@@ -36,7 +34,7 @@ def main(given: list[str] | None = None) -> None:
         context = session.load_context()  # type: ignore[attr-defined]
         catalog = context.catalog
         first = arguments.models[0]
-        pairs = arranged(first, context.params, tuple(catalog[name].load() for name in (*IMAGES, "data.pairs")))
+        pairs = catalog[f"{first}.examples"].load()
         assert isinstance(pairs, PairedImages)
         drawings = {model: catalog[f"{model}.translations"].load() for model in arguments.models}
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)

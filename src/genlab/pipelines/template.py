@@ -94,26 +94,29 @@ def create_data_pipeline(names: Sequence[str]) -> Pipeline:
 def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
     """The pipeline of a model, in a run of all these; imports neither torch nor the model."""
     trains_on, captions = MODELS[model].trains_on, MODELS[model].captions
-    examples = {"images": IMAGES[:1], "pairs": [*IMAGES, "data.pairs"], "domains": [*IMAGES, "data.domains"]}[trains_on]
-    examples += ["data.captions"] if captions else []
+    arranged = {"images": IMAGES[:1], "pairs": [*IMAGES, "data.pairs"], "domains": [*IMAGES, "data.domains"]}[trains_on]
+    arranged += ["data.captions"] if captions else []
     studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
-    trained = ["checkpoint", "best_checkpoint"]
 
-    def step(function: Any, inputs: list[str], outputs: str | list[str], stage: str) -> Node:
-        """A node that takes from its own namespace, the examples and the parameters."""
+    def step(function: Any, takes: list[str], outputs: str | list[str], stage: str) -> Node:
+        """A node within the namespace of the model."""
         made = f"{model}.{outputs}" if isinstance(outputs, str) else [f"{model}.{name}" for name in outputs]
-        takes = [*(f"{model}.{name}" for name in inputs), "parameters", *examples]
         return node(bind(function, model), takes, made, name=function.__name__, namespace=model, tags=stage)
+
+    def later(function: Any, takes: list[str], outputs: str | list[str], stage: str) -> Node:
+        """A node that sees the examples."""
+        return step(function, [*(f"{model}.{name}" for name in (*takes, "examples")), "parameters"], outputs, stage)
 
     return Pipeline(
         [
             *_data_steps(_needs(model), names),
-            step(nodes.train, [], [*trained, "history"], "train"),
-            step(nodes.draw, trained, drawings, "sample"),
-            step(nodes.evaluate, [*trained, drawings], "metrics", "evaluate"),
-            step(nodes.report, [*trained, drawings, "history"], ["figures", "curves"], "report"),
-            *(step(function, trained, outputs, "study") for function, outputs in studies),
+            step(nodes.arrange, ["parameters", *arranged], "examples", "train"),
+            later(nodes.train, [], ["checkpoint", "history"], "train"),
+            later(nodes.draw, ["checkpoint"], drawings, "sample"),
+            later(nodes.evaluate, ["checkpoint", drawings], "metrics", "evaluate"),
+            later(nodes.report, ["checkpoint", drawings, "history"], ["figures", "curves"], "report"),
+            *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
         ]
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from genlab.data.arrange.examples import Examples
 from genlab.tracking.tracker import run_of
 from genlab.training.alarms import Alarm, alarms_of
 from genlab.training.fit import Fitted, Sight
@@ -11,10 +10,8 @@ from genlab.training.fit import Fitted, Sight
 class TrainingRecord:
     """Reports to the open run of a model. Without an open run, as in a notebook, it does nothing."""
 
-    def __init__(self, model: str, source: str, examples: Examples) -> None:
+    def __init__(self, model: str) -> None:
         self.run = run_of(model)
-        if self.run:
-            self.run.log_dataset(source, examples.fingerprint(), f"{len(examples)} {examples.unit}")
 
     def see(self, sight: Sight) -> None:
         """Record a report of `fit`."""

@@ -95,6 +95,11 @@ class Checkpoint:
     train_seconds: float
     seed: int
     fingerprint: str  # of data, parameters and code
+    best: "Checkpoint | None" = None  # the same training at its best score on the validation split, if that was earlier
+
+    def chosen(self, which: Literal["last", "best"]) -> "Checkpoint":
+        """The weights after the last step, or the best."""
+        return self.best or self if which == "best" else self
 
     def statistics(self, wanted: Statistics | Literal["auto"] = "auto") -> Statistics:
         """Which statistics its batch normalisation draws with; "fixed" also for a model that has none.
@@ -182,12 +187,19 @@ class Checkpoint:
         """
         state = read_state(path)
         try:
-            return TypeAdapter(cls).validate_python({**state, "spec": Spec(**state["spec"])})
+            return cls._of(state)
         except (TypeError, KeyError, ValidationError) as error:
             what = " ".join(str(error).split())
             raise GenlabError(
                 f"{path} holds no Genlab checkpoint ({what}); name another file or train again"
             ) from error
+
+    @classmethod
+    def _of(cls, state: Mapping[str, Any]) -> "Checkpoint":
+        best = state.get("best")
+        return TypeAdapter(cls).validate_python(
+            {**state, "spec": Spec(**state["spec"]), "best": best and cls._of(best)}
+        )
 
 
 def _describe(spec: Spec) -> str:

@@ -69,7 +69,6 @@ class Fitted:
     """What training leaves behind."""
 
     checkpoint: Checkpoint
-    best: Checkpoint  # of the best score; where nothing is scored, the same
     history: list[dict[str, float]]  # a row per report: step, "player/term", and in the last the untrained score
     resumed_from: int  # step; 0 when the run began afresh
 
@@ -199,8 +198,9 @@ def fit(job: Job, watch: Callable[[Sight], None]) -> Fitted:
     last = state["history"][-1]
     if job.score and "validation/score" in last:
         last["validation/untrained"] = job.score(checkpoint.build_untrained(drawing_device(job.settings)))
-    best = _checkpoint(job, run, snapshots.best(run)) if state["best_score"] < math.inf else checkpoint
-    return Fitted(checkpoint, best, state["history"], resumed_from)
+    if state["best_score"] < math.inf:
+        checkpoint = replace(checkpoint, best=_checkpoint(job, run, snapshots.best(run)))
+    return Fitted(checkpoint, state["history"], resumed_from)
 
 
 def _checkpoint(job: Job, run: str, state: Mapping[str, Any]) -> Checkpoint:

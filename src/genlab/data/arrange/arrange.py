@@ -1,5 +1,8 @@
 """From the stored sets to the examples of a model."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import pandas as pd
 
 from genlab.data.arrange.derive import pair_kind, sides
@@ -9,7 +12,7 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages, different_frames
 from genlab.data.arrange.view import view, view_derived
 from genlab.data.settings import DataSettings
-from genlab.data.store import ImageSet
+from genlab.data.store import ImageSet, open_set
 from genlab.errors import GenlabError
 
 
@@ -51,3 +54,33 @@ def _require_frames(images: ImageSet, settings: DataSettings) -> None:
             "Cut both files alike, set data.fit=stretch if they show the same, or go on without these pairs with "
             f"--params=data.max_rejected={share + 0.0005:.3f}"
         )
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which stored sets, and which table, the examples of a model are made of. A stored set never changes."""
+
+    trains_on: str
+    settings: DataSettings
+    images: str  # <set>/<key>, below the folder of image sets
+    derived: str | None
+    table: str | None  # <kind>/<name>, below the folder of tables
+    fingerprint: str  # of the examples
+
+    def open(self, images: Path, derived: Path, tables: Path) -> Examples:
+        """The examples, out of these folders.
+
+        Raises:
+            GenlabError: a set or the table is gone, damaged, or not what it was.
+        """
+        examples = arrange(
+            self.trains_on, self.settings, open_set(images / self.images),
+            open_set(derived / self.derived) if self.derived else None,
+            pd.read_parquet(tables / f"{self.table}.parquet") if self.table else None,
+        )  # fmt: skip
+        if examples.fingerprint() != self.fingerprint:
+            raise GenlabError(
+                f"the {examples.unit} of {self.settings.source} have changed: the table {self.table} in {tables} is "
+                "not what it was; run the pipeline again from its start (without --from-nodes)"
+            )
+        return examples

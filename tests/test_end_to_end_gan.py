@@ -30,7 +30,7 @@ def test_a_run_draws_scores_and_reports(model: str, kedro: Kedro, data_root: Pat
     history = pd.read_parquet(newest(data_root / f"08_reporting/{model}/history.parquet"))
     scores = history["validation/score"].dropna()
     assert np.isfinite(scores).all()
-    best = Checkpoint.read(newest(data_root / f"06_models/{model}/best_checkpoint.pt"))
+    best = Checkpoint.read(newest(data_root / f"06_models/{model}/checkpoint.pt")).chosen("best")
     assert best.step == history["step"][scores.idxmin()]
     logged = runs(mlflow_uri)[-1].data.metrics
     assert logged["validation/score"] == pytest.approx(scores.iloc[-1])

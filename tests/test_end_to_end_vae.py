@@ -38,7 +38,7 @@ def test_a_vae_samples_walks_and_scores(kedro: Kedro, data_root: Path) -> None:
         "latents_over_prior",
         "manifold",
     } <= figures_of(data_root, "vae")
-    Checkpoint.read(newest(data_root / "06_models/vae/best_checkpoint.pt")).build()
+    Checkpoint.read(newest(data_root / "06_models/vae/checkpoint.pt")).chosen("best").build()
 
 
 def test_binarised_images_are_two_levels_everywhere(kedro: Kedro, data_root: Path) -> None:

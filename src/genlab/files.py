@@ -84,10 +84,14 @@ def write_path(path: Path) -> Iterator[Path]:
         GenlabError: the disk is full or refuses; `path` is as it was.
     """
     with stage_folder(path) as staged:
-        yield staged / path.name
+        place = (
+            staged / "new" / path.name
+        )  # not in the staged folder itself, which is locked: files may be written there
+        place.parent.mkdir()
+        yield place
         if path.is_dir():
             path.replace(staged / OLD)
-        (staged / path.name).replace(path)
+        place.replace(path)
 
 
 def write_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:

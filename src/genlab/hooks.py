@@ -115,6 +115,11 @@ class GenlabHooks:
         self, model: str, settings: RunSettings, entries: list[str], run_params: Mapping[str, Any]
     ) -> RunSettings:
         """The settings of a run that goes on from what an earlier one made: those that it was made with."""
+        named = run_params["load_versions"] or {}
+        for entry in named.keys() & set(entries):  # what was made with it, or from it, belongs to it
+            behind = self.catalog[entry].record(entry).artifacts
+            for other in set(entries) - named.keys():
+                self.catalog[other].pin(behind[other].version if other in behind else named[entry])
         record = join((self.catalog[entry].record(entry) for entry in entries), f"this run of {model}")
         artifact = f"{entries[0]} {record.artifacts[entries[0]].version}"
         require_agreement(model, run_params["runtime_params"] or {}, settings, record.settings, artifact)

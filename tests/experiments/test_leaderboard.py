@@ -21,16 +21,25 @@ from genlab.experiments.leaderboard import (
 )
 from genlab.experiments.page import draw_page, to_markdown
 from genlab.experiments.settings import CompareSettings
+from genlab.io.record import Artifact, Record
 from genlab.tracking.runs import FinishedRun
 
 _count = iter(range(10**6))
+
+
+def whole(model: str, *without: str) -> str:
+    """The chain behind the metrics of a model, without some of its links."""
+    links = [link for link in ("examples", "checkpoint", "samples", "metrics") if link not in without]
+    made = {f"{model}.{link}": Artifact("v", link, link, tuple(f"{model}.{one}" for one in links[:n]))
+            for n, link in enumerate(links)}  # fmt: skip
+    return Record(made).lineage()
 
 
 def finished(model: str = "vae", seed: int | None = 0, **given: Any) -> FinishedRun:
     """A run as MLflow has it; `given` are metrics (numbers) and tags (text)."""
     number = next(_count)
     metrics = {name: float(value) for name, value in given.items() if isinstance(value, int | float)}
-    tags = {"model": model, "dataset": "set", "data_fingerprint": "f1", "protocol_hash": "p1"}
+    tags = {"model": model, "dataset": "set", "data_fingerprint": "f1", "protocol_hash": "p1", "lineage": whole(model)}
     if seed is not None:
         tags["seed"] = str(seed)
     tags |= {name: text for name, text in given.items() if isinstance(text, str)}
@@ -138,10 +147,15 @@ def test_different_datasets_are_no_fault_even_if_strict() -> None:
 
 def test_what_cannot_be_compared_is_left_out_by_name_with_its_reason() -> None:
     empty, curves, seedless = finished(), finished(**{"vae/kl": 1.0}), finished(seed=None, l1=1.0)
-    board = build_leaderboard([empty, curves, seedless, finished(l1=1.0)], CompareSettings())
+    broken = {link: finished(l1=1.0, lineage=whole("vae", link)) for link in ("examples", "checkpoint", "samples")}
+    old = finished(l1=1.0, lineage="")
+    whole_one = finished(l1=1.0)
+    board = build_leaderboard([empty, curves, seedless, old, *broken.values(), whole_one], CompareSettings())
     assert len(board.table) == 1
-    assert len(board.skipped) == 3
-    for run, reason in ((empty, "no metrics"), (curves, "no metrics"), (seedless, "seed is None")):
+    reasons = [(empty, "no metrics"), (curves, "no metrics"), (seedless, "seed is None"), (old, "no tag 'lineage'")]
+    reasons += [(run, f"(vae.{link})") for link, run in broken.items() if link != "samples"]
+    assert len(board.skipped) == len(reasons)
+    for run, reason in reasons:
         assert any(run.name in line and reason in line for line in board.skipped)
         assert run.name in to_markdown(board)
         assert run.name in draw_page(board, {})

@@ -27,7 +27,6 @@ class Elsewhere(Exception):
 def stages(few_images: LabelledImages, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], Any]]:
     """Every node that uses a trained model, on a machine that seems to have CUDA."""
     monkeypatch.setattr(machine, "find_accelerator", lambda wanted: {"auto": "cuda", "cpu": "cpu"}[wanted])
-    monkeypatch.setattr(nodes, "arranged", lambda *given: few_images)
 
     def build(self: Checkpoint, device: torch.device | str = "cpu", *given: Any) -> Any:
         raise Elsewhere(str(device))
@@ -38,11 +37,10 @@ def stages(few_images: LabelledImages, monkeypatch: pytest.MonkeyPatch) -> dict[
     trained = Checkpoint(
         "vae", {"width": 4, "latent_dim": 2}, few_images.spec, model.state_dict(), "last", 1, 1, 1.0, 0, ""
     )
-    given = (trained, trained)
     history = pd.DataFrame({"step": [1.0]})
 
     def stage(node: Any, *others: Any) -> Callable[..., Any]:
-        return lambda **training: node("vae", *given, *others, {"data_root": "", "training": training})
+        return lambda **training: node("vae", trained, *others, few_images, {"data_root": "", "training": training})
 
     return {
         "draw": stage(nodes.draw), "evaluate": stage(nodes.evaluate, {}), "report": stage(nodes.report, {}, history),

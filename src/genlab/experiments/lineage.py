@@ -23,8 +23,8 @@ def chain(run: FinishedRun) -> dict[str, Artifact]:
         return dict(Record.from_json(run.tags[LINEAGE]).artifacts)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise GenlabError(
-            f"{run} does not say what its numbers were made from: it has no whole tag {LINEAGE!r}. It was stopped before "
-            "it was measured, or is older than these records; run it again"
+            f"{run} does not say what its numbers were made from: it has no whole tag {LINEAGE!r}. It was stopped "
+            "before it was measured, or is older than these records; run it again"
         ) from error
 
 

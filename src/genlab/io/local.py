@@ -75,7 +75,11 @@ class KeptDataset(AbstractVersionedDataset[Any, Any]):
                 version = str(self.resolve_save_version())
                 self.origin.record(version, digest_of(new), self._sources(data)).write(path)
         if self._version:
-            self._version = Version(*2 * (self.resolve_save_version(),))
+            self.pin(self.resolve_save_version())
+
+    def pin(self, version: str | None) -> None:
+        """Load this version from now on."""
+        self._version = Version(version, self.resolve_save_version())
 
     def path_of(self, version: str) -> Path:
         """Where a version is."""

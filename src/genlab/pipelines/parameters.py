@@ -249,9 +249,9 @@ def require_agreement(
     for key in sorted(keys):
         if key.partition(".")[0] in recorded and wanted.get(key) != known.get(key):
             raise GenlabError(
-                f"{artifact} was made with {key}={known.get(key)}, and this run goes on from it, so {key}="
-                f"{wanted.get(key)} cannot hold. Leave it out, name another version (--load-versions=ENTRY:VERSION), or "
-                f"begin anew: kedro run --pipeline={model}"
+                f"{artifact} was made with {key}={known.get(key)}, and this run goes on from it: {key}="
+                f"{wanted.get(key)} cannot hold. Leave it out, name another version (--load-versions=ENTRY:VERSION), "
+                f"or begin anew: kedro run --pipeline={model}"
             )
 
 

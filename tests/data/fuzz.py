@@ -60,7 +60,9 @@ def pictures() -> dict[str, bytes]:
     found["tiff zlib"] = _written(
         lambda file: tifffile.imwrite(file, deep[:, :, :3], photometric="rgb", compression="zlib")
     )
-    found["tiff pages"] = _written(lambda file: tifffile.imwrite(file, np.moveaxis(deep, 2, 0)))
+    found["tiff channels"] = _written(
+        lambda file: tifffile.imwrite(file, np.moveaxis(deep, 2, 0), imagej=True, metadata={"axes": "CYX"})
+    )
     found["npy"] = _written(lambda file: np.save(file, deep))
     return found
 

@@ -18,7 +18,8 @@ from genlab.media.base import UnreadableFileError, medium_named
 from tests.data.fuzz import MANY, damaged, pictures
 
 PICTURES = pictures()
-SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False}
+SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False,
+            "axes": None, "white": None}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from genlab.media.apart import MEMORY, Apart
 from genlab.media.base import UnreadableFileError
 from tests.data.fuzz import pictures
 
-SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False}
+SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False,
+            "axes": None, "white": None}  # fmt: skip
 TIFF = pictures()["tiff"]
 
 
@@ -69,4 +70,4 @@ def test_what_a_file_does_to_its_decoder_is_about_that_file(
     with pytest.raises(UnreadableFileError, match=reason):
         apart.decode(TIFF, [""], Trap(does))
     [(pixels, about)] = apart.decode(TIFF, [""], SETTINGS)
-    assert (pixels.shape, about["mode"]) == ((16, 16, 3), "RGB")
+    assert (pixels.shape, about["mode"]) == ((16, 16, 3), "TIFF, 3 channels")

@@ -39,7 +39,7 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
         "rejected": about["rejected"],
         "rejected_share": len(about["rejected"]) / about["files"],
         "ignored": about["ignored"],
-        "notes": [*about["notes"], *([about["doubt"]] if about["doubt"] else [])],
+        "notes": [*about["notes"], *([about["doubt"]] if about["doubt"] else []), *_dark(images)],
         "splits": _counts(table["split"]),
         "labels": _counts(table["label"]),
         "domains": _counts(table["domain"]),
@@ -52,6 +52,18 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
         "duplicates": find_duplicates(table),
         "single_scene_labels": single_scene_labels(table),
     }
+
+
+def _dark(images: ImageSet) -> list[str]:
+    """A sentence for each domain whose brightest value is below a quarter of what its type can hold."""
+    said = []
+    for domain, store in images.stores.items():
+        depth, used = 8 * store.images.dtype.itemsize, int(store.table["bits"].max())
+        if used <= depth - 2:
+            reached = 2**used - 1
+            said.append(f"the files of domain {domain} have values of {used} bits in {depth}, up to {reached} of "
+                        f"{2**depth - 1}, and are almost black; set data.white={reached} if this is white")  # fmt: skip
+    return said
 
 
 def _counts(values: pd.Series) -> dict[str, int]:

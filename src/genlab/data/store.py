@@ -30,7 +30,8 @@ TABLE_COLUMNS = [
 ]  # fmt: skip
 """id: unique in its domain, shared by the sides of a pair · domain: a, b or images · split: train, val or test, or ""
 where the source does not say · label: class name · source: file it came from · height, width: pixels before fitting ·
-mode, bits: of the file · content: digest of the file's bytes · checksum: names the stored pixels."""
+mode: of the file · bits: that its largest value needs · content: digest of the file's bytes · checksum: names the
+stored pixels."""
 
 PART = 512  # images that are read at a time where all are read one after another
 LETTING_GO = 32 * 2**20  # after so many bytes read from a large store, its pages are released

@@ -180,7 +180,7 @@ def test_sixteen_bits_and_many_channels_survive(tmp_path: Path) -> None:
                          planarconfig="contig")  # fmt: skip
         assert np.array_equal(decode((tmp_path / "x.tif").read_bytes(), WHITE).pixels, deep)
         np.save(tmp_path / "x.npy", deep)
-        assert np.array_equal(decode((tmp_path / "x.npy").read_bytes(), WHITE).pixels, deep)
+        assert np.array_equal(decode((tmp_path / "x.npy").read_bytes(), WHITE, "HWC").pixels, deep)
 
 
 def test_a_png_of_sixteen_bits_in_colour_keeps_them() -> None:

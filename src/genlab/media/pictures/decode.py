@@ -1,7 +1,7 @@
 """One file's bytes -> pixels: PNG, JPEG, WebP, TIFF, BMP, NPY, and every other format that Pillow reads.
 
 Pixels are (H, W, C), uint8 or uint16, with as many channels as the file has. Palettes and CMYK become RGB, alpha is
-composited on a background, EXIF rotation is applied.
+composited on a background, and a picture is turned as its metadata say.
 """
 
 import io
@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tifffile
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from genlab.media.base import Settings, UnreadableFileError
+from genlab.media.pictures.alpha import LUMINANCE, composite, turn
 from genlab.media.pictures.integers import largest, to_integers
+from genlab.media.pictures.recognise import FORMATS, NPY_SIGNATURE
 from genlab.media.pictures.settings import Fit
+from genlab.media.pictures.tiff import SIGNATURES as TIFF_SIGNATURES
+from genlab.media.pictures.tiff import decode_tiff
 
-DECODER = 1
+DECODER = 2
 """A number that grows when the same bytes give other pixels. Stores of an older number are made anew."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow refuses larger pictures: a few bytes can claim them
-EXIF_WITHIN = 65_536  # bytes: the header in which a JPEG says how it is turned
-NPY_SIGNATURE = b"\x93NUMPY"
+TURNING = (b"Exif", b"eXIf", b"Raw profile type", b"tiff:Orientation", b"XML:com.adobe.xmp")
+"""One of these stands in a JPEG or PNG that says how it is turned."""
 SAFE_SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE, NPY_SIGNATURE, b"BM", b"GIF8")
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-LUMINANCE = np.array([299, 587, 114])
-"""Thousandths of red, green and blue in grey: ITU-R 601-2, as in Pillow."""
+MOST_CHANNELS = 16  # last axis of an NPY array that is taken for channels, if H and W are far larger
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class Decoded:
     """Pixels, and what the file had."""
 
     pixels: np.ndarray  # (H, W, C) uint8 or uint16
-    mode: str  # Pillow's name of the mode, or e.g. "5 channels"
-    bits: int  # per sample
+    mode: str  # Pillow's name of the mode, or e.g. "TIFF, 5 channels"
 
 
 def decode_examples(
@@ -46,13 +46,15 @@ def decode_examples(
     """The pictures in a file or an array, fitted as the settings say; see `genlab.media.base.Medium.decode`."""
     if isinstance(source, np.ndarray):
         pixels = source if source.ndim == 3 else source[:, :, None]
-        decoded = Decoded(pixels, "array", pixels.dtype.itemsize * 8)
+        decoded = Decoded(pixels, "array")
     else:
-        decoded = decode(source, settings["background"])
+        decoded = decode(source, settings["background"], settings["axes"])
+    decoded = Decoded(stretch_to_white(decoded.pixels, settings["white"]), decoded.mode)
     found = []
     for half in halves:
         pixels = cut_half(decoded.pixels, half, settings["square_halves"]) if half else decoded.pixels
-        about = {"height": pixels.shape[0], "width": pixels.shape[1], "mode": decoded.mode, "bits": decoded.bits}
+        bits = max(1, int(pixels.max()).bit_length())
+        about = {"height": pixels.shape[0], "width": pixels.shape[1], "mode": decoded.mode, "bits": bits}
         pixels = fit_image(pixels, settings["image_size"], settings["fit"])
         if settings["channels"] != "auto":
             pixels = to_channels(pixels, settings["channels"])
@@ -63,6 +65,20 @@ def decode_examples(
 def is_safe(data: bytes) -> bool:
     """Whether no damage to these bytes brings the decoder down: common formats, by Pillow, simplejpeg and numpy."""
     return data.startswith(SAFE_SIGNATURES)
+
+
+def stretch_to_white(pixels: np.ndarray, white: int | None) -> np.ndarray:
+    """Pixels whose value `white` has become the largest; they stay as they are where their type cannot hold it.
+
+    Raises:
+        UnreadableFileError: a value is larger.
+    """
+    top = largest(pixels.dtype)
+    if white is None or white > top:
+        return pixels
+    if pixels.max() > white:
+        raise UnreadableFileError(f"has values up to {pixels.max()}, above data.white={white}; raise it")
+    return ((pixels.astype(np.uint64) * top + white // 2) // white).astype(pixels.dtype)
 
 
 def cut_half(pixels: np.ndarray, half: str, square: bool) -> np.ndarray:
@@ -84,8 +100,8 @@ def cut_half(pixels: np.ndarray, half: str, square: bool) -> np.ndarray:
     return pixels[:, : w // 2] if half == "left" else pixels[:, w // 2 :]
 
 
-def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
-    """The image in a file's bytes; its content decides on the format, not its name.
+def decode(data: bytes, background: tuple[int, int, int], axes: str | None = None) -> Decoded:
+    """The image in a file's bytes; its content decides on the format, not its name. `axes` are those of an NPY array.
 
     Raises:
         UnreadableFileError: says what is wrong with the file and what to do.
@@ -94,16 +110,17 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
         raise UnreadableFileError("is empty (0 bytes); fetch it again or delete it")
     try:
         if data.startswith(NPY_SIGNATURE):
-            return _check_samples(np.load(io.BytesIO(data), allow_pickle=False), "NPY")
+            return _decode_npy(data, axes)
         if _is_deep_png(data):
             return _decode_deep_png(data, background)
-        if data.startswith(TIFF_SIGNATURES) and _is_beyond_pillow(data):
-            return _decode_tiff(data)
-        if data.startswith(JPEG_SIGNATURE) and b"Exif" not in data[:EXIF_WITHIN]:
+        if data.startswith(TIFF_SIGNATURES):
+            pixels = decode_tiff(data, background)
+            return Decoded(pixels, f"TIFF, {pixels.shape[2]} channels")
+        if data.startswith(JPEG_SIGNATURE) and not any(mark in data for mark in TURNING):
             decoded = _decode_jpeg(data)
             if decoded is not None:
                 return decoded
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=(*FORMATS, "TGA")) as image:
             return _decode_pillow(image, background)
     except UnidentifiedImageError as error:
         raise UnreadableFileError(
@@ -111,38 +128,28 @@ def decode(data: bytes, background: tuple[int, int, int]) -> Decoded:
         ) from error
     except Image.DecompressionBombError as error:
         raise UnreadableFileError(f"is too large to be decoded safely ({error}); make it smaller") from error
-    except (OSError, EOFError, SyntaxError, RuntimeError, tifffile.TiffFileError) as error:
-        raise UnreadableFileError(f"is truncated or damaged ({error}); fetch it again or delete it") from error
     except UnreadableFileError:
         raise
+    except (OSError, EOFError, SyntaxError, RuntimeError) as error:
+        raise UnreadableFileError(f"is truncated or damaged ({error}); fetch it again or delete it") from error
     except (ValueError, IndexError, KeyError) as error:
         raise UnreadableFileError(f"cannot be decoded ({error}); save it anew, as PNG or uncompressed TIFF") from error
 
 
 def _decode_pillow(image: Image.Image, background: tuple[int, int, int]) -> Decoded:
     mode = image.mode
-    if "exif" in image.info or image.format == "TIFF":
-        ImageOps.exif_transpose(image, in_place=True)
+    ImageOps.exif_transpose(image, in_place=True)
     if mode.startswith("I;16"):
-        return Decoded(np.asarray(image).astype(np.uint16)[:, :, None], mode, 16)
-    if mode in ("I", "F"):
-        raise UnreadableFileError(f"has 32-bit samples (mode {mode}); save it with 8 or 16 bits per sample")
+        return Decoded(np.asarray(image).astype(np.uint16)[:, :, None], mode)
+    if mode in ("I", "F", "LAB", "HSV"):
+        kind = "32-bit samples" if mode in "IF" else "colours of another kind than RGB and CMYK"
+        raise UnreadableFileError(f"has {kind} (mode {mode}); save it as RGB or grey, with 8 or 16 bits per sample")
     grey = mode in ("1", "L", "LA", "La")
     if image.has_transparency_data:
-        pixels = _composite(np.asarray(image.convert("LA" if grey else "RGBA")), background)
+        pixels = composite(np.asarray(image.convert("LA" if grey else "RGBA")), background)
     else:
         pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    return Decoded(pixels if pixels.ndim == 3 else pixels[:, :, None], mode, 1 if mode == "1" else 8)
-
-
-def _composite(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
-    """(H, W, C + 1) with alpha last -> (H, W, C) over the background, same type, rounded; C is 1 or 3."""
-    top = largest(pixels.dtype)
-    behind = np.array(background) / 255 * top
-    if pixels.shape[2] == 2:
-        behind = behind @ LUMINANCE[:, None] / 1000
-    alpha = pixels[:, :, -1:] / top
-    return (pixels[:, :, :-1] * alpha + behind * (1 - alpha)).round().astype(pixels.dtype)
+    return Decoded(pixels if pixels.ndim == 3 else pixels[:, :, None], mode)
 
 
 def _decode_jpeg(data: bytes) -> Decoded | None:
@@ -157,7 +164,7 @@ def _decode_jpeg(data: bytes) -> Decoded | None:
         if colours not in ("Gray", "YCbCr", "RGB") or height * width > MOST_PIXELS:
             return None
         mode, name = ("L", "GRAY") if colours == "Gray" else ("RGB", "RGB")
-        return Decoded(simplejpeg.decode_jpeg(data, name), mode, 8)
+        return Decoded(simplejpeg.decode_jpeg(data, name), mode)
     except ValueError:  # it is strict; Pillow refuses a file that is really damaged
         return None
 
@@ -179,38 +186,50 @@ def _decode_deep_png(data: bytes, background: tuple[int, int, int]) -> Decoded:
             image.tile = [tile._replace(args="RGBA" if grey else f"{image.mode};16{order}") for tile in image.tile]
             parts.append(np.asarray(image).astype(np.uint16))
     pixels = (parts[0][:, :, ::2] << 8) + parts[0][:, :, 1::2] if grey else (parts[0] << 8) + parts[1]
-    if pixels.shape[2] in (2, 4):
-        return Decoded(_composite(pixels, background), {2: "LA;16", 4: "RGBA;16"}[pixels.shape[2]], 16)
-    return Decoded(pixels, "RGB;16", 16)
+    mode = {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}[pixels.shape[2]]
+    pixels = pixels if mode == "RGB;16" else composite(pixels, background)
+    return Decoded(turn(pixels, _orientation(data)), mode)
 
 
-def _is_beyond_pillow(data: bytes) -> bool:
-    """Whether a TIFF has more channels, bits or pages than Pillow would keep."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        return len(file.pages) > 1 or page.samplesperpixel > 4 or (page.bitspersample > 8 and page.samplesperpixel > 1)
+def _orientation(data: bytes) -> int:
+    """How a PNG is to be held, 1 to 8 as EXIF counts."""
+    if not any(mark in data for mark in TURNING):
+        return 1
+    with Image.open(io.BytesIO(data)) as image:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
-def _decode_tiff(data: bytes) -> Decoded:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        series = file.series[0]
-        axes, pixels = series.axes, series.asarray()
-    if pixels.ndim == 3 and axes[0] in "CSQI" and axes[1:] == "YX":
-        pixels, axes = np.moveaxis(pixels, 0, 2), "YXS"  # (C, H, W) -> (H, W, C)
-    if axes not in ("YX", "YXS", "YXC"):
-        raise UnreadableFileError(f"is a stack with the axes {axes}; save each picture in a file of its own")
-    return _check_samples(np.ascontiguousarray(pixels), "TIFF")
-
-
-def _check_samples(pixels: np.ndarray, kind: str) -> Decoded:
-    if pixels.ndim == 2:
-        pixels = pixels[:, :, None]
-    if pixels.ndim != 3 or 0 in pixels.shape:
-        raise UnreadableFileError(f"holds an array of shape {pixels.shape}; an image has (H, W) or (H, W, C)")
+def _decode_npy(data: bytes, axes: str | None) -> Decoded:
+    pixels = np.load(io.BytesIO(data), allow_pickle=False)
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise UnreadableFileError(
+            f"holds an array of shape {pixels.shape}; an image has (H, W), (H, W, C) or (C, H, W)"
+        )
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableFileError(f"holds {pixels.dtype} samples; save them as uint8 or uint16")
-    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    return Decoded(pixels, f"{kind}, {pixels.shape[2]} channels", pixels.dtype.itemsize * 8)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    elif (axes or _guessed_axes(pixels.shape)) == "CHW":
+        pixels = np.moveaxis(pixels, 0, 2)
+    return Decoded(np.ascontiguousarray(pixels), f"NPY, {pixels.shape[2]} channels")
+
+
+def _guessed_axes(shape: tuple[int, ...]) -> str:
+    """HWC or CHW, where one axis is so short that it can only be the channels.
+
+    Raises:
+        UnreadableFileError: none is, or both are.
+    """
+    first, middle, last = shape
+    is_last = last <= MOST_CHANNELS and 4 * last <= min(first, middle)
+    is_first = first <= 4 and 4 * first <= min(middle, last)  # more may be a stack of pictures
+    if is_last == is_first:
+        raise UnreadableFileError(
+            f"holds an array of shape {shape}, and it is unclear which axis is the channels; set data.axes=HWC or CHW, "
+            "and save each picture of a stack in a file of its own"
+        )
+    return "HWC" if is_last else "CHW"
 
 
 def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -22,7 +22,7 @@ def put(root: Path, *places: str, size: tuple[int, int] = (8, 8)) -> Path:
     """Pictures at these places, each of its own grey."""
     for place in places:
         (root / place).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", size, len(list(root.rglob("*")))).save(root / place, "PNG")
+        Image.new("L", size, 255 - len(list(root.rglob("*")))).save(root / place, "PNG")
     return root
 
 

@@ -1,10 +1,14 @@
 """The command line: `kedro run` with errors in one line; the commands `sweep`, `reproduce`, `lineage` and `send`."""
 
 import copy
+import os
+import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -16,17 +20,53 @@ from genlab.errors import find_genlab_error
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, send_kept
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asks this process to end."""
+
+
+@contextmanager
+def signals_stop() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP raise `Stopped` with their number, unless they are ignored, as by nohup.
+
+    A second signal of the kind ends the process at once.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        for output in (1, 2):
+            try:
+                os.write(output, b"")
+            except OSError:  # the terminal is gone: no word of the end may fail for that
+                os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+        raise Stopped(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """The callback of a command. A `GenlabError` is shown as one line. Ctrl-C closes the MLflow runs."""
+    """The callback of a command. A `GenlabError` is shown as one line, and so is a signal; it closes the MLflow runs."""
 
     @wraps(callback)
     def called(*args: Any, **kwargs: Any) -> Any:
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and people type it
         try:
-            return callback(*args, **kwargs)
-        except KeyboardInterrupt:
-            end_open_runs("KILLED", "interrupted")
-            raise
+            with signals_stop():
+                try:
+                    return callback(*args, **kwargs)
+                except Stopped as stopped:
+                    number = signal.Signals(stopped.args[0])
+                    end_open_runs("KILLED", f"stopped by {number.name}")
+                    ended = click.ClickException(f"stopped by {number.name}; the same command goes on where it stopped")
+                    ended.exit_code = 128 + number
+                    raise ended from stopped
         except Exception as error:  # whatever Kedro made of it
             if found := find_genlab_error(error):
                 raise click.ClickException(str(found)) from error
@@ -89,8 +129,11 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 def send(env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow the messages that runs could not send."""
     tracker, _ = open_project(env, params)
-    for line in send_kept(tracker) or [f"nothing is waiting in {tracker.unsent}"]:
+    sent = 0
+    for sent, line in enumerate(send_kept(tracker), start=1):
         click.echo(line)
+    if not sent:
+        click.echo(f"nothing is waiting in {tracker.unsent}")
 
 
 @click.command()

@@ -28,20 +28,24 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """A folder that is this block's alone among all that ask so. The system ends the lock with the process.
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """A file or folder that is this block's alone among all that ask so; False where the file system knows no locks.
+
+    The system ends the lock with the process.
 
     Raises:
-        BlockingIOError: `wait` is False, and another block has it, or this file system knows no locks.
+        BlockingIOError: `wait` is False, and another block has it.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:  # without locks nothing is known to be left behind: it stays
-            if not wait:
-                raise BlockingIOError from error
-        yield
+        except BlockingIOError:
+            raise
+        except OSError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(handle)
 
@@ -58,8 +62,9 @@ def stage_folder(path: Path) -> Iterator[Path]:
     with _writing(path), ExitStack() as held:
         with locked(path.parent):  # nobody finds the new folder before it is locked
             for left in path.parent.glob(f".{path.name}.staged-*"):
-                with suppress(BlockingIOError, FileNotFoundError), locked(left, wait=False):
-                    _clear(left, path)
+                with suppress(BlockingIOError, FileNotFoundError), locked(left, wait=False) as alone:
+                    if alone:
+                        _clear(left, path)
             staged = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.staged-"))
             held.enter_context(locked(staged))
         try:

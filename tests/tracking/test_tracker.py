@@ -1,12 +1,16 @@
 """What goes to MLflow."""
 
+import json
 import logging
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from genlab.errors import GenlabError, OnlyText
 from genlab.tracking.outbox import Message, Outbox
 from genlab.tracking.runs import all_runs
 from genlab.tracking.tracker import (
+    GONE,
     TrackedRun,
     Tracker,
     TrackingSettings,
@@ -27,6 +32,7 @@ from genlab.tracking.tracker import (
     send_kept,
     set_tracker,
 )
+from tests.chaos.faults import Fault, outcome, prepare
 from tests.conftest import Gate
 
 
@@ -92,7 +98,7 @@ def test_a_password_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run.end("FAILED")
     assert not tracker.wait()
     with pytest.raises(GenlabError) as raised:
-        send_kept(tracker)
+        list(send_kept(tracker))
     shown = [caplog.text, *capfd.readouterr(), str(raised.value), *(p.read_text() for p in tmp_path.rglob("*.json*"))]
     assert "cret" not in "".join(shown)
     assert "https://***@host/x.zip" in "".join(shown)
@@ -166,7 +172,7 @@ def test_a_server_that_is_down_is_said_once_and_everything_is_sent_later(
     assert not tracker.wait()
     assert caplog.text.count("http://127.0.0.1:9 failed; the work goes on") == 1
     with pytest.raises(GenlabError, match="Try again later"):
-        send_kept(tracker)
+        list(send_kept(tracker))
     file.unlink()  # what is kept does not need it
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     later = Tracker(tracker.project, tracker.settings)
@@ -178,7 +184,7 @@ def test_a_server_that_is_down_is_said_once_and_everything_is_sent_later(
     assert run.inputs.dataset_inputs[0].dataset.digest == "f00d"
     assert MlflowClient(mlflow_uri).list_artifacts(run.info.run_id, "metrics")[0].path == "metrics/metrics.json"
     assert not list(tracker.unsent.iterdir())
-    assert send_kept(later) == []
+    assert list(send_kept(later)) == []
 
 
 def test_what_mlflow_never_takes_is_said_and_the_rest_goes_on(
@@ -203,7 +209,7 @@ def test_a_disk_that_is_full_as_well_stops_nothing(
     monkeypatch.setattr(Outbox, "append", full)
     finish(tracker.open_run("vae", {"kedro.save_version": "now"}), file)
     tracker.wait()
-    assert "metrics of vae-now is lost" in caplog.text
+    assert "messages about vae-now are lost: No space left on device" in caplog.text
 
 
 def test_the_best_score_of_a_run_is_known_before_mlflow_has_it(tracker: Tracker, mlflow_uri: str) -> None:
@@ -214,12 +220,161 @@ def test_the_best_score_of_a_run_is_known_before_mlflow_has_it(tracker: Tracker,
     assert [one.score for one in all_runs(tracker, scores=True)] == [0.1]
 
 
-def test_a_message_that_was_half_written_is_the_last_of_its_folder(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "run")
-    outbox.append(Message("tags", {"a": "b"}), None)
-    with (tmp_path / "run/messages.jsonl").open("a") as lines:
-        lines.write('{"kind": "ta')
-    assert [message.values for message in outbox.messages()] == [{"a": "b"}]
+KEPT = {"kind": "tags", "values": {"a": "b"}, "attachment": None}
+
+
+def kept(tracker: Tracker, *lines: str | dict[str, Any]) -> Path:
+    """A run that was kept as a whole, with these lines before its last two."""
+    outbox = Outbox(tracker.unsent / "vae-now")
+    outbox.append(Message("create", {"tags": {}, "parent": None, "time": 1}), None)
+    with (outbox.folder / "messages.jsonl").open("a") as file:
+        file.writelines(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines)
+    outbox.append(Message("metrics", {"numbers": {"curve": 0.5}, "step": 7, "time": 2}), None)
+    outbox.append(Message("end", {"status": "FINISHED", "time": 3}), None)
+    outbox.release()
+    return outbox.folder
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"kind": "ta',  # without an end: what a full disk or a kill leaves
+        '{"kind": "tags", "val\n',
+        "\x00\x00\x00\n",
+        "[]\n",
+        {**KEPT, "kind": "tea"},
+        {**KEPT, "attachment": "00001/gone"},
+        {**KEPT, "kind": "files", "values": {"folder": "x"}, "attachment": "../secret"},
+        {**KEPT, "kind": "files", "values": {"folder": "x"}, "attachment": "/etc/passwd"},
+        {**KEPT, "kind": "files", "values": {"folder": "x"}, "attachment": "link"},
+        {**KEPT, "kind": "files", "values": {"folder": "x"}, "attachment": "folder"},
+        {**KEPT, "kind": "picture", "values": {"name": "x", "step": 0, "time": 0}, "attachment": "state.json"},
+    ],
+)
+def test_a_damaged_line_is_named_and_kept_and_all_others_arrive(
+    line: str | dict[str, Any], tracker: Tracker, mlflow_uri: str
+) -> None:
+    folder = kept(tracker, line)
+    (tracker.unsent / "secret").write_text("secret")
+    (folder / "link").symlink_to("../secret")
+    (folder / "folder").mkdir()
+    (folder / "folder/link").symlink_to("../../secret")
+    before = (folder / "messages.jsonl").read_bytes()
+    for _ in range(2):
+        with pytest.raises(GenlabError, match=r"messages.jsonl is damaged in line 2"):
+            list(send_kept(tracker))
+    run, steps, _ = told(mlflow_uri, "vae-now")
+    assert (run.info.status, steps) == ("FINISHED", [7])
+    assert not MlflowClient(mlflow_uri).list_artifacts(run.info.run_id)
+    assert (folder / "messages.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("fault", ["kill", "full"])
+@pytest.mark.parametrize("event", range(1, 40, 2))
+def test_what_is_kept_outlives_a_kill_and_a_full_disk(event: int, fault: Fault, tmp_path: Path) -> None:
+    """At any point while one message is written down: it is there or not, and those before and after it are."""
+    outbox, file = Outbox(tmp_path / "run"), tmp_path / "file"
+    file.write_text("content")
+
+    def work() -> None:
+        prepare(outbox.folder, event, fault)
+        outbox.append(Message("tags", {"n": 0}), None)
+        outbox.append(Message("files", {"n": 1}, file), None)
+
+    outcome(work)
+    outbox.append(Message("tags", {"n": 2}), None)
+    messages = [message for message in outbox.messages() if message]
+    told = [message.values["n"] for message in messages]
+    assert told in ([0, 1, 2], [0, 2], [2])
+    assert all(message.attachment.read_text() == "content" for message in messages if message.attachment)
+
+
+def test_a_disk_that_has_room_again_gets_what_waited(
+    tracker: Tracker, file: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, fails = Outbox.append, [True] * 3
+
+    def full(self: Outbox, message: Message, run_id: str | None) -> None:
+        if fails:
+            raise OSError(fails.pop())
+        append(self, message, run_id)
+
+    monkeypatch.setattr(Outbox, "append", full)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    finish(tracker.open_run("vae", {"kedro.save_version": "now"}), file)
+    assert not tracker.wait()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
+    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"l1": 0.25}
+
+
+def test_one_run_that_cannot_be_sent_holds_up_no_other(tracker: Tracker, mlflow_uri: str) -> None:
+    for name, tags in (("first", {"x" * 300: "a name that is too long"}), ("second", {})):
+        outbox = Outbox(tracker.unsent / name)
+        outbox.append(Message("create", {"tags": tags, "parent": None, "time": 1}), None)
+        outbox.append(Message("end", {"status": "FINISHED", "time": 3}), None)
+        outbox.release()
+    sending = send_kept(tracker)
+    assert next(sending).startswith("sent second")
+    with pytest.raises(GenlabError, match=r"did not take all of .*first"):
+        next(sending)
+    assert [path.name for path in tracker.unsent.iterdir()] == ["first"]
+
+
+def test_a_run_whose_process_is_gone_is_closed_by_the_next_one(tracker: Tracker, mlflow_uri: str) -> None:
+    def work() -> None:
+        tell(tracker.open_run("vae", {"kedro.save_version": "before"}), range(2))
+        tracker.wait()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert outcome(work) == -signal.SIGKILL
+    assert told(mlflow_uri, "vae-before")[0].info.status == "RUNNING"
+    later = Tracker(tracker.project, tracker.settings)
+    run = later.open_run("vae", {"kedro.save_version": "after"})
+    later.wait()
+    assert list(send_kept(Tracker(tracker.project, tracker.settings))) == [], "the other one lives"
+    run.end("FINISHED")
+    later.wait()
+    closed, steps, _ = told(mlflow_uri, "vae-before")
+    assert (closed.info.status, steps, closed.data.tags["error"]) == ("KILLED", [0, 1], GONE)
+    assert told(mlflow_uri, "vae-after")[0].info.status == "FINISHED"
+    assert not list(tracker.unsent.iterdir())
+
+
+class SaysYes(BaseHTTPRequestHandler):
+    """A proxy that answers everything with `200 {}`."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "file://{folder}/runs"])
+def test_an_address_that_is_no_mlflow_is_said_in_one_line_and_all_can_be_sent_elsewhere(
+    uri: str, tracker: Tracker, file: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture, tmp_path: Path,
+) -> None:  # fmt: skip
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SaysYes)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(port=server.server_port, folder=tmp_path))
+    finish(tracker.open_run("vae", {"kedro.save_version": "now"}), file)
+    assert not tracker.wait()
+    server.shutdown()
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "failed; the work goes on, and the rest is kept" in warning
+    assert "\n" not in warning
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
+    run, _, pictures = told(mlflow_uri, "vae-now")
+    assert (run.info.status, run.data.metrics["l1"], len(pictures) > 0) == ("FINISHED", 0.25, True)
 
 
 def test_a_server_that_breaks_off_and_is_back_at_the_end_of_the_run(
@@ -251,6 +406,6 @@ def test_a_server_that_is_stuck_holds_up_nothing(gate: Gate, tracker: Tracker, f
     gate.held = False
     assert tracker._thread is not None
     tracker._thread.join(30)  # the one request that was on its way arrives, too late to be counted
-    send_kept(Tracker(tracker.project, tracker.settings))
+    assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
     run, steps, _ = told(gate.address, "vae-stuck")
     assert (run.info.status, steps, run.data.metrics["l1"]) == ("FINISHED", [0, 1, 2], 0.25)

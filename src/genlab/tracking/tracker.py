@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,7 @@ from genlab.tracking.outbox import Message, Outbox, deliver
 logger = logging.getLogger(__name__)
 
 RUN_TAGS = "GENLAB_RUN_TAGS"  # JSON: tags for every run that this process or its children open; _parent names a run
+GONE = "the process was killed; another one closed this run"
 SCORE = "validation/score"  # the curve of the score on the validation split; lower is better
 
 
@@ -131,6 +133,7 @@ class TrackedRun:
         self.score: float | None = None  # the best so far
         self.pictures: dict[str, np.ndarray] = {}
         self.outbox = Outbox(tracker.unsent / name)
+        self.unwritten: deque[Message] = deque()  # what the disk refused to keep
         self._tell(Message("create", {"tags": self.tags.copy(), "parent": parent, "time": self.started}))
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -236,6 +239,11 @@ class Tracker:
                 for run, message in self._waiting:
                     self._keep(run, message)
                 self._waiting.clear()
+            for run in self.runs.values():
+                if run.unwritten and (error := self._write_down(run)):
+                    logger.warning("%d messages about %s are lost: %s", len(run.unwritten), run.name, error)
+                if run.ended:
+                    run.outbox.release()
         return not any(run.kept for run in self.runs.values())
 
     @cached_property
@@ -275,48 +283,107 @@ class Tracker:
         """Whether MLflow is done with the message. The first failure is logged."""
         try:
             run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, message)
+            with suppress(OSError, ValueError):  # a disk that refuses stops nothing
+                if message.kind == "create" and not run.ended:
+                    run.outbox.begin(run.run_id)
+                    self._close_abandoned()
+                if message.kind == "end":
+                    run.outbox.remove()
         except failures() as error:
             self.failed = True
             logger.warning(
-                "MLflow at %s failed; the work goes on, and the rest is kept in %s: %s", self.uri, self.unsent, error
-            )
+                "MLflow at %s failed; the work goes on, and the rest is kept in %s: %s",
+                self.uri, self.unsent, in_a_line(error),
+            )  # fmt: skip
         return not self.failed
 
     def _keep(self, run: TrackedRun, message: Message) -> None:
-        """Write a message down. A disk that refuses that too stops nothing."""
+        """Write a message down. Where the disk refuses that too, it waits in memory for the next try."""
         run.kept = True
+        run.unwritten.append(message)
+        if (error := self._write_down(run)) and len(run.unwritten) == 1:
+            logger.warning("%s of %s waits in memory: %s", message.kind, run.name, error)
+
+    def _write_down(self, run: TrackedRun) -> Exception | None:
+        """Write down what is to be kept; what the disk says if it refuses."""
         try:
-            run.outbox.append(message, run.run_id)
+            while run.unwritten:
+                run.outbox.append(run.unwritten[0], run.run_id)
+                run.unwritten.popleft()
         except (OSError, ValueError) as error:
-            logger.warning("%s of %s is lost, as it cannot be written either: %s", message.kind, run.name, error)
+            return error
+        return None
 
     def _send_again(self, run: TrackedRun) -> None:
         """At the end of a run: perhaps the server is back."""
         unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
         try:
-            run.run_id = run.outbox.send(self.client, self.experiment_id)
+            run.run_id = run.outbox.send(self.client, self.experiment_id)[0] or run.run_id
+            while run.unwritten:
+                run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, run.unwritten[0])
+                run.unwritten.popleft()
         except unsendable:
             return
         logger.warning("MLflow at %s is back; %s is sent", self.uri, run.name)
         run.kept = self.failed = False
 
+    def _close_abandoned(self) -> None:
+        """Close the runs whose processes are gone. What else of them waits is left to `kedro send`."""
+        for outbox in abandoned(self.unsent):
+            waits = any(True for _ in outbox.messages())
+            outbox.close(GONE, milliseconds())
+            if not waits:
+                outbox.send(self.client, self.experiment_id)
 
-def send_kept(tracker: Tracker) -> list[str]:
-    """Send everything in the tracker's folder; a line for each run.
+
+def in_a_line(error: Exception) -> str:
+    """The first line of what an error says."""
+    return str(error).strip().partition("\n")[0]
+
+
+def abandoned(unsent: Path) -> Iterator[Outbox]:
+    """What other processes have left, each kept from others while it is looked at."""
+    for folder in sorted(path for path in unsent.glob("[!.]*") if path.is_dir()):
+        outbox = Outbox(folder)
+        try:
+            outbox.claim()
+        except BlockingIOError:
+            continue
+        if outbox:
+            yield outbox
+        else:
+            outbox.remove()
+        outbox.release()
+
+
+def send_kept(tracker: Tracker) -> Iterator[str]:
+    """Send everything in the tracker's folder; a line for each run. A run whose process is gone is closed.
 
     Raises:
-        GenlabError: MLflow cannot be reached, or a folder is damaged. What has arrived is not sent again.
+        GenlabError: something could not be sent. What could be is; what arrived is not sent again.
     """
-    lines = []
-    for folder in sorted(path.parent for path in tracker.unsent.glob("*/state.json")):
+    try:
+        experiment_id = tracker.experiment_id
+    except failures() as error:
+        raise GenlabError(f"MLflow at {tracker.uri} cannot be reached: {in_a_line(error)}. Try again later") from error
+    refused = []
+    for outbox in abandoned(tracker.unsent):
+        folder = outbox.folder
         try:
-            run_id = Outbox(folder).send(tracker.client, tracker.experiment_id)
-        except ValueError as error:
-            raise GenlabError(f"{folder} is damaged ({error}); move it away and send the others again") from error
-        except failures() as error:
-            raise GenlabError(f"MLflow at {tracker.uri} took nothing of {folder}: {error}. Try again later") from error
-        lines.append(f"sent {folder.name}, in MLflow {run_id}")
-    return lines
+            outbox.close(GONE, milliseconds())
+            run_id, damaged = outbox.send(tracker.client, experiment_id)
+        except (*failures(), ValueError) as error:
+            refused.append(f"MLflow at {tracker.uri} did not take all of {folder}: {in_a_line(error)}. Try again later")
+            continue
+        if damaged:
+            refused.append(
+                f"{folder / 'messages.jsonl'} is damaged in line {', '.join(map(str, damaged))}, or a file named there "
+                "is. All other lines are sent. Delete that folder to give these up"
+            )
+        else:
+            yield f"sent {folder.name}, in MLflow {run_id}"
+    if refused:
+        raise GenlabError("; ".join(refused))
 
 
 _current: list[Tracker] = []

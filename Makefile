@@ -10,7 +10,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test golden overview lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test chaos golden overview lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ send: install ## send to MLflow what could not be sent while it was down
 
 test: install ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+chaos: install ## the long campaign of faults: kills and full disks at every change of a file
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)
 
 golden: install ## write the golden losses that are missing, such as a new model's
 	OMP_NUM_THREADS=1 GENLAB_GOLDEN=write $(BIN)/python -m pytest tests/models/test_golden.py

@@ -1,7 +1,11 @@
 """Commands as a shell runs them, in processes of their own."""
 
+import contextlib
 import os
+import pty
+import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +21,7 @@ from tests.conftest import PROJECT
 HEAVY = ("torch", "mlflow", "lightning_fabric", "torchmetrics")
 
 
-def kedro(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def run_kedro(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kedro", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False, **options
     )
@@ -92,12 +96,55 @@ def test_killed_and_started_again_ends_at_the_same_bits(tmp_path: Path, empty_ml
     assert killed.wait() == -signal.SIGKILL
     assert not list((tmp_path / "killed").glob("06_models/pix2pix/checkpoint.pt/*/*")), "killed too late"
 
-    again = kedro(*command(tmp_path / "killed"), env=environment)
+    again = run_kedro(*command(tmp_path / "killed"), env=environment)
     assert again.returncode == 0, again.stderr
     assert "resuming pix2pix from step" in again.stdout + again.stderr
-    whole = kedro(*command(tmp_path / "whole"), env=environment)
+    whole = run_kedro(*command(tmp_path / "whole"), env=environment)
     assert whole.returncode == 0, whole.stderr
     one, other = weights(tmp_path / "killed"), weights(tmp_path / "whole")
     assert one.keys() == other.keys()
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
+    assert statuses(tmp_path) == ["FINISHED", "FINISHED", "KILLED"], "the killed run is closed by the one that resumes"
+
+
+def statuses(folder: Path) -> list[str]:
+    """Of the runs in a folder's database."""
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        return sorted(status for (status,) in database.execute("select status from runs"))
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGHUP", "closed"])
+def test_a_signal_ends_a_run_in_one_line_and_closes_it(how: str, tmp_path: Path, data_root: Path, kedro: Any) -> None:
+    """In mid-training, in a terminal of its own. Closing the terminal is a SIGHUP, and leaves no place to write."""
+    process, terminal = pty.fork()
+    if not process:
+        from genlab.cli import cli
+
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))  # pytest's went to files
+        given = {"data_root": data_root, "training.steps": 1000000, "training.score_every": 1000000}
+        options = ["--pipelines=pix2pix", "--env=test", f"--params={','.join(f'{k}={v}' for k, v in given.items())}"]
+        try:
+            cli.main(["run", *options])
+        except SystemExit as error:
+            os._exit(int(error.code or 0))
+        finally:
+            os._exit(1)
+    said = b""
+    while not (snapshots := list(data_root.glob("06_models/pix2pix/snapshots/*/step_*.pt"))) or len(snapshots) < 2:
+        if select.select([terminal], [], [], 0.05)[0]:
+            said += os.read(terminal, 65536)
+    if how == "closed":
+        os.close(terminal)
+    else:
+        os.kill(process, getattr(signal, how))
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 65536):
+            said += part
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert status == 128 + (signal.SIGHUP if how == "closed" else getattr(signal, how)), said.decode()
+    assert statuses(tmp_path) == ["KILLED"]
+    assert not list(data_root.glob("unsent/[!.]*"))
+    assert b"Traceback" not in said
+    if how != "closed":
+        assert f"Stopped by {how}. The same command goes on".encode() in said.replace(b"\r\n", b"\n")

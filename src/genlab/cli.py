@@ -28,11 +28,12 @@ class Stopped(KeyboardInterrupt):
 def signals_stop() -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP raise `Stopped` with their number, unless they are ignored, as by nohup.
 
-    A second signal of the kind ends the process at once.
+    The same signal again ends the process at once; the others are ignored from then on.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        for one in before:
+            signal.signal(one, signal.SIG_DFL if one == number else signal.SIG_IGN)
         for output in (1, 2):
             try:
                 os.write(output, b"")
@@ -52,7 +53,7 @@ def signals_stop() -> Iterator[None]:
 
 
 def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """The callback of a command. A `GenlabError` is shown as one line, and so is a signal; it closes the MLflow runs."""
+    """The callback of a command. A `GenlabError` is one line, and so is a signal, which closes the MLflow runs."""
 
     @wraps(callback)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -64,9 +65,8 @@ def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
                 except Stopped as stopped:
                     number = signal.Signals(stopped.args[0])
                     end_open_runs("KILLED", f"stopped by {number.name}")
-                    ended = click.ClickException(f"stopped by {number.name}; the same command goes on where it stopped")
-                    ended.exit_code = 128 + number
-                    raise ended from stopped
+                    click.echo(f"Stopped by {number.name}. The same command goes on where this one stopped.", err=True)
+                    raise SystemExit(128 + number) from stopped
         except Exception as error:  # whatever Kedro made of it
             if found := find_genlab_error(error):
                 raise click.ClickException(str(found)) from error
@@ -129,10 +129,10 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 def send(env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow the messages that runs could not send."""
     tracker, _ = open_project(env, params)
-    sent = 0
-    for sent, line in enumerate(send_kept(tracker), start=1):
+    line = ""
+    for line in send_kept(tracker):
         click.echo(line)
-    if not sent:
+    if not line:
         click.echo(f"nothing is waiting in {tracker.unsent}")
 
 

@@ -1,6 +1,9 @@
 """Two processes that train one model for many steps, against a short loop in one process."""
 
 import copy
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,14 @@ import pytest
 import torch
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.pairs import PairedImages
+from genlab.errors import GenlabError
 from genlab.models.base import Model
-from genlab.training.fit import Job, augment_streams, build_training
+from genlab.models.cyclegan import CycleGAN
+from genlab.training.fit import Job, augment_streams, build_training, fit
 from genlab.training.machine import open_machine
+from genlab.training.settings import TrainingSettings
 from tests.training.test_fit import make_job
 
 STEPS, REPORT_EVERY, RATE, DECAY = 12, 4, 0.05, 0.9
@@ -97,3 +104,70 @@ def test_two_ranks_train_as_a_loop_by_hand(job: Job) -> None:
             assert row[name] == pytest.approx(mean, rel=1e-6), name  # recorded in float32
     moved = ranks[0]["model"]["generator.down.1.norm.running_mean"]
     assert abs(moved).max() > 1e-3, "statistics of nothing would be equal, too"
+
+
+def test_pools_of_past_drawings_resume_on_every_rank(few_domains: UnpairedImages, tmp_path: Path) -> None:
+    given = {"steps": 6, "batch_size": 2, "report_every": 1, "snapshot_every": 3, "devices": 2, "accelerator": "cpu"}
+    settings = TrainingSettings.of(CycleGAN.recipe, given)
+    job = Job("cyclegan", {**CycleGAN.small(), "pool_size": 2}, few_domains, settings, 1, tmp_path)
+    whole = fit(job, lambda sight: None).checkpoint
+    (tmp_path / job.fingerprint() / "step_00000006.pt").unlink()
+    resumed = fit(job, lambda sight: None)
+    assert resumed.resumed_from == 3
+    differ = [name for name, value in whole.weights.items() if not torch.equal(value, resumed.checkpoint.weights[name])]
+    assert not differ
+
+
+def session(leader: int) -> dict[int, str]:
+    """The living processes of a session but its leader, with their commands."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, its_session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == leader != int(folder.name) and state != "Z":
+                found[int(folder.name)] = (folder / "cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+@pytest.fixture
+def training(few_shoes: PairedImages, tmp_path: Path) -> int:
+    """A process that trains for ever on two ranks, in a session of its own; what all of them say is in `said`."""
+    job = make_job(few_shoes, tmp_path, steps=1_000_000, devices=2)
+    process = os.fork()
+    if not process:
+        os.setsid()
+        said = os.open(tmp_path / "said", os.O_WRONLY | os.O_CREAT)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        try:
+            fit(job, lambda sight: None)
+        except GenlabError as error:
+            os.write(1, f"{error}\n".encode())
+        finally:
+            os._exit(3)
+    while not list(tmp_path.glob("*/step_*.pt")):
+        assert os.waitpid(process, os.WNOHANG) == (0, 0), (tmp_path / "said").read_text()
+        time.sleep(0.05)
+    return process
+
+
+def test_a_killed_parent_leaves_no_process(training: int) -> None:
+    os.kill(training, signal.SIGKILL)
+    os.waitpid(training, 0)
+    deadline = time.monotonic() + 30
+    while left := session(training):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_a_killed_rank_is_one_line(training: int, tmp_path: Path) -> None:
+    ranks = [process for process, command in session(training).items() if "spawn_main" in command]
+    os.kill(max(ranks), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(training, 0)[1]) == 3
+    *before, last = (tmp_path / "said").read_text().splitlines()
+    assert last.startswith("process 1 of the 2 that train pix2pix ended: Signal 9 (SIGKILL)")
+    assert not [line for line in before if "Traceback" in line], before
+    assert len(before) < 10
+    assert not session(training)

@@ -123,9 +123,17 @@ def code_of(run: FinishedRun, project: Path) -> Iterator[Path]:
 
 
 def start(arguments: list[str], project: Path, environment: Mapping[str, str]) -> int:
-    """A `kedro` command in a process of its own, in the project's folder; its exit status."""
-    command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(command, cwd=project, env=dict(environment), check=False).returncode
+    """A `kedro` command in a process of its own, in the project's folder; its exit status.
+
+    A signal that ends this process ends that one, too.
+    """
+    process = subprocess.Popen([sys.executable, "-m", "kedro", *arguments], cwd=project, env=dict(environment))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
 
 
 def reproduce(tracker: Tracker, run_id: str, raw: Path, place: Path | None = None) -> dict[str, float]:

@@ -123,7 +123,7 @@ class Outbox:
             GenlabError, OSError: the disk is full or refuses.
         """
         self.claim()
-        write_file(self._state, lambda file: file.write(json.dumps({"run_id": run_id, "sent": 0}).encode()))
+        self._note(run_id, 0)
 
     def append(self, message: Message, run_id: str | None) -> None:
         """Keep a message, and copies of the files that belong to it. `run_id` is the run's id in MLflow, if any.
@@ -196,8 +196,7 @@ class Outbox:
                 damaged.append(number)
             elif number > sent:
                 run_id = deliver(client, experiment_id, self.folder.name, run_id, message)
-                state = json.dumps({"run_id": run_id, "sent": number}).encode()
-                write_file(self._state, lambda file, state=state: file.write(state))
+                self._note(run_id, number)
         if not damaged:
             self.remove()
         return run_id, damaged
@@ -213,6 +212,10 @@ class Outbox:
 
     def _kept(self) -> list[bytes]:
         return self._lines.read_bytes().splitlines() if self._lines.exists() else []
+
+    def _note(self, run_id: str | None, sent: int) -> None:
+        state = json.dumps({"run_id": run_id, "sent": sent}).encode()
+        write_file(self._state, lambda file: file.write(state))
 
     def _progress(self) -> tuple[str | None, int]:
         """The run's id in MLflow, if any, and how many messages have arrived. Without a readable note all go again."""
@@ -236,4 +239,6 @@ class Outbox:
         for path in (place, *place.rglob("*")):
             if not path.resolve(strict=True).is_relative_to(self.folder.resolve()):
                 raise ValueError(f"{path} is elsewhere")
-        return Message(kept["kind"], kept["values"], np.asarray(Image.open(place)) if kept["kind"] == "picture" else place)
+        return Message(
+            kept["kind"], kept["values"], np.asarray(Image.open(place)) if kept["kind"] == "picture" else place
+        )

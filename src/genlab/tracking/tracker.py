@@ -366,13 +366,14 @@ def send_kept(tracker: Tracker) -> Iterator[str]:
         experiment_id = tracker.experiment_id
     except failures() as error:
         raise GenlabError(f"MLflow at {tracker.uri} cannot be reached: {in_a_line(error)}. Try again later") from error
+    unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
     refused = []
     for outbox in abandoned(tracker.unsent):
         folder = outbox.folder
         try:
             outbox.close(GONE, milliseconds())
             run_id, damaged = outbox.send(tracker.client, experiment_id)
-        except (*failures(), ValueError) as error:
+        except unsendable as error:
             refused.append(f"MLflow at {tracker.uri} did not take all of {folder}: {in_a_line(error)}. Try again later")
             continue
         if damaged:

@@ -3,10 +3,10 @@
 import logging
 import math
 import os
-import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,10 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
                 if score < training.best_score:
                     training.best_score = score
                     snapshots.save_best(run, training.state_dict())
-            if first_rank and (last or progress.step - saved >= job.settings.snapshot_every):
-                snapshots.save(run, progress.step, training.state_dict())
+            if last or progress.step - saved >= job.settings.snapshot_every:
+                state = {**training.state_dict(), "ranks": training.states_of_ranks()}
+                if first_rank:
+                    snapshots.save(run, progress.step, state)
                 saved = progress.step
             picture = None
             if first_rank and job.draw and (last or due(job.settings.picture_every, before, progress.step)):
@@ -229,7 +231,10 @@ def _plain_batches(job: Job, device: torch.device) -> Iterator[Batch]:
 
 
 def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:
-    """Train in `devices` processes started by PyTorch's elastic launcher; the first one reports through a queue."""
+    """Train in `devices` processes started by PyTorch's elastic launcher; they report through a queue.
+
+    The queue is a pipe, which no process has to serve: whatever is killed leaves nothing behind.
+    """
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
     from torch.multiprocessing import get_context
@@ -237,29 +242,37 @@ def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=job.settings.devices, run_id=job.fingerprint(), rdzv_backend="c10d",
         rdzv_endpoint="127.0.0.1:0", max_restarts=0, monitor_interval=0.5, start_method="spawn",
+        signals_to_handle="SIGQUIT",  # the others are the command line's
     )  # fmt: skip
-    with get_context("spawn").Manager() as manager:
-        sights: queue.Queue[Sight | None] = manager.Queue()
-        failures: list[str] = manager.list()  # type: ignore[assignment]
+    reports: SimpleQueue[Sight | str | None] = get_context("spawn").SimpleQueue()
+    failures: list[str] = []
 
-        def pass_on() -> None:
-            while (sight := sights.get()) is not None:
-                watch(sight)
+    def pass_on() -> None:
+        while (report := reports.get()) is not None:
+            if isinstance(report, str):
+                failures.append(report)
+            else:
+                watch(report)
 
-        listener = threading.Thread(target=pass_on, daemon=True)
-        listener.start()
-        try:
-            elastic_launch(config, _rank_main)(job, sights, failures)
-        except ChildFailedError as error:
-            if failures:
-                raise GenlabError(failures[0]) from error
-            raise
-        finally:
-            sights.put(None)
-            listener.join()
+    listener = threading.Thread(target=pass_on, daemon=True)
+    listener.start()
+    try:
+        elastic_launch(config, _rank_main)(job, reports)
+    except ChildFailedError as error:
+        reports.put(None)
+        listener.join(timeout=5)  # a process that was killed may have left half a report, which has no end
+        if failures:
+            raise GenlabError(failures[0]) from error
+        failure = min(error.failures.values(), key=lambda failure: failure.exitcode)  # a signal, if there was one
+        raise GenlabError(
+            f"process {failure.local_rank} of the {job.settings.devices} that train {job.model} ended: "
+            f"{failure.message.strip().splitlines()[0]}. The same command goes on from the newest snapshot"
+        ) from error
+    reports.put(None)
+    listener.join()
 
 
-def _rank_main(job: Job, sights: "queue.Queue[Sight | None]", failures: list[str]) -> None:
+def _rank_main(job: Job, reports: "SimpleQueue[Sight | str | None]") -> None:
     """What one rank does."""
     if job.settings.accelerator == "cpu" or not torch.cuda.is_available():
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.settings.devices))
@@ -267,7 +280,7 @@ def _rank_main(job: Job, sights: "queue.Queue[Sight | None]", failures: list[str
         machine = open_machine(job.settings, job.settings.devices)
         for sight in train(job, machine):
             if machine.fabric.is_global_zero:
-                sights.put(sight)
+                reports.put(sight)
     except GenlabError as error:
-        failures.append(str(error))
+        reports.put(str(error))
         raise

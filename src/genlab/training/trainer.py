@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model
+from genlab.nn.image_pool import ImagePool
 from genlab.nn.statistics import batch_norms
 from genlab.training.machine import Machine
 from genlab.training.settings import TrainingSettings
@@ -106,6 +107,12 @@ def train_step(
 def statistics(model: nn.Module) -> list[Tensor]:
     """The running means and variances of batch normalisation, which each rank takes from its own share of a batch."""
     return [value for norm in batch_norms(model).values() for value in norm.buffers() if value.is_floating_point()]
+
+
+def pools(model: nn.Module) -> dict[str, Tensor]:
+    """The past drawings that critics are shown again; each rank has its own."""
+    parts = {name: part for name, part in model.named_modules() if isinstance(part, ImagePool) and part.size}
+    return {f"{name}.{buffer}": value for name, part in parts.items() for buffer, value in part.named_buffers()}
 
 
 def require_finite(values: list[dict[str, Tensor]], first_step: int) -> None:
@@ -261,9 +268,22 @@ class Training:
             "best_score": self.best_score,
         }
 
+    def states_of_ranks(self) -> list[dict[str, Tensor]]:
+        """What each rank has for itself: its pools of past drawings. All ranks must ask together."""
+        own, world = pools(self.model), self.machine.fabric.world_size
+        if world == 1:
+            return []
+        plain = torch.contiguous_format
+        states = [{n: torch.empty_like(value, memory_format=plain) for n, value in own.items()} for _ in range(world)]
+        for name, value in own.items():
+            torch.distributed.all_gather([state[name] for state in states], value.contiguous())
+        return states
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to where `state_dict` was taken."""
+        """Go back to where `state_dict` and `states_of_ranks` were taken."""
         self.model.load_state_dict(state["model"])
+        for name, value in pools(self.model).items() if state.get("ranks") else ():
+            value.copy_(state["ranks"][self.machine.fabric.global_rank][name])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         for player, optimizer in self.optimizers.items():

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from multiprocessing import parent_process
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
@@ -273,7 +274,10 @@ def _train_on_ranks(job: Job, watch: Callable[[Sight], None]) -> None:
 
 
 def _rank_main(job: Job, reports: "SimpleQueue[Sight | str | None]") -> None:
-    """What one rank does."""
+    """What one rank does. PyTorch ends it with its parent, from here on."""
+    parent = parent_process()
+    if parent is None or not parent.is_alive():
+        return
     if job.settings.accelerator == "cpu" or not torch.cuda.is_available():
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // job.settings.devices))
     try:

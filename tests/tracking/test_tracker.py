@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 
 from genlab.errors import GenlabError, OnlyText
-from genlab.tracking.outbox import Message, Outbox
+from genlab.tracking.outbox import Message, Outbox, deliver
 from genlab.tracking.runs import all_runs
 from genlab.tracking.tracker import (
     GONE,
@@ -309,10 +309,18 @@ def test_a_disk_that_has_room_again_gets_what_waited(
     assert told(mlflow_uri, "vae-now")[0].data.metrics == {"l1": 0.25}
 
 
-def test_one_run_that_cannot_be_sent_holds_up_no_other(tracker: Tracker, mlflow_uri: str) -> None:
-    for name, tags in (("first", {"x" * 300: "a name that is too long"}), ("second", {})):
+def test_one_run_that_cannot_be_sent_holds_up_no_other(
+    tracker: Tracker, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_first(client: Any, experiment_id: str, name: str, run_id: str | None, message: Message) -> str | None:
+        if name == "first":
+            raise OSError("no place for this file")
+        return deliver(client, experiment_id, name, run_id, message)
+
+    monkeypatch.setattr("genlab.tracking.outbox.deliver", refuse_first)
+    for name in ("first", "second"):
         outbox = Outbox(tracker.unsent / name)
-        outbox.append(Message("create", {"tags": tags, "parent": None, "time": 1}), None)
+        outbox.append(Message("create", {"tags": {}, "parent": None, "time": 1}), None)
         outbox.append(Message("end", {"status": "FINISHED", "time": 3}), None)
         outbox.release()
     sending = send_kept(tracker)

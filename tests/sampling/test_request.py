@@ -17,6 +17,12 @@ def test_labels_by_name_and_by_number() -> None:
     )
     assert label_number(7, ("3", "7")) == 1, "a digit is a name first"
     assert label_number(0, ("3", "7")) == 0
+    assert [label_number(label, ("001", "002", "010")) for label in (1, 2, 10, "010", 0)] == [0, 1, 2, 2, 0], (
+        "a command line makes 1 of 001"
+    )
+    assert label_number(1, ("001", "1")) == 1
+    with pytest.raises(GenlabError, match="may be 001 or 01"):
+        label_number(1, ("001", "01"))
 
 
 @pytest.mark.parametrize("label", [2, -1, "2", "sneakers", "", "nothing"])

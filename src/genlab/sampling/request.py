@@ -57,6 +57,11 @@ def label_number(label: str | int, classes: Sequence[str]) -> int:
     name = str(label)
     if name in classes:
         return classes.index(name)
+    written = [one for one in classes if one.isdecimal() and int(one) == label]  # a command line makes 1 of 001
+    if len(written) == 1:
+        return classes.index(written[0])
+    if written:
+        raise GenlabError(f"sample.label={label} may be {' or '.join(written)}; give the folders names that differ")
     if name.isdecimal() and int(name) < len(classes):
         return int(name)
     close = get_close_matches(name, classes, n=1)

@@ -48,9 +48,9 @@ def newest(folder: Path, name: str) -> Path:
 def results(folder: Path) -> dict[str, Any]:
     """All that a run makes, without times."""
     found: dict[str, Any] = {}
-    for name in ("checkpoint.pt", "best_checkpoint.pt"):
-        one = Checkpoint.read(newest(folder, name))
-        found[name] = {key: value.tolist() for key, value in one.weights.items()}
+    last = Checkpoint.read(newest(folder, "checkpoint.pt"))
+    for which, one in (("last", last), ("best", last.chosen("best"))):
+        found[which] = {key: value.tolist() for key, value in one.weights.items()}
     history = pd.read_parquet(newest(folder, "history.parquet"))
     found["history"] = history.drop(columns=[name for name in history if name.endswith(TIMES)]).to_csv()
     metrics = json.loads(newest(folder, "metrics.json").read_text())

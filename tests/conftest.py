@@ -159,21 +159,24 @@ def kedro(data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> "Swept":
     """A project's data after a tiny sweep of pix2pix over two seeds and two objectives, with its comparison."""
+    command = ["sweep", "--pipeline=pix2pix", "--env=test", "--seeds=0,1"]
+    lists = ["--vary", "pix2pix.model.objective=l1,cgan"]
+    return run_alone(tmp_path_factory.mktemp("swept"), empty_mlflow, [*command, *lists], "evaluation.resamples=20")
+
+
+def run_alone(root: Path, empty_mlflow: Path, command: list[str], parameters: str = "") -> "Swept":
+    """A command in this process, over the embedded shoes in a folder of its own, with an MLflow of its own."""
     from kedro.framework.startup import bootstrap_project
 
     from genlab.cli import cli
 
-    root = tmp_path_factory.mktemp("swept")
     shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
     shutil.copy(empty_mlflow, root / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
         bootstrap_project(PROJECT)
         patch.chdir(PROJECT)
-        arguments = [
-            "sweep", "--pipeline=pix2pix", "--env=test", "--seeds=0,1", "--vary", "pix2pix.model.objective=l1,cgan",
-            f"--params=data_root={root},evaluation.resamples=20",
-        ]  # fmt: skip
+        arguments = [*command, f"--params=data_root={root}{',' * bool(parameters)}{parameters}"]
         patch.setattr(sys, "argv", ["kedro", *arguments])
         result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.output
@@ -181,7 +184,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> "Swep
 
 
 class Swept(NamedTuple):
-    """Where a sweep's data and MLflow are, and what it said."""
+    """Where a command's data and MLflow are, and what it said."""
 
     root: Path
     uri: str

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_wrong_parameters_and_environments(kedro: Kedro, mlflow_uri: str, data_r
     fails(kedro(**{"pix2pix.model.objective": "wgan"}), mlflow_uri, "objective is 'wgan': it should be 'l1', 'gan'")
     fails(kedro(**{"data.image_size": 30}), mlflow_uri, "cannot halve images of 30 pixels")
     fails(kedro("--env=tset"), mlflow_uri, "there is no environment 'tset'")
-    assert [path.name for path in data_root.iterdir()] == ["01_raw"], "no work was done"
+    assert {path.name for path in data_root.iterdir()} <= {"01_raw", "unsent"}, "no work was done"
 
 
 def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:
@@ -226,12 +227,12 @@ def test_ctrl_c_closes_the_run_and_says_where_it_goes_on(
 
     def interrupted(values: list[dict[str, torch.Tensor]], first_step: int) -> None:
         if first_step == 4:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         real(values, first_step)
 
     monkeypatch.setattr(trainer, "require_finite", interrupted)
     result = kedro()
-    assert result.exit_code != 0
+    assert result.exit_code == 128 + signal.SIGINT
     assert "the next run goes on from step 4 of 6" in caplog.text
     assert runs(mlflow_uri)[-1].info.status == "KILLED"
 

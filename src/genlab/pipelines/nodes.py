@@ -148,7 +148,7 @@ def arrange(
     examples = arrange(entry.trains_on, settings, images[name], derived, more[-1][table] if table else None)
     return Arrangement(
         entry.trains_on, settings, f"{name}/{images[name].about['key']}",
-        f"{settings.derived_name()}/{derived.about['key']}" if derived else None,
+        f"{settings.derived_name()}/{derived.about['key']}" if derived is not None else None,
         f"{kind}/{table}" if table else None, examples.fingerprint(),
     )  # fmt: skip
 

@@ -30,6 +30,7 @@ from genlab.models import MODELS
 from genlab.pipeline_registry import register_pipelines
 from genlab.tracking.runs import PICTURE_SIZE, FinishedRun, read_pictures, read_run, read_runs
 from tests.conftest import PROJECT, Gate, Swept
+from tests.experiments.test_leaderboard import whole
 
 Kedro = Callable[..., Result]
 
@@ -39,7 +40,7 @@ def made_by_hand(uri: str, model: str = "vae", seed: int = 0, **given: Any) -> s
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("genlab")
     place = experiment.experiment_id if experiment else client.create_experiment("genlab")
-    tags = {"model": model, "dataset": "set", "seed": str(seed), "data_fingerprint": "f1"}
+    tags = {"model": model, "dataset": "set", "seed": str(seed), "data_fingerprint": "f1", "lineage": whole(model)}
     tags |= {name: text for name, text in given.items() if isinstance(text, str)}
     run = client.create_run(place, tags=tags, run_name=given.get("name", f"{model}-{seed}"))
     for name, value in given.items():

@@ -137,7 +137,8 @@ def wage(campaign: Campaign, sequences: int, length: int, seed: int) -> None:
         for _ in range(length):
             campaign.command(rng, root)
             campaign.check()
-    print(*(f"{what}: {count}" for what, count in sorted(campaign.counts.items())), sep=", ")
+        told = ", ".join(f"{what}: {count}" for what, count in sorted(campaign.counts.items()))
+        print(f"sequences: {number + 1}, {told}")
 
 
 @pytest.fixture

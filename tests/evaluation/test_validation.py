@@ -11,6 +11,7 @@ import torch
 from genlab.data.arrange.domains import UnpairedImages
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
+from genlab.errors import GenlabError
 from genlab.evaluation import validation
 from genlab.evaluation.measures import untrained
 from genlab.evaluation.measures.untrained import judge_untrained
@@ -142,3 +143,36 @@ def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: Label
     mean_gap = ((Means()(drawn).mean(axis=0) - real.mean(axis=0)) ** 2).sum()
     assert control > mean_gap
     assert judge_untrained(replace(case, untrained=lambda: first, evaluation=EvaluationSettings(features=False))) == {}
+
+
+def parted(images: LabelledImages, **counts: int) -> LabelledImages:
+    """So many images in each split."""
+    splits = [split for split, count in counts.items() for _ in range(count)]
+    return replace(images, table=images.table.head(len(splits)).assign(split=splits))
+
+
+def test_one_image_to_validate_by_gives_no_score(few_images: LabelledImages) -> None:
+    examples = parted(few_images, train=20, val=1, test=8)
+    assert validation.Score(examples, "val", SampleSettings(), EvaluationSettings(score_images=8))(GAN()) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"train": 20, "val": 4, "test": 8}, []),
+        ({"train": 8, "val": 2, "test": 1}, ["will not be measured: there are 1 test images, and 6 are needed"]),
+        ({"train": 5, "val": 1, "test": 6}, ["there are 5 train images", "one image alone is kept for validation"]),
+        ({"train": 20, "test": 8}, ["no image is kept for validation"]),
+    ],
+)
+def test_what_cannot_be_measured_is_known_before_training(
+    few_images: LabelledImages, counts: dict[str, int], said: list[str]
+) -> None:
+    found = validation.left_out(GAN, parted(few_images, **counts), EvaluationSettings())
+    assert len(found) == len(said)
+    assert all(part in text for part, text in zip(said, found, strict=True))
+
+
+def test_without_test_images_nothing_is_trained(few_images: LabelledImages) -> None:
+    with pytest.raises(GenlabError, match=r"no test split.*folder test, or raise data.split.test"):
+        validation.left_out(GAN, parted(few_images, train=20, val=4), EvaluationSettings())

@@ -59,3 +59,8 @@ class EvaluationSettings(BaseModel):
 
     classifiers: ClassifierSettings = ClassifierSettings()
     dimension: DimensionSettings = DimensionSettings()
+
+    @property
+    def least_images(self) -> int:
+        """Fewer have no subsets of two, or no k-th neighbour: distances of sets are not measured."""
+        return max(self.neighbours + 1, 4)

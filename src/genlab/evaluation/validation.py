@@ -44,7 +44,7 @@ class Score:
         if isinstance(model, Translates) and (pairs := case.shown.pairs()) is not None:
             to, some = model.targets[0], pairs.spread(PAIRS)
             return float(l1(translate_images(case, some.side(other(to)), to), some.side(to)).mean())
-        if isinstance(model, Samples) and self.evaluation.features:
+        if isinstance(model, Samples) and self.evaluation.features and len(case.shown) > 1:  # one has no covariance
             count = self.evaluation.score_images
             drawn = draw_samples(case, count, spread_condition(case, count))
             return frechet_distance(self._real, Gaussian.of(Lite0(device=case.device)(drawn)))
@@ -70,3 +70,24 @@ class Score:
     def _real(self) -> Gaussian:
         some: Any = self.examples.split(self.split).spread(self.evaluation.score_images)
         return Gaussian.of(Lite0()(some.pixels))
+
+
+def left_out(model: type[Model], examples: Examples, settings: EvaluationSettings) -> list[str]:
+    """What will not be measured for want of images, a sentence each: to be said before training.
+
+    Raises:
+        GenlabError: there are no test images.
+    """
+    counts = {split: min(map(len, examples.split(split).streams())) for split in ("test", "train")}
+    said = []
+    draws = issubclass(model, Samples | Translates)
+    if draws and settings.features and min(counts.values()) < settings.least_images:
+        few = ", ".join(f"{count} {split} images" for split, count in counts.items() if count < settings.least_images)
+        said.append(f"fd_lite0, kid_lite0, precision, recall, density, coverage and nearest_train will not be "
+                    f"measured: there are {few}, and {settings.least_images} are needed")  # fmt: skip
+    if not examples.has_split("val"):
+        said.append("no image is kept for validation: the best weights are chosen by training images")
+    elif min(map(len, examples.split("val").streams())) == 1:
+        said.append("one image alone is kept for validation: where a distance of sets would choose the best weights, "
+                    "the last ones are taken")  # fmt: skip
+    return said

@@ -168,7 +168,7 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
 
     from genlab.data.arrange.labelled import LabelledImages
     from genlab.evaluation.diversity import measure_diversity
-    from genlab.evaluation.validation import Score
+    from genlab.evaluation.validation import Score, left_out
     from genlab.models import model_class
     from genlab.report.overview import Overview
     from genlab.sampling.request import requested
@@ -186,6 +186,8 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     if always_told == "labels" and isinstance(examples, LabelledImages):
         examples.require_labels(model)
     requested(condition, examples.spec, settings.sample)  # refuses now what could not be drawn after training
+    for missing in left_out(model_class(model), examples, settings.evaluation):
+        logger.warning("%s: %s", model, missing)
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,

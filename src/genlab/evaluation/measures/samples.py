@@ -154,7 +154,7 @@ def evaluate_samples(
     `nearest_train_protocol_hash` names them. With fewer images than neighbours nothing is measured: a note says so.
     """
     counts = {"drawn": len(drawn), "test": len(reals.test), "train": len(reals.train)}
-    least = max(settings.neighbours + 1, 4)
+    least = settings.least_images
     if min(counts.values()) < least:
         said = ", ".join(f"{count} {name}" for name, count in counts.items())
         return {"fd_lite0_note": f"not computed: {said} images; each must be {least} at least"}

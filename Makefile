@@ -8,6 +8,8 @@ UV_VERSION := 0.13.9
 WORKERS ?= 2
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
+# A company's own certificate authority is among the system's.
+export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
 .PHONY: help install run compare reproduce send test chaos golden overview lint format viz mlflow benchmark lock clean

@@ -2,9 +2,10 @@
 
 import copy
 import os
+import re
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import _split_params, env_option, split_string
+from kedro.framework.cli.utils import env_option, split_string
 from kedro.framework.session import KedroSession
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from genlab.errors import find_genlab_error
+from genlab.errors import GenlabError, in_one_line
+from genlab.models import MODELS
 from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, send_kept
 
 
@@ -52,27 +57,53 @@ def signals_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def in_one_line(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """The callback of a command. A `GenlabError` is one line, and so is a signal, which closes the MLflow runs."""
+def ending_well(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """The callback of a command. An error is one line, and so is a signal, which closes the MLflow runs."""
 
     @wraps(callback)
     def called(*args: Any, **kwargs: Any) -> Any:
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and people type it
-        try:
-            with signals_stop():
-                try:
-                    return callback(*args, **kwargs)
-                except Stopped as stopped:
-                    number = signal.Signals(stopped.args[0])
-                    end_open_runs("KILLED", f"stopped by {number.name}")
-                    click.echo(f"Stopped by {number.name}. The same command goes on where this one stopped.", err=True)
-                    raise SystemExit(128 + number) from stopped
-        except Exception as error:  # whatever Kedro made of it
-            if found := find_genlab_error(error):
-                raise click.ClickException(str(found)) from error
-            raise
+        with signals_stop():
+            try:
+                return in_one_line(callback)(*args, **kwargs)
+            except Stopped as stopped:
+                number = signal.Signals(stopped.args[0])
+                end_open_runs("KILLED", f"stopped by {number.name}")
+                click.echo(f"Stopped by {number.name}. The same command goes on where this one stopped.", err=True)
+                raise SystemExit(128 + number) from stopped
 
     return called
+
+
+def read_params(context: click.Context, option: click.Parameter, text: Any) -> Any:
+    """`--params=KEY=VALUE,KEY=VALUE` as nested values.
+
+    A comma belongs to the value unless KEY= follows, so that a value can be a path with commas or a list: [1, 2].
+    """
+    if isinstance(text, dict):  # from kedro run --config
+        return text
+    given = re.split(r",(?=\s*[\w.-]+=)", text) if text else []
+    if odd := [one for one in given if not re.match(r"\s*[\w.-]+=", one)]:
+        raise click.UsageError(f"--params has {odd[0]!r}; write KEY=VALUE,KEY=VALUE, and a list as KEY=[VALUE,VALUE]")
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist([one.strip() for one in given]))
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise click.UsageError(f"--params={text} cannot be read: {why}. Put odd values in quotes") from error
+
+
+def require_versions(load_versions: Mapping[str, str]) -> None:
+    """Refuse a version of what no model leaves behind, before Kedro makes a riddle of it.
+
+    Raises:
+        GenlabError: names it, and what is allowed.
+    """
+    for name in load_versions:
+        if name.partition(".")[0] not in MODELS:
+            raise GenlabError(
+                f"--load-versions names {name!r}, which nothing in the catalog is called; write MODEL.OUTPUT:VERSION, "
+                f"such as pix2pix.checkpoint:2026-01-31T12.00.00.000Z. The models: {', '.join(MODELS)}"
+            )
 
 
 def open_project(env: str | None, params: dict[str, Any]) -> tuple[Tracker, Any]:
@@ -84,7 +115,7 @@ def open_project(env: str | None, params: dict[str, Any]) -> tuple[Tracker, Any]
 
 
 params_option = click.option(
-    "--params", type=click.UNPROCESSED, default="", callback=_split_params, help="As for kedro run."
+    "--params", type=click.UNPROCESSED, default="", callback=read_params, help="As for kedro run."
 )
 
 
@@ -96,7 +127,7 @@ params_option = click.option(
 @click.option("--vary", multiple=True, help="KEY=VALUE,VALUE; several lists are combined.")
 @env_option
 @params_option
-@in_one_line
+@ending_well
 def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | None, params: dict[str, Any]) -> None:
     """Run a pipeline for every seed and setting, under one run in MLflow, then compare.
 
@@ -113,7 +144,7 @@ def sweep(pipelines: list[str], seeds: str, vary: tuple[str, ...], env: str | No
 @click.option("--folder", type=click.Path(path_type=Path), help="Data root of the new run; else beside the data.")
 @env_option
 @params_option
-@in_one_line
+@ending_well
 def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, Any]) -> None:
     """Make a finished run again, from its id or name in MLflow, and show what differs."""
     from genlab.experiments.reproduce import reproduce as reproduce_run
@@ -125,7 +156,7 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 @click.command()
 @env_option
 @params_option
-@in_one_line
+@ending_well
 def send(env: str | None, params: dict[str, Any]) -> None:
     """Send to MLflow the messages that runs could not send."""
     tracker, _ = open_project(env, params)
@@ -140,7 +171,7 @@ def send(env: str | None, params: dict[str, Any]) -> None:
 @click.argument("run")
 @env_option
 @params_option
-@in_one_line
+@ending_well
 def lineage(run: str, env: str | None, params: dict[str, Any]) -> None:
     """Show what the numbers of a run were made from, and whether these files are still as they were."""
     from genlab.experiments.lineage import describe_chain
@@ -159,11 +190,16 @@ def lineage(run: str, env: str | None, params: dict[str, Any]) -> None:
 def run_model_by_model(**options: Any) -> Any:
     """`kedro run` with Genlab's runner, unless the command names another."""
     assert kedro_run.callback is not None
+    require_versions(options["load_versions"])
     return kedro_run.callback(**{**options, "runner": options["runner"] or "genlab.runner.ModelByModel"})
 
 
 run = copy.copy(kedro_run)
-run.callback = in_one_line(run_model_by_model)
+run.callback = ending_well(run_model_by_model)
+run.params = [copy.copy(option) for option in kedro_run.params]
+for option in run.params:
+    if option.name == "params":
+        option.callback = read_params
 cli = click.Group(
     "genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "lineage": lineage, "send": send}
 )

@@ -5,7 +5,13 @@ a traceback; a library user catches it as a `ValueError`.
 """
 
 import logging
+import os
 import re
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+Given, Result = ParamSpec("Given"), TypeVar("Result")
 
 
 def masked(text: str) -> str:
@@ -52,3 +58,25 @@ def find_genlab_error(error: BaseException | None) -> GenlabError | None:
     while error is not None and not isinstance(error, GenlabError):
         error = error.__cause__ or error.__context__
     return error
+
+
+def in_one_line(command: Callable[Given, Result]) -> Callable[Given, Result]:
+    """What a person starts. An error ends it with one line, or with GENLAB_TRACEBACK=1 with a traceback.
+
+    An error that is no `GenlabError` is shown with its kind: it may be a fault of the program.
+    """
+
+    @wraps(command)
+    def called(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except Exception as error:  # whatever a library made of it: this is the end of the program
+            found = find_genlab_error(error)
+            if os.environ.get("GENLAB_TRACEBACK") or getattr(error, "exit_code", None) is not None:  # click's own end
+                raise
+            said = (
+                str(found) if found else f"{type(error).__name__}: {masked(' '.join(str(error).split())).rstrip('.')}"
+            )
+            raise SystemExit(f"Error: {said}{'' if found else '. GENLAB_TRACEBACK=1 shows where'}") from error
+
+    return called

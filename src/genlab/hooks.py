@@ -22,6 +22,7 @@ from genlab.models import MODELS
 from genlab.pipelines.parameters import (
     RECORDED,
     RunSettings,
+    as_typed,
     check_model_fits,
     compare_settings,
     data_settings,
@@ -105,8 +106,9 @@ class GenlabHooks:
                 else:
                     check_model_fits(name, settings)
             except GenlabError as error:
-                self._fail_before_start(name, str(error))
-                raise
+                said = as_typed(str(error), name, self.context.params)
+                self._fail_before_start(name, said)
+                raise GenlabError(said) from error
             if name in models:
                 self.resolved[name] = settings
         set_tracker(self.tracker)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from genlab.errors import GenlabError
-from genlab.pipelines.parameters import check_model_fits, merge, resolve
+from genlab.pipelines.parameters import as_typed, check_model_fits, merge, require_batch, resolve
 
 
 def given(**sections: Any) -> dict[str, Any]:
@@ -138,3 +138,31 @@ def test_a_label_is_asked_of_the_model_as_it_is_built() -> None:
     asked["aae"]["model"]["label_informed"] = False
     with pytest.raises(GenlabError, match="aae is told nothing"):
         check_model_fits("aae", resolve("aae", asked))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"gan": {"model": {"width": 10**7}}}, r"training gan takes at least 172 GB for a network of 21,520,001,026"),
+        ({"training": {"batch_size": 2 * 10**9}}, r"8,192 GB for a batch of 2000000000 images; this machine has"),
+        ({"training": {"devices": 9999}}, r"training\.devices=9999, but this machine has \d+ for cpu"),
+    ],
+)
+def test_what_no_machine_can_train_is_refused_before_any_work(parameters: dict[str, Any], message: str) -> None:
+    merged = merge({"training": {"accelerator": "cpu"}}, parameters)
+    with pytest.raises(GenlabError, match=message):
+        check_model_fits("gan", resolve("gan", merged))
+
+
+def test_a_message_names_a_parameter_as_it_was_typed() -> None:
+    said = "training.devices=9, data.source=x and gan.training.steps"
+    own = {"gan": {"training": {"devices": 9, "steps": 1}}, "data": {"source": "x"}}
+    assert as_typed(said, "gan", own) == f"gan.{said}"
+    assert as_typed(said, "gan", {**own, "training": {"devices": 8}}) == said
+    assert as_typed(said, "vae", own) == said
+
+
+def test_a_batch_that_the_files_cannot_fill_is_refused_before_they_are_decoded() -> None:
+    require_batch("gan", 16, {"training": {"batch_size": 16}})
+    with pytest.raises(GenlabError, match="15 images do not fill a batch of 16"):
+        require_batch("gan", 15, {"training": {"batch_size": 16}})

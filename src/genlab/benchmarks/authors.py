@@ -25,7 +25,7 @@ import torch
 from omegaconf import OmegaConf
 
 from genlab.benchmarks.speed import Step, peak_memory, random_batch, time_step, training_step
-from genlab.errors import GenlabError
+from genlab.errors import GenlabError, in_one_line
 from genlab.models import MODELS, model_class
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
@@ -118,6 +118,7 @@ def compare(arguments: argparse.Namespace, given: list[str]) -> None:
                 ", ".join(f"{one:.2f}" for one in ratios))  # fmt: skip
 
 
+@in_one_line
 def main(given: list[str]) -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -34,6 +34,7 @@ from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import find_images
 from genlab.data.sources.listing import list_source
 from genlab.data.store import ImageSet
+from genlab.errors import in_one_line
 from genlab.media.base import PICTURES, medium_named
 from genlab.media.pictures.augment import jitter_and_mirror
 from genlab.media.pictures.settings import PairSettings
@@ -170,6 +171,7 @@ def measure_memory(folder: Path, size: int, work: Path) -> None:
         say(f"{STEPS} training steps of a narrow pix2pix")
 
 
+@in_one_line
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from genlab.errors import in_one_line
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.lite0 import Lite0
 
 logger = logging.getLogger("genlab.benchmarks.features")
 
 
+@in_one_line
 def main() -> None:
     """Log images per second, first and second time, and the processor's seconds that each took."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

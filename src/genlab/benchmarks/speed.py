@@ -17,6 +17,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from genlab.errors import in_one_line
 from genlab.models.base import Batch, Model
 from genlab.models.pix2pix import Pix2Pix
 from genlab.training.machine import Machine, open_machine
@@ -111,6 +112,7 @@ def compare_devices(size: int, steps: int) -> None:
         logger.info("step %2d: losses differ by at most %.1e of their value", number, worst)
 
 
+@in_one_line
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genlab.errors import GenlabError
-from genlab.pipelines.parameters import compare_settings, data_settings, resolve
+from genlab.pipelines.parameters import compare_settings, data_settings, require_batch, resolve
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -57,7 +57,11 @@ def ingest(
     for settings in requests:
         name = settings.set_name()
         if name not in sets:
-            sets[name] = ingest(list_source(raw, settings), settings, _folder(parameters, "02_intermediate", name))
+            listing = list_source(raw, settings)
+            for other, wanted in zip(names, requests, strict=True):
+                if other != "data" and wanted.set_name() == name:
+                    require_batch(other, len(listing.entries), parameters)
+            sets[name] = ingest(listing, settings, _folder(parameters, "02_intermediate", name))
             whole = view(sets[name], settings.model_copy(update={"classes": None, "binarise": None}))
             reports[name], sheets[name] = describe_set(whole, settings), draw_contact_sheet(whole)
             for warning in warnings(reports[name]):

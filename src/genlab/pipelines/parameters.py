@@ -9,6 +9,8 @@ says. `data` is no part of a recipe.
 """
 
 import inspect
+import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -124,6 +126,7 @@ def check(schema: type[Settings], values: Mapping[str, Any], place: str, general
                 problems.append(f"unknown parameter {name}; {hint}Known here: {', '.join(known)}")
             else:
                 wanted = problem["msg"].replace("Input should be", "it should be")
+                wanted = wanted.replace("a valid tuple", "a list: [VALUE,VALUE]")
                 wanted = wanted.replace("a valid dictionary", "a section with keys of its own")
                 problems.append(f"parameter {name} is {problem['input']!r}: {wanted}")
         said = "; ".join(problems)
@@ -255,6 +258,26 @@ def require_agreement(
             )
 
 
+def require_batch(model: str, images: int, parameters: Mapping[str, Any]) -> None:
+    """Refuse, before images are decoded, a batch that so many cannot fill.
+
+    Raises:
+        GenlabError: says how many there are.
+    """
+    size = resolve(model, parameters).training.batch_size
+    if size > images:
+        raise GenlabError(f"{images} images do not fill a batch of {size}; lower training.batch_size")
+
+
+def as_typed(message: str, model: str, parameters: Mapping[str, Any]) -> str:
+    """The message with `gan.training.KEY` in place of `training.KEY` where that is where the value stands."""
+    for section in SECTIONS:
+        own, general = (parameters.get(model) or {}).get(section) or {}, parameters.get(section) or {}
+        if keys := "|".join(map(re.escape, set(own) - set(general))):
+            message = re.sub(rf"(?<![\w.]){section}\.({keys})\b", rf"{model}.{section}.\1", message)
+    return message
+
+
 def compare_settings(parameters: Mapping[str, Any]) -> CompareSettings:
     """The `compare` section; raises as `resolve` does."""
     top: Any = check(Top, parameters, "")
@@ -279,8 +302,8 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     read the files.
 
     Raises:
-        GenlabError: the source does not exist, the network cannot take its images, or `sample` asks for a drawing that
-            the model cannot make.
+        GenlabError: the source does not exist, the network cannot take its images, this machine cannot train it, or
+            `sample` asks for a drawing that the model cannot make.
     """
     import torch
 
@@ -291,6 +314,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     from genlab.data.spec import Spec
     from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
+    from genlab.training.machine import require_machine
 
     require_source(settings.data)
     words = known_words(settings.data) if MODELS[model].captions else ()
@@ -311,4 +335,5 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     with torch.device("meta"):
         built = build_model(model, spec, settings.arguments)
     settings.training.require_players(built.players())
+    require_machine(built, sum(map(math.prod, shapes.values())), settings.training, model)
     require_drawable(model, getattr(built, "condition", None), settings.sample, classes, words)

@@ -13,12 +13,14 @@ from kedro.framework.startup import bootstrap_project
 from PIL import Image
 
 from genlab.data.arrange.pairs import PairedImages
+from genlab.errors import in_one_line
 from genlab.models import MODELS
 from genlab.report.side_by_side import side_by_side
 
 TRANSLATORS = [name for name, entry in MODELS.items() if entry.trains_on != "images"]
 
 
+@in_one_line
 def main(given: list[str] | None = None) -> None:
     """Read the command line and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

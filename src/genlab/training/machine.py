@@ -1,6 +1,7 @@
 """The machine that trains: device, precision, memory format, ranks. Lightning Fabric finds and drives them."""
 
 import ctypes
+import os
 import sys
 from dataclasses import dataclass
 
@@ -91,6 +92,39 @@ class Machine:
         assert isinstance(mean, torch.Tensor)
         for tensor, part in zip(tensors, mean.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
+
+
+def require_machine(model: nn.Module, example: int, settings: TrainingSettings, place: str) -> None:
+    """Refuse, before any work, what this machine cannot hold or share.
+
+    The estimate of memory is what training needs at least: every number and its gradient, and a batch of images.
+
+    Args:
+        model: as built, also without memory ("meta").
+        example: how many numbers one training example has.
+        settings: of the training.
+        place: the model's name, which the message tells.
+
+    Raises:
+        GenlabError: the accelerator is not here, or has too few devices or too little memory.
+    """
+    accelerator = find_accelerator(settings.accelerator)
+    devices = {"cuda": torch.cuda.device_count(), "mps": 1, "cpu": os.cpu_count() or 1}[accelerator]
+    if settings.devices > devices:
+        raise GenlabError(
+            f"training.devices={settings.devices}, but this machine has {devices} for {accelerator}; use at most that"
+        )
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if accelerator == "cuda":
+        here = torch.cuda.get_device_properties(0).total_memory
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    network, batch = 2 * 4 * numbers, 4 * example * settings.batch_size // settings.devices
+    if network + batch > here:
+        raise GenlabError(
+            f"training {place} takes at least {network / 1e9:,.0f} GB for a network of {numbers:,} numbers and "
+            f"{batch / 1e9:,.0f} GB for a batch of {settings.batch_size} images; this machine has {here / 1e9:,.0f}. "
+            f"Choose a smaller {place}.model, data.image_size or training.batch_size"
+        )
 
 
 def keep_freed_memory() -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -78,7 +78,7 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, Validate
         latent_dim: Annotated[int, Ge(1)] = 8,  # appendix A: 8 for MNIST; 2 in the figures
         network: Network = "mlp",
         width: Annotated[int, Ge(1)] = 1000,  # appendix A: two layers of 1000 rectified units in each network
-        layers: Annotated[int, Ge(1)] = 2,
+        layers: Annotated[int, Ge(1), Le(100)] = 2,
         activation: Activation = "relu",
         encoder: Literal["deterministic", "gaussian"] = "deterministic",  # section 2; the paper's results
         prior: Literal["standard_normal", "mixture", "swiss_roll", "uniform_ball"] = "standard_normal",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -67,7 +67,8 @@ class CycleGAN(Model, Translates, EncodesDomains):
         cycle_weight: Annotated[float, Gt(0)] = 10.0,  # lambda in equation 3
         identity_weight: Annotated[float, Ge(0)] = 0.0,  # in units of lambda; 0.5 for paintings, section 5.2; 0 = off
         adversarial_loss: Literal["least_squares", "cross_entropy"] = "least_squares",  # section 4
-        blocks: Annotated[int, Ge(1)] | None = None,  # residual blocks; None: by the image size, as in section 7.2
+        blocks: Annotated[int, Ge(1), Le(100)]
+        | None = None,  # residual blocks; None: by the image size, as in section 7.2
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a generator
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a critic
         receptive_field: ReceptiveField = 70,  # pixels that one decision of a critic sees

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -140,11 +140,11 @@ class UNIT(Model, Translates, EncodesDomains, DecodesDomains):
         cycle_kl_weight: Annotated[float, Ge(0)] = 0.1,  # lambda_3, equation 7, of both KL terms
         cycle_weight: Annotated[float, Gt(0)] = 100.0,  # lambda_4, equation 7
         adversarial_loss: Literal["cross_entropy", "least_squares"] = "cross_entropy",
-        blocks: Annotated[int, Ge(2)] = 4,  # residual blocks of an encoder or generator; one is shared
+        blocks: Annotated[int, Ge(2), Le(100)] = 4,  # residual blocks of an encoder or generator; one is shared
         generator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of an encoder
         discriminator_width: Annotated[int, Ge(1)] = 64,  # channels of the first layer of a critic
         receptive_field: ReceptiveField = 70,  # pixels that one decision of a critic sees, at its scale
-        scales: Annotated[int, Ge(1)] = 1,  # critics per domain; each sees half the size of the one before
+        scales: Annotated[int, Ge(1), Le(100)] = 1,  # critics per domain; each sees half the size of the one before
     ) -> None:
         super().__init__()
         require_quarters(image_size, "unit")

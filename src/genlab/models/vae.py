@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -159,7 +159,7 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDe
         latent_dim: Annotated[int, Ge(1)] = 20,  # figure 2: 3, 5, 10, 20 or 200
         network: Network = "mlp",  # appendix C; linear with Gaussian pixels is probabilistic PCA
         width: Annotated[int, Ge(1)] = 500,  # section 5: 500 hidden units for MNIST
-        layers: Annotated[int, Ge(1)] = 1,
+        layers: Annotated[int, Ge(1), Le(100)] = 1,
         activation: Activation = "tanh",
         pixels: Literal["bernoulli", "gaussian", "discretised_logistic"] = "bernoulli",
         prior: PriorName = "standard_normal",

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, create_model
 
 from genlab.data.settings import DataSettings
@@ -95,8 +96,19 @@ class RunSettings:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings as one; where several have a value, the last wins."""
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
+    """Nested mappings as one; where several have a value, the last wins.
+
+    Raises:
+        GenlabError: one has a list where another has a section.
+    """
+    try:
+        merged: Any = OmegaConf.to_container(OmegaConf.merge(*(OmegaConf.create(dict(layer)) for layer in layers)))
+    except OmegaConfBaseException as error:
+        keys = ", ".join(sorted({key for layer in layers for key in layer}))
+        why = str(error).splitlines()[0]
+        raise GenlabError(
+            f"one of the parameters {keys} is a list where a section is, or the reverse: {why}"
+        ) from error
     return merged
 
 
@@ -332,8 +344,11 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     medium, data = medium_named(settings.data.medium), dict(settings.data)
     shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
     spec = Spec(shapes, UNREAD if classes is None else classes, UNREAD if words is None else words)
-    with torch.device("meta"):
-        built = build_model(model, spec, settings.arguments)
+    try:
+        with torch.device("meta"):
+            built = build_model(model, spec, settings.arguments)
+    except RuntimeError as error:  # torch cannot even count the numbers
+        raise GenlabError(f"no machine can hold {model} with these {model}.model settings: {error}") from error
     settings.training.require_players(built.players())
     require_machine(built, sum(map(math.prod, shapes.values())), settings.training, model)
     require_drawable(model, getattr(built, "condition", None), settings.sample, classes, words)

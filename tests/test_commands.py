@@ -148,3 +148,29 @@ def test_a_signal_ends_a_run_in_one_line_and_closes_it(how: str, tmp_path: Path,
     assert b"Traceback" not in said
     if how != "closed":
         assert f"Stopped by {how}. The same command goes on".encode() in said.replace(b"\r\n", b"\n")
+
+
+def test_a_whole_run_connects_to_nobody(tmp_path: Path, data_root: Path, empty_mlflow: Path) -> None:
+    """Every connection and every name that Python looks up is watched. Nothing says that it runs in a test or in CI."""
+    (tmp_path / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
+    said = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS")
+    environment = {name: value for name, value in os.environ.items() if name not in said}
+    environment |= {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "DO_NOT_TRACK": "1"}
+    code = f"""
+import sys
+def watch(event, given):
+    if event in ("socket.connect", "socket.sendto") and isinstance(given[1], tuple) or event == "socket.getaddrinfo":
+        with open({str(tmp_path / "seen")!r}, "a") as file:
+            print(event, given[1:] if event == "socket.connect" else given[:2], file=file)
+sys.addaudithook(watch)
+sys.argv = ["kedro", "run", "--pipelines=gan", "--env=test", "--params=data_root={data_root}"]
+from kedro.framework.cli import main
+main()
+"""
+    (tmp_path / "seen").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "gan is done" in done.stdout
+    assert (tmp_path / "seen").read_text() == ""

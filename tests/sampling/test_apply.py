@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.errors import GenlabError
+from genlab.models.pix2pix import Pix2Pix
 from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
 from genlab.sampling.apply import apply
@@ -99,3 +101,17 @@ def test_the_bound_of_an_image_does_not_depend_on_its_batch(model: VAE) -> None:
         among = model.log_prob(x, Chance.of(0, range(10)), effort)
         alone = model.log_prob(x[7:8], Chance.of(0, [7]), effort)
         torch.testing.assert_close(alone, among[7:8], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.zeros((2, 32, 32, 1), np.int64), "are int64: give them as a store has them, uint8 or uint16"),
+        (np.zeros((2, 30, 30, 1), np.uint8), r"Pix2Pix cannot take rows of the shapes \(2, 30, 30, 1\)"),
+        (np.zeros((2, 32, 32, 3), np.uint8), r"cannot take rows of the shapes \(2, 32, 32, 3\): .*channels"),
+    ],
+)
+def test_what_a_model_cannot_take_is_one_line(rows: np.ndarray, said: str) -> None:
+    model = Pix2Pix(image_size=32, channels_a=1, generator_width=2, discriminator_width=2)
+    with pytest.raises(GenlabError, match=said):
+        apply(model, lambda rng, x: model.translate(x, "b", rng), range(2), rows, depth=np.uint8)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genlab.errors import GenlabError
 from genlab.media.base import PICTURES, Medium, medium_named
 from genlab.nn.noise import Chance
 
@@ -17,7 +18,15 @@ def to_input(rows: np.ndarray, like: Tensor, medium: Medium) -> Tensor:
 
     Vectors get the type of `like`, and so do examples as a store has them, (N, *axes, C), in the range of a model.
     Labels (N,) and words (N, L) stay whole numbers.
+
+    Raises:
+        GenlabError: examples are of another whole type than a store's.
     """
+    if rows.ndim > 2 and rows.dtype.kind != "f" and rows.dtype not in (np.uint8, np.uint16):
+        raise GenlabError(
+            f"examples {rows.shape} are {rows.dtype}: give them as a store has them, uint8 or uint16 (N, *axes, C), "
+            "such as examples.astype('uint8') for 0 to 255"
+        )
     tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(like.device)
     if tensor.is_floating_point():
         return tensor.to(like.dtype)
@@ -42,6 +51,9 @@ def apply(
         depth: results are examples in the range of a model and come back as a store of this type has them. None: they
             come back as they are.
         medium: of the examples.
+
+    Raises:
+        GenlabError: the model cannot take rows of these shapes or types.
     """
     found, parameter, was_training, own = [], next(model.parameters()), model.training, medium_named(medium)
     model.eval()
@@ -49,7 +61,16 @@ def apply(
         for start in range(0, len(numbers), batch_size):
             some = slice(start, start + batch_size)
             batch = [None if row is None else to_input(row[some], parameter, own) for row in rows]
-            result = call(Chance.of(seed, numbers[some]), *batch)
+            try:
+                result = call(Chance.of(seed, numbers[some]), *batch)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                shapes = ", ".join(str(tuple(row.shape)) for row in rows if row is not None)
+                raise GenlabError(
+                    f"{type(model).__name__} cannot take rows of the shapes {shapes}: {str(error).splitlines()[0]}; "
+                    "give them the size and the channels that it was trained on"
+                ) from error
             found.append(result.cpu().numpy() if depth is None else own.from_model_range(result, depth))
     finally:
         model.train(was_training)

@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test chaos golden overview lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test chaos fuzz golden overview lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: install ## run the tests
 
 chaos: install ## the long campaign of faults: kills and full disks at every change of a file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)
+
+fuzz: install ## damaged files and flipped bits, by the hundred of each kind (make fuzz N=2000)
+	OMP_NUM_THREADS=1 GENLAB_FUZZ=$(or $(N),500) $(BIN)/python -m pytest -q tests/data/test_fuzz.py tests/test_damage.py $(ARGS)
 
 golden: install ## write the golden losses that are missing, such as a new model's
 	OMP_NUM_THREADS=1 GENLAB_GOLDEN=write $(BIN)/python -m pytest tests/models/test_golden.py

@@ -14,11 +14,13 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol, MemoryDataset
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from omegaconf.errors import OmegaConfBaseException
 
 from genlab.data.sources.listing import require_source
 from genlab.errors import ONLY_TEXT, GenlabError, masked
 from genlab.io.record import LINEAGE, Origin, Record, join
 from genlab.models import MODELS
+from genlab.pipelines.conf import require_readable, unresolved
 from genlab.pipelines.parameters import (
     RECORDED,
     RunSettings,
@@ -65,6 +67,14 @@ class GenlabHooks:
                 self.tags = {"kedro.env": context.env, "kedro.save_version": generate_timestamp()}
                 self._fail_before_start("kedro", message)
             raise GenlabError(message)
+        require_readable(conf / name for name in ("base", context.env or "local"))
+        try:
+            for kind in ("globals", "parameters", "catalog", "tracking"):
+                context.config_loader[kind]
+        except OmegaConfBaseException as error:
+            raise unresolved(conf, error) from error
+        except ValueError as error:  # Kedro's, of one key in two files
+            raise GenlabError(f"{' '.join(str(error).split())}; take it out of one of them") from error
 
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:

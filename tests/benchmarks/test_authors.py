@@ -71,5 +71,5 @@ def test_a_folder_without_their_models_is_refused(tmp_path: Path) -> None:
 
 def test_what_fails_in_a_process_is_said(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "models/cycle_gan_model.py").write_text("raise RuntimeError('no such torch')")
-    with pytest.raises(SystemExit, match="theirs could not be measured: RuntimeError: no such torch"):
+    with pytest.raises(SystemExit, match="theirs could not be measured: .*RuntimeError: no such torch"):
         authors.main(command)

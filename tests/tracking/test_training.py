@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genlab.data.arrange.pairs import PairedImages
 from genlab.tracking import training
 from genlab.tracking.training import TrainingRecord
 from genlab.training.alarms import Alarm
@@ -24,12 +23,10 @@ class Heard:
         return lambda *given: self.calls.append((name, *given))
 
 
-def test_curves_alarms_pictures_and_earlier_steps_are_told(
-    few_shoes: PairedImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_curves_alarms_pictures_and_earlier_steps_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Heard()
     monkeypatch.setattr(training, "run_of", lambda model: run)
-    record = TrainingRecord("vae", "set", few_shoes)
+    record = TrainingRecord("vae")
     picture = np.zeros((2, 2, 3), np.uint8)
     progress = Progress(step=4, total=6, images_seen=8, seconds=1.0, values={"vae/kl": 1.0})
     record.see(Sight(progress, picture, score=0.5, alarms=(Alarm("divergence", 3, "it does"),)))
@@ -37,7 +34,6 @@ def test_curves_alarms_pictures_and_earlier_steps_are_told(
     fitted: Any = SimpleNamespace(history=[{"step": 2.0, "vae/kl": 2.0}, {"step": 4.0, "vae/kl": 1.0}], resumed_from=2)
     record.end(fitted)
     assert run.calls == [
-        ("log_dataset", "set", few_shoes.fingerprint(), "32 pairs"),
         ("log_metrics", {"vae/kl": 1.0, "validation/score": 0.5}, 4),
         ("log_metrics", {"alarm/divergence": 1.0}, 3),
         ("set_tags", {"alarm.divergence": "step 3: it does"}),
@@ -46,6 +42,6 @@ def test_curves_alarms_pictures_and_earlier_steps_are_told(
         ("log_metrics", {"vae/kl": 2.0}, 2),
     ]
     monkeypatch.setattr(training, "run_of", lambda model: None)
-    silent = TrainingRecord("vae", "set", few_shoes)
+    silent = TrainingRecord("vae")
     silent.see(Sight(progress, picture))
-    assert len(run.calls) == 7
+    assert len(run.calls) == 6

@@ -202,12 +202,14 @@ class Outbox:
         return run_id, damaged
 
     def remove(self) -> None:
-        """Delete the folder, and let go of it.
+        """Delete the folder, and the one around it if it is the last, and let go of it.
 
         Raises:
             GenlabError: the disk refuses.
         """
         remove_folder(self.folder)
+        with suppress(OSError):  # others are in it
+            self.folder.parent.rmdir()
         self.release()
 
     def _kept(self) -> list[bytes]:

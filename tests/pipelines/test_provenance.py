@@ -119,7 +119,7 @@ def test_a_slice_takes_the_settings_of_the_checkpoint(vae: Kedro, data_root: Pat
     assert refused.exit_code == 1
     assert "was made with seed=1, and this run goes on from it: seed=2 cannot hold" in refused.output
     for typed, said in (
-        ("vae.training.learning_rate", "training.learning_rate="),
+        ("vae.training.learning_rate", "vae.training.learning_rate=0.001"),
         ("data.image_size", "data.image_size=32"),
     ):
         assert f"was made with {said}" in vae(*slice_of_old, **{typed: 64}).output

@@ -281,10 +281,10 @@ def require_batch(model: str, images: int, parameters: Mapping[str, Any]) -> Non
         raise GenlabError(f"{images} images do not fill a batch of {size}; lower training.batch_size")
 
 
-def as_typed(message: str, model: str, parameters: Mapping[str, Any]) -> str:
-    """The message with `gan.training.KEY` in place of `training.KEY` where that is where the value stands."""
+def as_typed(message: str, model: str, typed: Mapping[str, Any]) -> str:
+    """The message with `gan.training.KEY` in place of `training.KEY` where that was typed."""
     for section in SECTIONS:
-        own, general = (parameters.get(model) or {}).get(section) or {}, parameters.get(section) or {}
+        own, general = (typed.get(model) or {}).get(section) or {}, typed.get(section) or {}
         if keys := "|".join(map(re.escape, set(own) - set(general))):
             message = re.sub(rf"(?<![\w.]){section}\.({keys})\b", rf"{model}.{section}.\1", message)
     return message

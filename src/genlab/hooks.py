@@ -116,7 +116,7 @@ class GenlabHooks:
                 else:
                     check_model_fits(name, settings)
             except GenlabError as error:
-                said = as_typed(str(error), name, self.context.params)
+                said = as_typed(str(error), name, run_params["runtime_params"] or {})
                 self._fail_before_start(name, said)
                 raise GenlabError(said) from error
             if name in models:
@@ -156,11 +156,10 @@ class GenlabHooks:
         entries = tuple(name for name in node.inputs if name.startswith(f"{model}."))
         before = join((self.catalog[name].record(name) for name in entries), node.name)
         settings = {**before.settings, **self.resolved[model].behind(node.name.partition(".")[2])}
-        environment = before.environment or self.tags["environment"]
-        made_by = f"{node.name} {self.tags['kedro.save_version']}"
+        behind = Record(before.artifacts, settings, before.environment or self.tags["environment"])
         for name in node.outputs:
-            before = Record(before.artifacts, settings, environment)
-            self.catalog[name].origin = Origin(name, made_by, entries, before)
+            made_by = f"{node.name} {self.tags['kedro.save_version']}"
+            self.catalog[name].origin = Origin(name, made_by, entries, behind)
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:

@@ -89,9 +89,7 @@ def write_path(path: Path) -> Iterator[Path]:
         GenlabError: the disk is full or refuses; `path` is as it was.
     """
     with stage_folder(path) as staged:
-        place = (
-            staged / "new" / path.name
-        )  # not in the staged folder itself, which is locked: files may be written there
+        place = staged / "new" / path.name  # the staged folder is locked, and files may be written in this one
         place.parent.mkdir()
         yield place
         if path.is_dir():
@@ -117,16 +115,6 @@ def write_folder(path: Path) -> Iterator[Path]:
     with write_path(path) as folder:
         folder.mkdir()
         yield folder
-
-
-def replace_folder(new: Path, path: Path) -> None:
-    """Rename the folder `new`, which `stage_folder` made beside `path`, to `path`. An old one there is deleted."""
-    new.chmod(0o755)  # mkdtemp makes private folders; this one is the user's
-    old = new.with_name(new.name + ".old")
-    if path.exists():
-        path.replace(old)
-    new.replace(path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def remove_folder(path: Path) -> None:

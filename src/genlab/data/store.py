@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from genlab.errors import GenlabError
-from genlab.files import replace_folder, write_file
+from genlab.files import remove_folder, write_file
 from genlab.media.base import PICTURES, Medium, medium_named
 
 TABLE_COLUMNS = [
@@ -213,7 +213,9 @@ def keep_set(stage: Path, folder: Path, key: str) -> ImageSet:
     try:
         found = open_set(place)
     except GenlabError:
-        replace_folder(stage, place)
+        remove_folder(place)  # damaged
+        stage.chmod(0o755)  # a staged folder is private; this one is the user's
+        stage.replace(place)
         found = open_set(place)
     write_file(folder / "newest", lambda file: file.write(key.encode()))
     return found

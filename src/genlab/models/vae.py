@@ -12,10 +12,9 @@ weights are PyTorch's, and there is no weight decay.
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F
 from annotated_types import Ge, Le
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -35,12 +34,12 @@ from genlab.models.base import (
 )
 from genlab.nn.coders import Activation, Decoder, Encoder, Network
 from genlab.nn.noise import Chance, Rng, uniform_noise
+from genlab.nn.pixels import PIXELS, STEP, PixelName, Pixels
 from genlab.nn.priors import PriorName, StandardNormal, log_normal, make_prior, reparameterise
 
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "n z"]
 PerImage = Float[Tensor, " b"]
-STEP = 2 / 255  # from one of 256 levels of a pixel to the next: the first is -1, the last is 1
 CHUNK = 2000  # latent vectors that the importance-weighted bound decodes at a time; they fit into a cache
 
 
@@ -49,88 +48,28 @@ def kl_to_standard_normal(mean: Latents, log_var: Latents) -> Float[Tensor, " n"
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
 
 
-class Pixels(nn.Module):
-    """p(x|z), from `numbers` numbers for each pixel and channel, given as (B, numbers * C, H, W).
-
-    `levels` is how many values a pixel can take. A probability is that of one of these values.
-    """
-
-    numbers: ClassVar[int] = 1
-    levels: ClassVar[int] = 256
-
-    def log_prob(self, given: Images, x: Float[Tensor, "b d h w"]) -> PerImage:
-        raise NotImplementedError
-
-    def mean(self, given: Images) -> Float[Tensor, "b d h w"]:
-        """The mean image, in [-1, 1]."""
-        return given.clamp(-1, 1)
-
-    def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
-        """What makes densities probabilities of levels: `x` for `log_prob`, and a summand per number of an image."""
-        return x, 0.0
-
-
-class Bernoulli(Pixels):
-    """Black or white; appendix C.1. For a grey pixel, `log_prob` is the mean over its random binarisations."""
-
-    levels = 2
-
-    def log_prob(self, given: Images, x: Images) -> PerImage:
-        return (given * (x + 1) / 2 - F.softplus(given)).flatten(1).sum(dim=1)
-
-    def mean(self, given: Images) -> Images:
-        return 2 * torch.sigmoid(given) - 1
-
-
 class Gaussian(Pixels):
     """N(given, s^2) with one learned s; appendix C.2.
 
     The paper has an s for each pixel. A pixel that is always black then has a density without bound.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def log_prob(self, given: Images, x: Images) -> PerImage:
         standard = (x - given) * torch.exp(-self.log_scale)
         return (-0.5 * (standard.square() + math.log(2 * math.pi)) - self.log_scale).flatten(1).sum(dim=1)
 
+    def mean(self, given: Images) -> Images:
+        return given.clamp(-1, 1)
+
     def dequantise(self, x: Images, rng: Rng) -> tuple[Images, float]:
         """Uniform noise in each level's interval makes the density a bound of a probability; Theis et al. 2016, 3.1."""
         level = ((x + 1) / STEP).round()
         noise = uniform_noise(len(x), tuple(x.shape[1:]), x, rng) - 0.5
         return (level + noise) * STEP - 1, math.log(STEP)
-
-
-class DiscretisedLogistic(Pixels):
-    """The mass of a logistic distribution in the interval of each of 256 levels; Kingma et al. 2016.
-
-    An interval reaches half a `STEP` to either side of its level; the first and the last are open to the outside.
-
-    (B, C + C, H, W): means, then logarithms of scales.
-    """
-
-    numbers = 2
-
-    def log_prob(self, given: Float[Tensor, "b e h w"], x: Images) -> PerImage:
-        mean, log_scale = given.chunk(2, dim=1)
-        inverse = torch.exp(-log_scale.clamp(-7.0, 7.0))
-        upper, lower = (x - mean + STEP / 2) * inverse, (x - mean - STEP / 2) * inverse
-        # s(u) - s(l) = s(u) s(-l) (1 - exp(l - u)), s the sigmoid. An open end makes its factor one.
-        black, white = x < -0.999, x > 0.999
-        up = F.logsigmoid(upper).masked_fill(white, 0.0)
-        down = F.logsigmoid(-lower).masked_fill(black, 0.0)
-        within = torch.log(-torch.expm1(-STEP * inverse)).masked_fill(black | white, 0.0)
-        return (up + down + within).flatten(1).sum(dim=1)
-
-    def mean(self, given: Float[Tensor, "b e h w"]) -> Images:
-        return given.chunk(2, dim=1)[0].clamp(-1, 1)
-
-
-PIXELS: dict[str, type[Pixels]] = {
-    "bernoulli": Bernoulli, "gaussian": Gaussian, "discretised_logistic": DiscretisedLogistic,
-}  # fmt: skip
 
 
 class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDensity, Validates):
@@ -161,7 +100,7 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDe
         width: Annotated[int, Ge(1)] = 500,  # section 5: 500 hidden units for MNIST
         layers: Annotated[int, Ge(1), Le(100)] = 1,
         activation: Activation = "tanh",
-        pixels: Literal["bernoulli", "gaussian", "discretised_logistic"] = "bernoulli",
+        pixels: Literal[PixelName, "gaussian"] = "bernoulli",  # appendix C.1, or gaussian: C.2; the others are younger
         prior: PriorName = "standard_normal",
         components: Annotated[int, Ge(1)] = 10,  # of a mixture as prior
         beta: Annotated[float, Ge(0)] = 1.0,  # weight of the KL divergence
@@ -170,11 +109,11 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDe
         super().__init__()
         self.latent_dim, self.beta, self.warm_up = latent_dim, beta, warm_up
         self.prior = make_prior(prior, latent_dim, components)
-        self.pixels = PIXELS[pixels]()
+        self.pixels = Gaussian(channels) if pixels == "gaussian" else PIXELS[pixels](channels)
         self.levels = self.pixels.levels
         how: dict = {"width": width, "layers": layers, "activation": activation}
         self.encoder = Encoder(network, channels, image_size, 2 * latent_dim, **how)
-        self.decoder = Decoder(network, latent_dim, self.pixels.numbers * channels, image_size, **how)
+        self.decoder = Decoder(network, latent_dim, self.pixels.numbers, image_size, **how)
 
     @classmethod
     def small(cls) -> dict[str, Any]:

@@ -74,7 +74,17 @@ def test_what_a_person_can_get_wrong(kedro: Kedro, data_root: Path, mlflow_uri: 
     )
     fails(kedro(vae, **{"vae.model.prior": "cube"}), mlflow_uri, "prior is 'cube': it should be 'standard_normal'")
     fails(kedro(vae, **{"vae.model.prior": "swiss_roll", "vae.model.latent_dim": 3}), mlflow_uri, "two dimensions")
-    fails(kedro(vae, **{"data.binarise": "dynamic"}), mlflow_uri, "data.binarise is 'dynamic': it should be 'fixed'")
+    fails(
+        kedro(vae, **{"data.binarise": "often"}),
+        mlflow_uri,
+        "data.binarise is 'often': it should be 'fixed' or 'dynamic'",
+    )
+    two = {"data.binarise": "dynamic"}
+    fails(
+        kedro("--pipelines=unit", **two),
+        mlflow_uri,
+        "unit learns from domains, which are drawn in black and white once",
+    )
     fails(kedro(aae, **{"aae.model.components": 4}), mlflow_uri, "10 classes and 4 components")
     save_pictures(tmp_path / "unlabelled", count=12)
     given = {"data.source": tmp_path / "unlabelled", "data.image_size": 32}

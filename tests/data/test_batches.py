@@ -1,5 +1,7 @@
 """Batches: every pair once an epoch, the same for the same seed, shared between ranks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,9 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.data.batches import ExampleBatches
 from genlab.errors import GenlabError
+from genlab.models.base import Recipe
+from genlab.training.machine import open_machine
+from genlab.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
 
@@ -76,6 +81,46 @@ def test_images_come_with_the_numbers_of_their_labels(few_images: LabelledImages
         np.testing.assert_allclose(
             batch["images"].numpy(), few_images.pixels[rows].transpose(0, 3, 1, 2) / 127.5 - 1, atol=1e-6
         )
+
+
+@pytest.fixture(scope="module")
+def drawn_anew(few_images: LabelledImages) -> LabelledImages:
+    """Training images that are drawn in black and white anew at each step. Here the fixed draw is white."""
+    white = np.full_like(few_images.store.all(), 255)
+    return replace(few_images, store=replace(few_images.store, images=white, places=None, shades=few_images.store))
+
+
+def test_black_and_white_is_drawn_anew_at_each_step_by_the_seed_and_the_step(drawn_anew: LabelledImages) -> None:
+    batches, again = (ExampleBatches(drawn_anew, 40, seed=3, device=CPU) for _ in range(2))
+    grey = torch.from_numpy(drawn_anew.store.shades.take(drawn_anew.table["row"].to_numpy())).permute(0, 3, 1, 2) / 255
+    total, steps = torch.zeros_like(grey), 400
+    for step in reversed(range(steps)):
+        x = batches[step]["images"]
+        assert set(x.unique().tolist()) == {-1.0, 1.0}
+        total[batches.rows(step)] += (x + 1) / 2
+        if step < 5:
+            assert torch.equal(again[step]["images"], x)
+    error = ((grey * (1 - grey)) / steps).sqrt()
+    assert torch.equal(total[error == 0] / steps, grey[error == 0])  # black stays black, white stays white
+    assert (((total / steps - grey) / error)[error > 0]).std().item() == pytest.approx(1.0, abs=0.02)
+    other = ExampleBatches(drawn_anew, 40, seed=4, device=CPU)
+    assert not torch.equal(other[0]["images"].sort(dim=0)[0], batches[0]["images"].sort(dim=0)[0])
+
+
+def test_ranks_share_what_is_drawn_anew(drawn_anew: LabelledImages) -> None:
+    whole = ExampleBatches(drawn_anew, 6, seed=0, device=CPU)
+    shares = [ExampleBatches(drawn_anew, 6, seed=0, device=CPU, rank=rank, world=3) for rank in range(3)]
+    for step in range(3):
+        assert torch.equal(torch.cat([share[step]["images"] for share in shares]), whole[step]["images"])
+
+
+def test_the_draw_of_a_step_is_not_what_the_model_draws_from(drawn_anew: LabelledImages) -> None:
+    machine = open_machine(TrainingSettings.of(Recipe(), {"accelerator": "cpu"}))
+    machine.seed(5, 7)
+    own, grey = torch.rand(40, 1, 32, 32), replace(drawn_anew, store=drawn_anew.store.shades)
+    x = ExampleBatches(grey, 40, seed=5, device=CPU)[7]["images"]
+    drawn = ExampleBatches(drawn_anew, 40, seed=5, device=CPU)[7]["images"]
+    assert not torch.equal(drawn, torch.where(own < (x + 1) / 2, 1.0, -1.0))
 
 
 def test_an_image_without_a_label_has_number_minus_one(few_images: LabelledImages) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import PairedImages
 from genlab.errors import GenlabError
 from genlab.models.base import Batch, Model, Turn
 from genlab.models.pix2pix import Pix2Pix
+from genlab.models.vae import VAE
 from genlab.training.fit import Job, Sight, build_training, fit
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings
@@ -57,6 +59,24 @@ def test_an_unfinished_run_resumes_by_itself_to_the_same_bits(few_shoes: PairedI
     assert resumed.checkpoint.train_seconds == pytest.approx(
         sum(4 * 2 / r["images_per_second"] for r in resumed.history)
     )
+
+
+def test_images_that_are_drawn_anew_at_each_step_resume_to_the_same_bits(
+    few_images: LabelledImages, tmp_path: Path
+) -> None:
+    anew = replace(few_images, store=replace(few_images.store, shades=few_images.store))
+    given = {"steps": 8, "batch_size": 8, "report_every": 2, "snapshot_every": 2, "accelerator": "cpu"}
+    settings = TrainingSettings.of(VAE.recipe, given)
+    whole = Job("vae", VAE.small(), anew, settings, 1, tmp_path / "whole")
+    broken = replace(whole, snapshots=tmp_path / "broken")
+    with pytest.raises(Stop):
+        fit(broken, stop_at(6))
+    resumed = fit(broken, lambda sight: None)
+    assert resumed.resumed_from == 6
+    weights = dict(fit(whole, lambda sight: None).checkpoint.weights)
+    assert same(weights, dict(resumed.checkpoint.weights))
+    grey = fit(replace(whole, examples=few_images, snapshots=tmp_path / "grey"), lambda sight: None)
+    assert not same(weights, dict(grey.checkpoint.weights))
 
 
 def test_resume_false_starts_afresh(few_shoes: PairedImages, tmp_path: Path) -> None:

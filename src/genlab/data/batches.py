@@ -5,7 +5,7 @@ Everything random is a function of (seed, step): a run that resumes at a step se
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genlab.data.arrange.examples import Examples
@@ -14,6 +14,11 @@ from genlab.errors import GenlabError
 from genlab.media.base import medium_named
 
 RESIDENT_SHARE = 0.25  # of the device's free memory that images may take before they stream from the store
+
+
+def learned_from(store: ImageStore) -> ImageStore:
+    """The images that a batch is made of: shades, where it is drawn in black and white anew at each step."""
+    return store if store.shades is None else store.shades
 
 
 class ExampleBatches:
@@ -44,7 +49,7 @@ class ExampleBatches:
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
         self.steps_per_epoch = len(examples) // batch_size  # of the longest stream
-        stores = {name: store for stream in self.streams for name, (store, _) in stream.rows.items()}
+        stores = {name: learned_from(store) for stream in self.streams for name, (store, _) in stream.rows.items()}
         self.resident: dict[str, Tensor] = {}  # images that lie on a GPU; on a CPU they stay memory-mapped
         free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
         if sum(store.nbytes for store in stores.values()) < RESIDENT_SHARE * free:
@@ -66,11 +71,19 @@ class ExampleBatches:
         for number, stream in enumerate(self.streams):
             rows = self.rows(step, number)
             for name, (store, places) in stream.rows.items():
-                stored = self._stored(name, store, places[rows])
-                batch[name] = medium_named(store.medium).to_model_range(stored)
+                stored = self._stored(name, learned_from(store), places[rows])
+                x = medium_named(store.medium).to_model_range(stored)
+                batch[name] = x if store.shades is None else self._black_and_white(x, step)
             for name, values in stream.values.items():
                 batch[name] = torch.from_numpy(values[rows]).to(self.device, non_blocking=True)
         return batch
+
+    def _black_and_white(self, x: Float[Tensor, "b c *axes"], step: int) -> Float[Tensor, "b c *axes"]:
+        """Each value as 1 or -1 at random, with its own mean. All ranks together draw what one would."""
+        mixed = np.random.SeedSequence((self.seed, step), spawn_key=(0,))  # not what the model draws from in this step
+        chosen = torch.Generator().manual_seed(int(mixed.generate_state(1, np.uint64)[0]))
+        chance = torch.rand((self.batch_size, *x.shape[1:]), generator=chosen)
+        return torch.where(chance[self.share].to(x.device) < (x + 1) / 2, 1.0, -1.0)
 
     def _stored(self, name: str, store: ImageStore, places: np.ndarray) -> Shaped[Tensor, "b *axes c"]:
         if name in self.resident:

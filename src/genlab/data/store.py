@@ -48,6 +48,7 @@ class ImageStore:
     table: pd.DataFrame  # N rows, TABLE_COLUMNS
     medium: str = PICTURES
     places: np.ndarray | None = None  # (N,) rows of `images`; None: all of them, in their order
+    shades: "ImageStore | None" = None  # what training draws black and white from, anew at each step: the same N images
     _read: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # bytes since pages were let go
 
     def __post_init__(self) -> None:

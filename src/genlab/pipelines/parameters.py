@@ -329,6 +329,11 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     from genlab.training.machine import require_machine
 
     require_source(settings.data)
+    if settings.data.binarise == "dynamic" and MODELS[model].trains_on != "images":
+        raise GenlabError(
+            f"{model} learns from {MODELS[model].trains_on}, which are drawn in black and white once: set "
+            "data.binarise=fixed"
+        )
     words = known_words(settings.data) if MODELS[model].captions else ()
     classes = known_classes(settings.data)
     channels = known_channels(settings.data)

@@ -8,6 +8,7 @@ import pytest
 from genlab.data.arrange.arrange import arrange
 from genlab.data.arrange.derive import derive
 from genlab.data.arrange.view import view, view_derived
+from genlab.data.arrange.words import describe_examples
 from genlab.data.ingest import ingest
 from genlab.data.settings import DataSettings, SplitSettings
 from genlab.data.sources.listing import known_classes, list_source
@@ -92,6 +93,23 @@ def test_an_image_is_drawn_in_black_and_white_always_alike(stored: ImageSet) -> 
     how = {**stored.about["decoded_with"], "binarise": "fixed"}
     name = digest(f"{one.table['content'][3]}images{how}".encode())
     assert np.array_equal(one.images[3], binarise(grey.take(np.array([3]))[0], name))
+
+
+def test_images_that_training_draws_anew_are_elsewhere_those_that_are_drawn_once(stored: ImageSet) -> None:
+    once, anew = (DataSettings(classes=("bag",), binarise=how) for how in ("fixed", "dynamic"))
+    one, other = (view(stored, settings)["images"] for settings in (once, anew))
+    assert np.array_equal(one.images, other.images)
+    assert one.table.equals(other.table)
+    assert one.shades is None
+    assert other.shades is not None
+    assert np.array_equal(other.shades.all(), view(stored, DataSettings(classes=("bag",)))["images"].all())
+    examples = [arrange("images", settings, stored) for settings in (once, anew)]
+    assert examples[0].fingerprint() != examples[1].fingerprint()
+    told = [describe_examples(e, s, None) for e, s in zip(examples, (once, anew), strict=True)]
+    assert told[0]["test_fingerprint"] == told[1]["test_fingerprint"]
+    assert [one["trained_on"] for one in told] == [
+        "1,140 images, black and white, drawn once", "1,140 images, black and white, drawn anew at each step"
+    ]  # fmt: skip
 
 
 def test_a_label_that_is_not_there_is_refused(stored: ImageSet) -> None:

@@ -116,4 +116,5 @@ class LabelledImages:
     def fingerprint(self) -> str:
         arrangement = "".join(self.table["id"] + self.table["split"] + self.table["label"])
         arrangement += "".join(self.table["caption"]) if self.words else ""
+        arrangement += "" if self.store.shades is None else "drawn anew"
         return name_images([(self.store, self.table["row"].to_numpy())], arrangement)

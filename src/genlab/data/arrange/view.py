@@ -30,7 +30,7 @@ def view(images: ImageSet, settings: DataSettings) -> ImageSet:
         rows = table[table["domain"] == domain].reset_index(drop=True)
         stores[domain] = replace(store, table=rows, places=np.flatnonzero(store.table["id"].isin(rows["id"])))
     seen = ImageSet(stores, images.about)
-    return binarised(seen) if settings.binarise else seen
+    return binarised(seen, settings.binarise == "dynamic") if settings.binarise else seen
 
 
 def view_derived(derived: ImageSet, seen: ImageSet) -> ImageSet:
@@ -44,10 +44,11 @@ def view_derived(derived: ImageSet, seen: ImageSet) -> ImageSet:
     return ImageSet(stores, derived.about)
 
 
-def binarised(images: ImageSet) -> ImageSet:
+def binarised(images: ImageSet, anew: bool) -> ImageSet:
     """The images drawn in black and white, in memory: drawing them again for each batch would take too long.
 
     Chance comes from the content of an image's file and from how it was decoded, so an image is always drawn alike.
+    Where training draws them `anew`, they keep the images that they are drawn from.
     """
     how = {**images.about["decoded_with"], "binarise": "fixed"}
     stores = {}
@@ -56,5 +57,7 @@ def binarised(images: ImageSet) -> ImageSet:
         pixels = np.empty((len(store), *store.images.shape[1:]), store.images.dtype)
         for row, name in enumerate(names):
             pixels[row] = medium_named(store.medium).binarise(store.take(np.array([row]))[0], name)
-        stores[domain] = ImageStore(pixels, store.table.assign(checksum=names), store.medium)
+        stores[domain] = ImageStore(
+            pixels, store.table.assign(checksum=names), store.medium, shades=store if anew else None
+        )
     return ImageSet(stores, images.about)

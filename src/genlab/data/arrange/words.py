@@ -34,6 +34,8 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
         learned += f" with {condition}"
     if _labels(train) != labels:
         learned += f" of {len(_labels(train))} classes"
+    if settings.binarise:
+        learned += f", black and white, drawn {'once' if settings.binarise == 'fixed' else 'anew at each step'}"
     return {"test_fingerprint": content_fingerprint(test), "test_data": ", ".join(parts), "trained_on": learned}
 
 

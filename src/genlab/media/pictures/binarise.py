@@ -1,8 +1,9 @@
-"""Static binarisation: each grey image is drawn once as a black and white one.
+"""Fixed binarisation: each grey image is drawn once as a black and white one.
 
 Each value becomes white with its own intensity as the probability (Salakhutdinov and Murray 2008). The draw depends on
 the image alone, so all epochs, runs and models have the same black and white images: only then can densities be
-compared. Some authors draw anew in every epoch. That is another problem, and its numbers are better.
+compared. Some authors draw training images anew at each step. That is another problem, and its numbers are better: here
+`data.binarise=dynamic`, which `genlab.data.batches` draws.
 """
 
 import numpy as np

@@ -44,6 +44,7 @@ class PictureSettings(BaseModel):
     channels: Literal["auto", 1, 3] = "auto"  # auto keeps what the files have
     axes: Literal["HWC", "CHW"] | None = None  # of NPY files: which is which; null: where their sizes leave no doubt
     white: PositiveInt | None = None  # the value that is white, such as 4095 of 12-bit data; null: the type's largest
-    binarise: Literal["fixed"] | None = None  # every value becomes black or white, once for all: binarise.py
+    binarise: Literal["fixed", "dynamic"] | None = None  # every value becomes black or white, once for all
+    # (binarise.py), or in training anew at each step; images that are not trained on are drawn once in both
     edges: EdgeSettings = EdgeSettings()
     pairs: PairSettings = PairSettings()

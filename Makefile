@@ -8,6 +8,7 @@ UV_VERSION := 0.13.9
 WORKERS ?= 2
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
+unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and Kedro anew: half of a start
 # A company's own certificate authority is among the system's.
 export UV_SYSTEM_CERTS ?= true
 

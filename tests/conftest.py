@@ -17,16 +17,21 @@ from urllib.parse import urlsplit
 os.environ["DO_NOT_TRACK"] = os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# jaxtyping's shapes are promises that nobody keeps unless they are checked: here they are. What is imported while the
+# hook works is compiled anew, so the large libraries come first.
+import mlflow  # noqa: F401
+import scipy.stats  # noqa: F401
+import torch
+import torchmetrics  # noqa: F401
+import torchvision  # noqa: F401
 from jaxtyping import install_import_hook
 
-# jaxtyping's shapes are promises that nobody keeps unless they are checked: here they are.
 SHAPED = ["data.batches", "media.pictures.augment", "media.pictures.levels", "models", "nn", "sampling", "training"]
 install_import_hook([f"genlab.{package}" for package in SHAPED], "beartype.beartype")
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from click.testing import CliRunner, Result
 
 from genlab.data.arrange.derive import derive, pair_sides, sides

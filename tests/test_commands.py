@@ -74,7 +74,7 @@ def test_killed_and_started_again_ends_at_the_same_bits(tmp_path: Path, empty_ml
         (root / "01_raw").mkdir(parents=True, exist_ok=True)
         if not (root / "01_raw/fashion_mnist").exists():
             (root / "01_raw/fashion_mnist").symlink_to(PROJECT / "data/01_raw/fashion_mnist")
-        parameters = f"data_root={root},training.steps=24,training.report_every=1,training.snapshot_every=3"
+        parameters = f"data_root={root},training.steps=300,training.report_every=3,training.snapshot_every=3"
         return [
             "run", "--pipelines=pix2pix", "--env=test", "--to-nodes=pix2pix.train", f"--params={parameters}",
         ]  # fmt: skip
@@ -88,10 +88,10 @@ def test_killed_and_started_again_ends_at_the_same_bits(tmp_path: Path, empty_ml
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "killed").glob("06_models/pix2pix/snapshots/*/step_*.pt")):
+    while not list((tmp_path / "killed").glob("06_models/pix2pix/snapshots/*/step_*.pt")) or not statuses(tmp_path):
         assert killed.poll() is None, "training ended before it could be killed"
         assert time.monotonic() < deadline
-        time.sleep(0.001)
+        time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert not list((tmp_path / "killed").glob("06_models/pix2pix/checkpoint.pt/*/*")), "killed too late"
@@ -146,10 +146,14 @@ def test_a_signal_ends_a_run_in_one_line_and_closes_it(
 
 
 def test_a_whole_run_connects_to_nobody(tmp_path: Path, data_root: Path, empty_mlflow: Path) -> None:
-    """Every connection and every name that Python looks up is watched. Nothing says that it runs in a test or in CI."""
+    """Every connection and every name that Python looks up is watched. Nothing says that it runs in a test or in CI.
+
+    There is no HOME either, and TMPDIR is nowhere.
+    """
     (tmp_path / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
-    said = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS")
+    said = ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS", "HOME")
     environment = {name: value for name, value in os.environ.items() if name not in said}
+    environment["TMPDIR"] = str(tmp_path / "nowhere")
     environment |= {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "DO_NOT_TRACK": "1"}
     code = f"""
 import sys

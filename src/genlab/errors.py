@@ -4,6 +4,7 @@ Every message says three things: what was found, where, and what to do about it.
 a traceback; a library user catches it as a `ValueError`.
 """
 
+import errno
 import logging
 import os
 import re
@@ -12,6 +13,16 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 Given, Result = ParamSpec("Given"), TypeVar("Result")
+
+SPACE = "Free some space"
+RIGHTS = "Check the rights of that folder, or name another: --params=data_root=FOLDER"
+REMEDIES = {
+    errno.ENOSPC: SPACE, errno.EDQUOT: SPACE, errno.EACCES: RIGHTS, errno.EPERM: RIGHTS, errno.EROFS: RIGHTS,
+    errno.EMFILE: "Allow more open files (ulimit -n 1024)",
+}  # fmt: skip
+NO_MEMORY = re.compile(
+    "out of memory|allocate memory|std::bad_alloc|can't start new thread|could not create a primitive"
+)
 
 
 def masked(text: str) -> str:
@@ -60,6 +71,13 @@ def find_genlab_error(error: BaseException | None) -> GenlabError | None:
     return error
 
 
+def remedy(error: BaseException) -> str:
+    """What helps where the machine refuses, not the program; "" where that is not known."""
+    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+        return "Memory is used up: set a smaller training.batch_size, image or model, or end other programs"
+    return REMEDIES.get(getattr(error, "errno", None) or 0, "")
+
+
 def in_one_line(command: Callable[Given, Result]) -> Callable[Given, Result]:
     """What a person starts. An error ends it with one line, or with GENLAB_TRACEBACK=1 with a traceback.
 
@@ -74,9 +92,10 @@ def in_one_line(command: Callable[Given, Result]) -> Callable[Given, Result]:
             found = find_genlab_error(error)
             if os.environ.get("GENLAB_TRACEBACK") or getattr(error, "exit_code", None) is not None:  # click's own end
                 raise
-            said = (
-                str(found) if found else f"{type(error).__name__}: {masked(' '.join(str(error).split())).rstrip('.')}"
-            )
-            raise SystemExit(f"Error: {said}{'' if found else '. GENLAB_TRACEBACK=1 shows where'}") from error
+            if found:
+                raise SystemExit(f"Error: {found}") from error
+            why = masked(" ".join(str(error).split())).rstrip(".")
+            parts = [f"{type(error).__name__}{': ' * bool(why)}{why}", remedy(error), "GENLAB_TRACEBACK=1 shows where"]
+            raise SystemExit(f"Error: {'. '.join(filter(None, parts))}") from error
 
     return called

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from genlab.errors import GenlabError
+from genlab.errors import SPACE, GenlabError, remedy
 
 OLD = "old"  # in a staged folder: what was there before, while the new takes its place
 
@@ -22,8 +22,8 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise GenlabError(
-            f"cannot write {path}: {error.strerror or error}. What was there before is untouched. Free some space or "
-            "check the rights of that folder, then run the same command again"
+            f"cannot write {path}: {error.strerror or error}. What was there before is untouched. "
+            f"{remedy(error) or SPACE}, then run the same command again"
         ) from error
 
 

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from omegaconf.errors import OmegaConfBaseException
 
 from genlab.data.sources.listing import require_source
-from genlab.errors import ONLY_TEXT, GenlabError, masked
+from genlab.errors import ONLY_TEXT, RIGHTS, GenlabError, masked
 from genlab.io.record import LINEAGE, Origin, Record, join
 from genlab.models import MODELS
 from genlab.pipelines.conf import require_readable, unresolved
@@ -104,6 +104,9 @@ class GenlabHooks:
         self.missing = {model: {name for name in self.outputs if name.startswith(f"{model}.")} for model in models}
         set_tracker(None)
         parameters = catalog["parameters"].load()
+        root = Path(parameters["data_root"])
+        if not os.access(place := next(one for one in (root, *root.parents) if one.exists()), os.W_OK):
+            raise GenlabError(f"nothing can be written in {place}. {RIGHTS}")
         compare_settings(parameters)
         for name in names_in(run_params["pipeline_names"]) if DATA in namespaces else models:
             try:

@@ -91,6 +91,8 @@ def outcome(work: Callable[[], object]) -> int:
         try:
             work()
             status = 0
+        except SystemExit as end:
+            print(end, file=sys.stderr)
         except BaseException:  # noqa: BLE001 - a copy must not go on as the original
             traceback.print_exc()
         finally:

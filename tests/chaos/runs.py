@@ -1,7 +1,8 @@
-"""python -m tests.chaos.runs FOLDER [EVERY]: a whole `kedro run` is killed at every EVERY-th change of files.
+"""python -m tests.chaos.runs FOLDER kill|full [EVERY]: a `kedro run` meets its fault at every EVERY-th change of files.
 
-After each kill the same command runs again. Checkpoints, history, metrics, drawings and figures must be those of a run
-that nobody disturbed. MLflow must have one finished run, and no run that is still open.
+From that change on the process is dead, or its disk is full, which it must say in one line. Then the same command runs
+again. Checkpoints, history, metrics, drawings and figures must be those of a run that nobody disturbed. MLflow must
+have a finished run, and none that is still open.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 
 from genlab.training.checkpoint import Checkpoint
-from tests.chaos.faults import outcome, prepare
+from tests.chaos.faults import Fault, outcome, prepare
+from tests.pipelines.test_provenance import SMALL, paint
 
 PROJECT = Path(__file__).parents[2]
-MODEL = "autoencoder"
+MODEL = "vae"
 TIMES = ("seconds", "per_second")
 
 
@@ -30,9 +32,9 @@ def run(folder: Path) -> None:
     from genlab.cli import cli
 
     os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    arguments = [
-        "run", f"--pipelines={MODEL}", "--env=test", f"--params=data_root={folder / 'data'},evaluation.resamples=5",
-    ]  # fmt: skip
+    given = {"data_root": folder / "data", "data.source": folder.parent / "mine", **SMALL}
+    params = ",".join(f"{name}={value}" for name, value in given.items())
+    arguments = ["run", f"--pipelines={MODEL}", "--env=test", f"--params={params}"]
     sys.argv = ["kedro", *arguments]
     with (folder / "log").open("a") as log:
         os.dup2(log.fileno(), 1)
@@ -70,19 +72,18 @@ def statuses(folder: Path) -> list[str]:
     return sorted(one.info.status for one in client.search_runs(everywhere))
 
 
-def prepared(folder: Path, database: Path | None) -> Path:
+def prepared(folder: Path, database: Path) -> Path:
     """A project's data before its first run."""
     (folder / "data/01_raw").mkdir(parents=True)
-    (folder / "data/01_raw/fashion_mnist").symlink_to(PROJECT / "data/01_raw/fashion_mnist")
-    if database:
-        shutil.copy(database, folder / "mlflow.db")
+    shutil.copy(database, folder / "mlflow.db")
     return folder
 
 
-def main(root: Path, every: int) -> int:
-    """Kill, run again, compare; the number of faults."""
+def main(root: Path, fault: Fault, every: int) -> int:
+    """Disturb, run again, compare; the number of faults."""
     bootstrap_project(PROJECT)
     os.chdir(PROJECT)
+    paint(root / "mine", 0)
     database = root / "empty.db"
     MlflowClient(f"sqlite:///{database}").search_experiments()
     said = os.dup(1)
@@ -93,32 +94,38 @@ def main(root: Path, every: int) -> int:
     while True:
         folder = prepared(root / f"at_{event}", database)
 
-        def killed(folder: Path = folder, event: int = event) -> None:
-            prepare(folder, event, "kill")
+        def disturbed(folder: Path = folder, event: int = event) -> None:
+            changes = prepare(folder / "data", event, fault)
             run(folder)
+            (folder / "count").write_text(str(changes.count))
 
-        first = outcome(killed)
+        first = outcome(disturbed)
+        errors = [line for line in (folder / "log").read_text().splitlines() if line.startswith(("Error", "Trace"))]
         second = outcome(lambda folder=folder: run(folder))
         wrong = []
-        if first not in (0, -signal.SIGKILL) or second:
+        if first not in (0, -signal.SIGKILL if fault == "kill" else 1) or second:
             wrong.append(f"ended with {first}, then {second}")
+        elif first == 1 and (len(errors) != 1 or "No space left" not in errors[0]):
+            wrong.append(f"said {errors}")
         else:
             wrong += [name for name, value in results(folder).items() if value != expected[name]]
         if (found := statuses(folder)).count("RUNNING") or "FINISHED" not in found:
             wrong.append(f"MLflow: {found}")
         if any((folder / "data/unsent").glob("[!.]*")):
             wrong.append("something is unsent")
+        over = first == 0 and event > int((folder / "count").read_text())
         if wrong:
             faults += 1
             print(f"change {event}: {'; '.join(wrong)}, see {folder}/log", flush=True)
         else:
             shutil.rmtree(folder)
-        if not first:
+        if over:
             break
         event += every
-    print(f"{MODEL}: killed at every {every}th of {event} changes of files; {faults} faults", flush=True)
+    print(f"a run of {MODEL}, {fault}: {event // every} of {event} changes of files; {faults} faults", flush=True)
     return faults
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else 1)))
+    place, kind, *steps = sys.argv[1:]
+    sys.exit(bool(main(Path(place).resolve(), "kill" if kind == "kill" else "full", int(*steps or "1"))))

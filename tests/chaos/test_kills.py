@@ -96,9 +96,12 @@ def test_training_that_is_disturbed_at_a_change_of_files_ends_at_the_same_bits(
 
 
 @pytest.mark.chaos
-def test_a_whole_run_that_is_killed_at_any_change_of_files_ends_as_one_that_is_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["kill", "full"])
+def test_a_whole_run_that_is_disturbed_at_a_change_of_files_ends_as_one_that_is_not(
+    fault: Fault, tmp_path: Path
+) -> None:
     """In a process of its own, which copies itself: see `tests/chaos/runs.py`."""
-    command = [sys.executable, "-m", "tests.chaos.runs", str(tmp_path), os.environ.get("CHAOS_EVERY", "1")]
+    command = [sys.executable, "-m", "tests.chaos.runs", str(tmp_path), fault, os.environ.get("CHAOS_EVERY", "1")]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -350,6 +350,25 @@ def test_a_run_whose_process_is_gone_is_closed_by_the_next_one(tracker: Tracker,
     assert not list(tracker.unsent.glob("*"))
 
 
+@pytest.mark.parametrize("created", [False, True])
+def test_a_process_that_is_killed_while_it_opens_a_run_leaves_none_open(
+    created: bool, tracker: Tracker, mlflow_uri: str
+) -> None:
+    """The folder is there before the run in MLflow; the run's id comes after it."""
+    outbox = Outbox(tracker.unsent / "vae-before")
+    outbox.begin(None)
+    outbox.release()
+    if created:
+        tracker.client.create_run(tracker.experiment_id, run_name="vae-before")
+    tracker.open_run("vae", {"kedro.save_version": "after"})
+    tracker.wait()
+    found = tracker.client.search_runs([tracker.experiment_id])
+    assert {run.info.run_name: run.info.status for run in found} == {
+        "vae-after": "RUNNING", **({"vae-before": "KILLED"} if created else {}),
+    }  # fmt: skip
+    assert [path.name for path in tracker.unsent.iterdir()] == ["vae-after"]
+
+
 class SaysYes(BaseHTTPRequestHandler):
     """A proxy that answers everything with `200 {}`."""
 

@@ -1,5 +1,6 @@
 """From a job to weights: resuming, and several ranks."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -179,7 +180,7 @@ def test_what_fails_on_a_rank_is_said_in_the_parent(few_shoes: PairedImages, tmp
 
 def test_the_weights_with_the_best_score_are_kept_beside_the_last(few_shoes: PairedImages, tmp_path: Path) -> None:
     seen: list[tuple[float, dict[str, torch.Tensor]]] = []
-    scores = iter([0.5, 0.3, 0.4, 0.9])
+    scores = iter([0.5, 0.3, 0.4, 0.9, 1.0])  # the last is of the untrained model
 
     def score(model: Model) -> float:
         seen.append((next(scores), {name: value.clone() for name, value in model.named_parameters()}))
@@ -195,8 +196,8 @@ def test_the_weights_with_the_best_score_are_kept_beside_the_last(few_shoes: Pai
 
 def test_a_resumed_run_remembers_its_best_score(few_shoes: PairedImages, tmp_path: Path) -> None:
     job = make_job(few_shoes, tmp_path, score_every=2)
-    scores = {2: 0.1, 4: 0.5, 6: 0.4, 8: 0.3}
-    steps = iter([2, 4, 6, 8])
+    scores = {0: 1.0, 2: 0.1, 4: 0.5, 6: 0.4, 8: 0.3}
+    steps = iter([2, 4, 6, 8, 0])
     job = Job(**{**vars(job), "score": lambda model: scores[next(steps)]})
     with pytest.raises(Stop):
         fit(job, stop_at(4))
@@ -213,12 +214,10 @@ def test_without_a_score_the_best_are_the_last(few_shoes: PairedImages, tmp_path
 def test_the_last_weights_never_stand_in_for_the_best(
     few_shoes: PairedImages, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scores = {2: 0.1, 4: 0.5, 6: 0.4, 8: 0.3}
-    seen: list[int] = []
+    scores = itertools.cycle([0.1, 0.5, 0.4, 0.3, 1.0])  # the last is of the untrained model
 
     def score(model: Model) -> float:
-        seen.append(2 + 2 * (len(seen) % 4))
-        return scores[seen[-1]]
+        return next(scores)
 
     job = replace(make_job(few_shoes, tmp_path, score_every=2), score=score)
     fit(job, lambda sight: None)

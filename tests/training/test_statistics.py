@@ -75,7 +75,7 @@ def by_hand(checkpoint: Checkpoint, job: Job) -> dict[str, torch.Tensor]:
 def test_training_leaves_statistics_of_the_weights_that_draw(
     ema: float, few_shoes: PairedImages, tmp_path: Path
 ) -> None:
-    scores = iter([0.1, 0.2])
+    scores = iter([0.1, 0.2, 1.0])  # the last is of the untrained model
     job = make_job(few_shoes, tmp_path, ema=ema, learning_rate=0.05, score_every=4)
     fitted = fit(replace(job, score=lambda model: next(scores)), lambda sight: None)
     assert (fitted.checkpoint.chosen("best").step, fitted.checkpoint.step) == (4, 8)
@@ -98,7 +98,7 @@ def test_a_model_trained_by_single_pictures_is_looked_at_with_their_own_statisti
 
     job = make_job(few_shoes, tmp_path, steps=4, batch_size=1, score_every=4)
     fitted = fit(replace(job, score=look), lambda sight: None)
-    ((both, first),) = drawn
+    both, first = drawn[0]
     torch.testing.assert_close(both[:1], first)
     model = fitted.checkpoint.build()
     assert isinstance(model, Pix2Pix)

@@ -117,7 +117,7 @@ class Outbox:
         self._held.close()
 
     def begin(self, run_id: str | None) -> None:
-        """Claim the folder, and note the run's id in MLflow, if any: another process can close the run then.
+        """Claim the folder, and note the run's id in MLflow, if it has one: another process can close the run then.
 
         Raises:
             GenlabError, OSError: the disk is full or refuses.
@@ -191,10 +191,11 @@ class Outbox:
                 arrived by then is not sent again.
         """
         (run_id, sent), damaged = self._progress(), list[int]()
+        run_id = run_id or find_run(client, experiment_id, self.folder.name)
         for number, message in enumerate(self.messages(), start=1):
             if message is None:
                 damaged.append(number)
-            elif number > sent:
+            elif number > sent and (run_id or message.kind == "create"):  # else the run never began
                 run_id = deliver(client, experiment_id, self.folder.name, run_id, message)
                 self._note(run_id, number)
         if not damaged:

@@ -281,10 +281,14 @@ class Tracker:
 
     def _send(self, run: TrackedRun, message: Message) -> bool:
         """Whether MLflow is done with the message. The first failure is logged."""
+        begins = message.kind == "create" and not run.ended
         try:
-            run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, message)
             with suppress(OSError, ValueError):  # a disk that refuses stops nothing
-                if message.kind == "create" and not run.ended:
+                if begins:
+                    run.outbox.begin(None)
+            run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, message)
+            with suppress(OSError, ValueError):
+                if begins:
                     run.outbox.begin(run.run_id)
                     self._close_abandoned()
                 if message.kind == "end":

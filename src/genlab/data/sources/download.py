@@ -19,7 +19,7 @@ import rich
 import urllib3
 from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
-from genlab.errors import GenlabError
+from genlab.errors import SPACE, GenlabError, remedy
 from genlab.files import write_file
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def download(addresses: Sequence[str], path: Path, checksum: str | None = None) 
             failures.append(f"{address}: {failure}")
         except OSError as error:
             raise GenlabError(
-                f"cannot write {part}: {error.strerror or error}. Free some space or check the rights of that folder, "
+                f"cannot write {part}: {error.strerror or error}. {remedy(error) or SPACE}, "
                 "then run the same command again: it goes on where it stopped"
             ) from error
         else:

@@ -130,12 +130,21 @@ def mlflow_uri(empty_mlflow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return uri
 
 
-@pytest.fixture
-def data_root(tmp_path: Path) -> Path:
-    """A data folder of the test's own, with a copy of the raw files that it may damage."""
-    root = tmp_path / "data"
+@pytest.fixture(scope="session")
+def ingested(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A data folder with the embedded raw files, and what is decoded and derived of them."""
+    root = tmp_path_factory.mktemp("ingested") / "data"
     shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
+    run_alone(root, empty_mlflow, ["run", "--pipelines=pix2pix", "--env=test", "--to-nodes=data.derive"])
+    for path in (root / "08_reporting", root / "mlflow.db"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return root
+
+
+@pytest.fixture
+def data_root(tmp_path: Path, ingested: Path) -> Path:
+    """A data folder of the test's own, which it may damage. Nothing need be decoded."""
+    return Path(shutil.copytree(ingested, tmp_path / "data"))
 
 
 @pytest.fixture
@@ -162,20 +171,20 @@ def kedro(data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="session")
-def swept(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> "Swept":
+def swept(tmp_path_factory: pytest.TempPathFactory, ingested: Path, empty_mlflow: Path) -> "Swept":
     """A project's data after a tiny sweep of pix2pix over two seeds and two objectives, with its comparison."""
     command = ["sweep", "--pipeline=pix2pix", "--env=test", "--seeds=0,1"]
     lists = ["--vary", "pix2pix.model.objective=l1,cgan"]
-    return run_alone(tmp_path_factory.mktemp("swept"), empty_mlflow, [*command, *lists], "evaluation.resamples=20")
+    root = Path(shutil.copytree(ingested, tmp_path_factory.mktemp("swept") / "data"))
+    return run_alone(root, empty_mlflow, [*command, *lists], "evaluation.resamples=20")
 
 
 def run_alone(root: Path, empty_mlflow: Path, command: list[str], parameters: str = "") -> "Swept":
-    """A command in this process, over the embedded shoes in a folder of its own, with an MLflow of its own."""
+    """A command in this process, over the data in `root`, with an MLflow of its own."""
     from kedro.framework.startup import bootstrap_project
 
     from genlab.cli import cli
 
-    shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
     shutil.copy(empty_mlflow, root / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -65,16 +66,17 @@ Pix2Pix(image_size=32)
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT / "src", check=True)
 
 
-def test_killed_and_started_again_ends_at_the_same_bits(tmp_path: Path, empty_mlflow: Path) -> None:
+def test_killed_and_started_again_ends_at_the_same_bits(tmp_path: Path, ingested: Path, empty_mlflow: Path) -> None:
     """kill -9 in mid-training, in a real process; the second start says that it resumes."""
     (tmp_path / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
 
     def command(root: Path) -> list[str]:
-        (root / "01_raw").mkdir(parents=True, exist_ok=True)
-        if not (root / "01_raw/fashion_mnist").exists():
-            (root / "01_raw/fashion_mnist").symlink_to(PROJECT / "data/01_raw/fashion_mnist")
-        parameters = f"data_root={root},training.steps=300,training.report_every=3,training.snapshot_every=3"
+        shutil.copytree(ingested, root, dirs_exist_ok=True)
+        parameters = (
+            f"data_root={root},training.steps=120,training.report_every=3,training.snapshot_every=3,"
+            "training.score_every=120"
+        )
         return [
             "run", "--pipelines=pix2pix", "--env=test", "--to-nodes=pix2pix.train", f"--params={parameters}",
         ]  # fmt: skip

@@ -52,9 +52,9 @@ def fails(result: Result, uri: str, message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Swept:
+def finished(tmp_path_factory: pytest.TempPathFactory, ingested: Path, empty_mlflow: Path) -> Swept:
     """One run, which the tests only read. What damages something works on a copy."""
-    root = tmp_path_factory.mktemp("finished")
+    root = Path(shutil.copytree(ingested, tmp_path_factory.mktemp("finished") / "data"))
     return run_alone(root, empty_mlflow, ["run", "--pipelines=pix2pix", "--env=test"])
 
 
@@ -140,7 +140,9 @@ def test_wrong_parameters_and_environments(kedro: Kedro, mlflow_uri: str, data_r
     fails(kedro(**{"pix2pix.model.objective": "wgan"}), mlflow_uri, "objective is 'wgan': it should be 'l1', 'gan'")
     fails(kedro(**{"data.image_size": 30}), mlflow_uri, "cannot halve images of 30 pixels")
     fails(kedro("--env=tset"), mlflow_uri, "there is no environment 'tset'")
-    assert [path.name for path in data_root.iterdir()] == ["01_raw"], "no work was done"
+    assert sorted(path.name for path in data_root.iterdir()) == ["01_raw", "02_intermediate", "03_primary"], (
+        "no work was done"
+    )
 
 
 def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:

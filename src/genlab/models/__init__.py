@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 MODELS: dict[str, Entry] = {
     "autoencoder": Entry("genlab.models.autoencoder:Autoencoder", "images", studies=("classify", "sweep_dimensions")),
     "vae": Entry("genlab.models.vae:VAE", "images"),
+    "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),
     "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),

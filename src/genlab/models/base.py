@@ -314,6 +314,14 @@ class ShowsSteps(Samples):
         """
 
 
+class Autoregressive(Samples):
+    """Draws the pixels of an image one after another, each by those before it."""
+
+    @abstractmethod
+    def predict(self, x: Float[Tensor, "b c h w"], condition: Int[Tensor, "b *l"] | None) -> Float[Tensor, "b n h w"]:
+        """What the model says of each pixel before it has seen it: the n numbers of its distribution."""
+
+
 class Completes(Capability):
     """Draws what is hidden of an image."""
 

@@ -1,0 +1,66 @@
+"""How fast pixelcnn draws: features are kept, against the whole image again for every number.
+
+    python -m genlab.benchmarks.drawing
+
+64 black and white images of 28 x 28, as of MNIST, by networks with their first weights. The slow way is timed by some
+of its passes and multiplied.
+"""
+
+import logging
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.errors import in_one_line
+from genlab.models.pixelcnn import PixelCNN
+from genlab.nn.noise import Chance
+
+logger = logging.getLogger("genlab.benchmarks.drawing")
+
+IMAGES, SIDE = 64, 28
+PASSES = 5  # of the slow way that are timed
+NETWORKS: dict[str, dict[str, Any]] = {
+    "plain, 7 blocks, 24 features": {"network": "plain", "blocks": 7, "width": 24},
+    "gated, 15 layers, 2 x 128 features": {"network": "gated", "blocks": 15, "width": 128},
+}
+
+
+@torch.no_grad()
+def draw_naively(model: PixelCNN, rng: Chance, y: Tensor | None = None) -> Tensor:
+    """As `PixelCNN.sample`, by the whole network for every number."""
+    x = next(model.parameters()).new_zeros((len(rng), *model.shape))
+    uniforms, step = rng.uniform((model.pixels.uniforms, *model.shape[1:]), x), model.groups
+    for i in range(x.shape[2]):
+        for j in range(x.shape[3]):
+            for c in range(step):
+                given = model.predict(x, y)[:, c::step, i : i + 1, j : j + 1]
+                x[:, c::step, i, j] = model.pixels.draw(given, uniforms[:, c::step, i : i + 1, j : j + 1])[..., 0, 0]
+    return x
+
+
+@in_one_line
+def main() -> None:
+    """Log the seconds of both ways, and their ratio."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for name, arguments in NETWORKS.items():
+        model = PixelCNN(image_size=SIDE, channels=1, pixels="bernoulli", **arguments)
+        rng, x = Chance.of(0, range(IMAGES)), torch.zeros(IMAGES, 1, SIDE, SIDE)
+        start = time.perf_counter()
+        model.sample(IMAGES, rng)
+        kept = time.perf_counter() - start
+        with torch.no_grad():
+            model.predict(x)
+            start = time.perf_counter()
+            for _ in range(PASSES):
+                model.predict(x)
+        again = (time.perf_counter() - start) / PASSES * SIDE**2
+        logger.info(
+            "%s: %d images, %d threads: %.1f s with kept features, %.0f s without: %.0f times as fast", name, IMAGES,
+            torch.get_num_threads(), kept, again, again / kept,
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

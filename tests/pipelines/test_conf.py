@@ -1,8 +1,11 @@
 """Files of settings that hold something else: one line with the file and the line."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -50,3 +53,13 @@ def test_what_cannot_be_resolved_is_named_with_its_line(tmp_path: Path, value: s
     with pytest.raises(OmegaConfBaseException) as error:
         OmegaConf.to_container(OmegaConf.load(tmp_path / "x.yml"), resolve=True)
     assert f"line 3 of {tmp_path / 'x.yml'} cannot be resolved" in str(unresolved(tmp_path, error.value))
+
+
+def test_a_parameter_that_stands_in_two_files_is_named_with_both(kedro: Callable[..., Result], tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (tmp_path / "conf/base/parameters/mine.yml").write_text("vae: {defaults: {model: {latent_dim: 3}}}\n")
+    result = kedro("--pipelines=vae", f"--conf-source={tmp_path / 'conf'}")
+    (error,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert result.exit_code == 1
+    for part in ("vae", "mine.yml", "vae.yml", "take it out of one of them"):
+        assert part in error

@@ -48,7 +48,7 @@ def cheap_features(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImages) -> None:
-    score = validation.Score(few_images, "train", SampleSettings(), EvaluationSettings(score_images=40))
+    score = validation.Score(few_images, "train", images=40)
     model = GAN()
     real = torch.from_numpy(few_images.pixels.transpose(0, 3, 1, 2)).float() / 127.5 - 1
 
@@ -63,8 +63,8 @@ def test_a_model_that_draws_the_real_images_scores_best(few_images: LabelledImag
     assert score(model) == random, "the same drawings each time"
 
 
-def test_without_features_nothing_tells(few_images: LabelledImages) -> None:
-    assert validation.Score(few_images, "train", SampleSettings(), EvaluationSettings(features=False))(GAN()) is None
+def test_without_drawings_nothing_tells(few_images: LabelledImages) -> None:
+    assert validation.Score(few_images, "train", images=0)(GAN()) is None
 
 
 class Remembers(Model, Validates):
@@ -97,7 +97,7 @@ def test_a_model_that_validates_itself_is_asked_first_by_batches_of_its_own_kind
         (few_domains, {"a", "b"}),
     ):
         model = Remembers()
-        score = validation.Score(examples, "train", SampleSettings(), EvaluationSettings(features=False))(model)
+        score = validation.Score(examples, "train")(model)
         assert [set(batch) for batch in model.seen[:1]] == [names]
         first = torch.cat([batch[min(names - {"labels", "captions"})] for batch in model.seen])
         assert -1 <= first.min() < first.max() <= 1
@@ -108,7 +108,7 @@ def test_a_model_that_validates_itself_is_asked_first_by_batches_of_its_own_kind
 
 
 def test_a_better_bound_is_a_lower_score(few_images: LabelledImages) -> None:
-    score = validation.Score(few_images, "train", SampleSettings(), EvaluationSettings())
+    score = validation.Score(few_images, "train")
     good, bad = (VAE(image_size=32, channels=1, latent_dim=2, width=4) for _ in range(2))
     torch.nn.init.constant_(good.decoder[0][-1].bias, -1.0)  # garments are mostly black
     assert score(good) < score(bad)
@@ -118,15 +118,12 @@ def test_once_an_epoch_is_scored_and_the_untrained_model_is_worse(fashion: Label
     train = fashion.split("train")
     some = LabelledImages(train.table.iloc[::40].reset_index(drop=True), train.store, train.classes)  # 285: 17 steps
     given = {"epochs": 12, "report_every": 10, "score_every": "epoch", "accelerator": "cpu"}
-    settings, sample, evaluation = (
-        TrainingSettings.of(GAN.recipe, given),
-        SampleSettings(count=200),
-        EvaluationSettings(),
-    )
-    job = Job("gan", {}, some, settings, 0, tmp_path, score=validation.Score(fashion, "val", sample, evaluation))
+    settings, sample = TrainingSettings.of(GAN.recipe, given), SampleSettings(count=200)
+    job = Job("gan", {}, some, settings, 0, tmp_path, score=validation.Score(fashion, "val"))
     fitted = fit(job, lambda sight: None)
     steps = [row["step"] for row in fitted.history if "validation/score" in row]
-    assert steps == [20, 40, 60, 70, 90, 110, 120, 140, 160, 170, 190, 204], "at the next report after each 17 steps"
+    assert steps == list(range(17, 205, 17))
+    assert sorted({*steps, *range(10, 205, 10)}) == [row["step"] for row in fitted.history]
     scores = [row["validation/score"] for row in fitted.history if "validation/score" in row]
     assert fitted.checkpoint.chosen("best").step == steps[int(np.argmin(scores))]
 
@@ -153,7 +150,7 @@ def parted(images: LabelledImages, **counts: int) -> LabelledImages:
 
 def test_one_image_to_validate_by_gives_no_score(few_images: LabelledImages) -> None:
     examples = parted(few_images, train=20, val=1, test=8)
-    assert validation.Score(examples, "val", SampleSettings(), EvaluationSettings(score_images=8))(GAN()) is None
+    assert validation.Score(examples, "val", images=8)(GAN()) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.diversity import measure_diversity
-from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.validation import Score
 from genlab.models.autoencoder import Autoencoder
 from genlab.models.gan import GAN
@@ -84,7 +83,7 @@ def test_steps_that_are_far_too_long_diverge_and_training_goes_on(images: Labell
 
 def test_a_training_that_was_worth_nothing_says_so_at_its_end(images: LabelledImages, tmp_path: Path) -> None:
     """By its squared error on images, which steps that are far too short do not lower."""
-    score = Score(images, "train", SampleSettings(), EvaluationSettings())
+    score = Score(images, "train")
     given = {"steps": 60, "batch_size": 50, "report_every": 10, "score_every": 60, "accelerator": "cpu"}
     settings = TrainingSettings.of(Autoencoder.recipe, given)
     job = Job("autoencoder", {}, images, settings, 0, tmp_path, score=score)

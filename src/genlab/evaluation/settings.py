@@ -43,9 +43,6 @@ class EvaluationSettings(BaseModel):
 
     features: bool = True  # all that needs EfficientNet-Lite0: fd_lite0, kid_lite0, precision ... nearest_train
     feature_size: int = Field(default=96, ge=32)  # H = W that the network sees; 96 and 2 cores: > 100 images/s
-    score_images: int = Field(
-        default=256, ge=2
-    )  # new ones behind a score on the validation split, while a model trains
     reference_images: int = Field(default=12_000, ge=4)  # at most so many real ones of a split, evenly spread
     neighbours: PositiveInt = 5  # k of precision, recall, density, coverage; the default is Naeem et al.'s
     kid_subsets: int = Field(default=50, ge=2)  # of half the images; their scatter is kid's interval

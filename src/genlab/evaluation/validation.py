@@ -30,23 +30,24 @@ class Score:
     What the model says itself (`Validates`); the l1 of a translation to its truth, where it is known; a small fd_lite0
     of the new images of any other. That has few drawings and few images, and so a bias that makes it useless but for
     comparing two states of one model.
+
+    It depends on no setting of drawing or evaluating: those may change after training, the choice of weights may not.
     """
 
     examples: Examples  # all splits
     split: str
-    sample: SampleSettings
-    evaluation: EvaluationSettings
+    images: int = 256  # drawings, and as many of the split, behind fd_lite0
+    seed: int = 0
 
     def __call__(self, model: Model) -> float | None:
-        case: Case[Any, Any] = Case(model, self.examples, self.sample, self.split)
+        case: Case[Any, Any] = Case(model, self.examples, SampleSettings(seed=self.seed), self.split)
         if isinstance(model, Validates):
             return self._own(case)
         if isinstance(model, Translates) and (pairs := case.shown.pairs()) is not None:
             to, some = model.targets[0], pairs.spread(PAIRS)
             return float(l1(translate_images(case, some.side(other(to)), to), some.side(to)).mean())
-        if isinstance(model, Samples) and self.evaluation.features and len(case.shown) > 1:  # one has no covariance
-            count = self.evaluation.score_images
-            drawn = draw_samples(case, count, spread_condition(case, count))
+        if isinstance(model, Samples) and min(self.images, len(case.shown)) > 1:  # one has no covariance
+            drawn = draw_samples(case, self.images, spread_condition(case, self.images))
             return frechet_distance(self._real, Gaussian.of(Lite0(device=case.device)(drawn)))
         return None
 
@@ -68,7 +69,7 @@ class Score:
 
     @cached_property
     def _real(self) -> Gaussian:
-        some: Any = self.examples.split(self.split).spread(self.evaluation.score_images)
+        some: Any = self.examples.split(self.split).spread(self.images)
         return Gaussian.of(Lite0()(some.pixels))
 
 

@@ -196,7 +196,7 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,
         snapshots=snapshots, draw=Overview(examples, watched, settings.sample),
-        score=Score(examples, watched, settings.sample, settings.evaluation),
+        score=Score(examples, watched, settings.training.score_images, settings.seed),
         diversity=measure_diversity(examples, watched, settings.sample),
     )  # fmt: skip
     record = TrainingRecord(model)

@@ -84,7 +84,9 @@ def build_training(job: Job, machine: Machine) -> Training:
     model = build_model(job.model, job.examples.spec, job.arguments)
     rank, world = machine.fabric.global_rank, machine.fabric.world_size
     batches = ExampleBatches(job.examples, job.settings.batch_size, job.seed, machine.device, rank, world)
-    return Training(model, batches, job.settings, job.seed, job.settings.total_steps(len(job.examples)), machine)
+    count = len(job.examples)
+    total, score_every = job.settings.total_steps(count), job.settings.score_steps(count)
+    return Training(model, batches, job.settings, job.seed, total, machine, score_every)
 
 
 def augment_streams(job: Job) -> Augment:
@@ -119,8 +121,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
     saved = training.step
     if first_rank and training.step == training.total:  # killed between its last step and its checkpoint
         return
-    score_every = job.settings.score_steps(len(job.examples))
-    alarms = Alarms()
+    score_every, alarms = training.score_every or training.total, Alarms()
     for row in training.history:
         alarms.read(row)
     before = training.step
@@ -131,7 +132,7 @@ def train(job: Job, machine: Machine) -> Iterator[Sight]:
                 continue
             last = progress.step == progress.total
             row, score, diversity = training.history[-1], None, None
-            if first_rank and (last or due(score_every, before, progress.step)):
+            if first_rank and (last or progress.step % score_every == 0):
                 score = job.score(training.drawing) if job.score else None
                 diversity = job.diversity(training.drawing) if job.diversity else None
             if diversity is not None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from genlab.errors import GenlabError
 from genlab.models.base import PlayerRecipe, Recipe, Share
@@ -28,6 +28,7 @@ class TrainingSettings(Recipe):
     snapshot_every: PositiveInt = 250  # steps between two snapshots to resume from
     picture_every: PositiveInt = 250  # steps between two pictures of the fixed samples
     score_every: PositiveInt | Literal["epoch"] = 250  # steps between two scores on the validation split
+    score_images: NonNegativeInt = 256  # new ones behind such a score, of a model that can only draw; 0: it has none
     resume: bool = True  # go on where an unfinished run with the same data, parameters and code stopped
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -71,5 +72,5 @@ class TrainingSettings(Recipe):
         return self.model_dump(include=set(AUGMENTATIONS))
 
     def what_matters(self) -> dict[str, Any]:
-        """What the weights depend on: everything but how often to look, and whether to resume."""
-        return self.model_dump(exclude={"report_every", "snapshot_every", "picture_every", "score_every", "resume"})
+        """What the last and the best weights depend on: all but how often to look, and whether to resume."""
+        return self.model_dump(exclude={"report_every", "snapshot_every", "picture_every", "resume"})

@@ -158,6 +158,7 @@ class Training:
     seed: int
     total: int  # steps
     machine: Machine
+    score_every: int | None = None  # steps
     step: int = 0
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -184,7 +185,7 @@ class Training:
         return self.step * self.settings.batch_size
 
     def run(self, augment: "Augment | None" = None) -> Iterator[Progress]:
-        """Train to the end; yields every `report_every` steps, and at the end, with the training at rest.
+        """Train to the end; yields where a report or a score is due, and at the end, with the training at rest.
 
         Between two reports nothing waits for the device, but for a pulse where they are far apart.
 
@@ -194,11 +195,12 @@ class Training:
         self.model.train()
         own = {player: self.settings.of_player(player) for player in self.optimizers}
         shared = statistics(self.model)
+        intervals = [self.settings.report_every, self.score_every or self.total]
         while self.step < self.total:
             first, start = self.step, time.perf_counter()
             rate, said = self.settings.learning_rate, start
             values: list[dict[str, Tensor]] = []
-            stop = min(self.total, first + self.settings.report_every - first % self.settings.report_every)
+            stop = min(self.total, *(first + every - first % every for every in intervals))
             for step in range(first, stop):
                 rate = learning_rate(self.settings, step, self.total)
                 for player, optimizer in self.optimizers.items():

@@ -11,11 +11,9 @@ from genlab.evaluation.features.principal import PrincipalComponents, flatten
 from genlab.evaluation.measures.codes import count_units
 from genlab.evaluation.measures.reconstruction import evaluate_reconstructions
 from genlab.evaluation.pixel_errors import mse
-from genlab.evaluation.settings import EvaluationSettings
 from genlab.evaluation.validation import Score
 from genlab.models.autoencoder import Autoencoder
 from genlab.sampling.registry import drawing
-from genlab.sampling.settings import SampleSettings
 from tests.judging import judged
 
 
@@ -69,7 +67,7 @@ def test_mse_is_in_the_pixel_range_0_to_1() -> None:
 def test_validation_prefers_the_better_reconstruction(some: LabelledImages) -> None:
     torch.manual_seed(0)
     model = Autoencoder(width=2, latent_dim=6)
-    score = Score(some, "val", SampleSettings(), EvaluationSettings())
+    score = Score(some, "val")
     before = score(model)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     x = torch.from_numpy(some.split("val").pixels).permute(0, 3, 1, 2) / 127.5 - 1

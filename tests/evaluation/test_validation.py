@@ -18,6 +18,7 @@ from genlab.evaluation.measures.untrained import judge_untrained
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Batch, Model, Turn, Validates
 from genlab.models.gan import GAN
+from genlab.models.pixelcnn import PixelCNN
 from genlab.models.vae import VAE
 from genlab.nn.noise import Chance
 from genlab.sampling.draw import draw_samples
@@ -165,11 +166,21 @@ def test_one_image_to_validate_by_gives_no_score(few_images: LabelledImages) -> 
 def test_what_cannot_be_measured_is_known_before_training(
     few_images: LabelledImages, counts: dict[str, int], said: list[str]
 ) -> None:
-    found = validation.left_out(GAN, parted(few_images, **counts), EvaluationSettings())
+    found = validation.left_out(GAN(), parted(few_images, **counts), EvaluationSettings())
     assert len(found) == len(said)
     assert all(part in text for part, text in zip(said, found, strict=True))
 
 
+@pytest.mark.parametrize(("pixels", "said"), [("bernoulli", 1), ("logistic_mixture", 0)])
+def test_it_is_said_what_a_grey_pixel_is_to_a_model_of_two_levels(
+    few_images: LabelledImages, pixels: str, said: int
+) -> None:
+    examples, model = parted(few_images, train=20, val=4, test=8), PixelCNN(width=4, blocks=1, pixels=pixels)
+    found = validation.left_out(model, examples, EvaluationSettings())
+    assert len(found) == said
+    assert all("stands for its random binarisation; data.binarise=fixed or dynamic" in text for text in found)
+
+
 def test_without_test_images_nothing_is_trained(few_images: LabelledImages) -> None:
     with pytest.raises(GenlabError, match=r"no test split.*folder test, or raise data.split.test"):
-        validation.left_out(GAN, parted(few_images, train=20, val=4), EvaluationSettings())
+        validation.left_out(GAN(), parted(few_images, train=20, val=4), EvaluationSettings())

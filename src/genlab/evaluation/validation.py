@@ -8,11 +8,13 @@ import numpy as np
 from torch import Tensor
 
 from genlab.data.arrange.examples import Examples, evenly
+from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.distances import Gaussian, frechet_distance
 from genlab.evaluation.features.lite0 import Lite0
 from genlab.evaluation.pixel_errors import l1
 from genlab.evaluation.settings import EvaluationSettings
-from genlab.models.base import Model, Samples, Translates, Validates
+from genlab.media.pictures.integers import largest
+from genlab.models.base import HasDensity, Model, Samples, Translates, Validates
 from genlab.nn.noise import Chance
 from genlab.sampling.case import Case
 from genlab.sampling.draw import draw_samples, other, spread_condition, translate_images
@@ -21,6 +23,7 @@ from genlab.sampling.settings import SampleSettings
 PAIRS = 256  # behind the l1 of a translation, at most
 VALIDATED = 1000  # examples behind what a model says itself, at most
 BATCH = 100  # of these at a time
+SEEN = 100  # images that say whether there are shades of grey
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,15 @@ class Score:
         return Gaussian.of(Lite0()(some.pixels))
 
 
-def left_out(model: type[Model], examples: Examples, settings: EvaluationSettings) -> list[str]:
-    """What will not be measured for want of images, a sentence each: to be said before training.
+def left_out(model: Model, examples: Examples, settings: EvaluationSettings) -> list[str]:
+    """What will not be measured for want of images, and what grey ones stand for: a sentence each, before training.
 
     Raises:
         GenlabError: there are no test images.
     """
     counts = {split: min(map(len, examples.split(split).streams())) for split in ("test", "train")}
     said = []
-    draws = issubclass(model, Samples | Translates)
+    draws = isinstance(model, Samples | Translates)
     if draws and settings.features and min(counts.values()) < settings.least_images:
         few = ", ".join(f"{count} {split} images" for split, count in counts.items() if count < settings.least_images)
         said.append(f"fd_lite0, kid_lite0, precision, recall, density, coverage and nearest_train will not be "
@@ -91,4 +94,9 @@ def left_out(model: type[Model], examples: Examples, settings: EvaluationSetting
     elif min(map(len, examples.split("val").streams())) == 1:
         said.append("one image alone is kept for validation: where a distance of sets would choose the best weights, "
                     "the last ones are taken")  # fmt: skip
+    if isinstance(model, HasDensity) and model.levels == 2 and isinstance(examples, LabelledImages):
+        some = examples.split("test").spread(SEEN).pixels
+        if ((some != 0) & (some != largest(some.dtype))).any():
+            said.append("these images are in shades of grey, and the model's pixels are black or white: a grey pixel "
+                        "stands for its random binarisation; data.binarise=fixed or dynamic draws it")  # fmt: skip
     return said

@@ -185,13 +185,15 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
 
     settings, snapshots = resolve(model, parameters), _folder(parameters, "06_models", model, "snapshots")
     with torch.device("meta"):
-        condition = getattr(build_model(model, examples.spec, settings.arguments), "condition", None)
+        built = build_model(model, examples.spec, settings.arguments)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
     if always_told == "labels" and isinstance(examples, LabelledImages):
         examples.require_labels(model)
-    requested(condition, examples.spec, settings.sample)  # refuses now what could not be drawn after training
-    for missing in left_out(model_class(model), examples, settings.evaluation):
-        logger.warning("%s: %s", model, missing)
+    requested(
+        getattr(built, "condition", None), examples.spec, settings.sample
+    )  # refuses now what could not be drawn after training
+    for sentence in left_out(built, examples, settings.evaluation):
+        logger.warning("%s: %s", model, sentence)
     training, watched = examples.split("train"), _watched(examples)
     job = Job(
         model=model, arguments=settings.arguments, examples=training, settings=settings.training, seed=settings.seed,

@@ -7,7 +7,8 @@ from tests.test_end_to_end_vae import figures_of, metrics_of
 
 
 def test_a_pixelcnn_draws_completes_and_scores(kedro: Kedro, data_root: Path) -> None:
-    given = {"pixelcnn.model.network": "conditional", "sample.temperature": 0.9, "sample.label": "sneaker"}
+    given = {"pixelcnn.model.network": "conditional", "data.classes": "[bag,sneaker]", "sample.temperature": 0.9}
+    given["sample.label"] = "sneaker"
     result = kedro("--pipelines=pixelcnn", **given)
     assert result.exit_code == 0, result.output
     metrics = metrics_of(data_root, "pixelcnn")

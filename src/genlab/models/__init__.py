@@ -21,6 +21,8 @@ class Entry(NamedTuple):
 MODELS: dict[str, Entry] = {
     "autoencoder": Entry("genlab.models.autoencoder:Autoencoder", "images", studies=("classify", "sweep_dimensions")),
     "vae": Entry("genlab.models.vae:VAE", "images"),
+    "nade": Entry("genlab.models.nade:NADE", "images"),
+    "made": Entry("genlab.models.made:MADE", "images"),
     "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),

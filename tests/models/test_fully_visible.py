@@ -13,12 +13,12 @@ from scipy import stats
 from torch import Tensor
 
 from genlab.errors import GenlabError
-from genlab.models.base import Completes, ScoresDensity, ShowsSteps, Validates
+from genlab.models.base import Autoregressive, Completes, ScoresDensity, ShowsSteps, Validates
 from genlab.models.made import MADE
 from genlab.models.nade import NADE
 from genlab.nn.noise import Chance
 from genlab.nn.orders import known_rows, to_images, to_rows
-from genlab.nn.pixels import PixelName
+from genlab.nn.pixels import PIXELS, PixelName
 
 Build = Callable[..., MADE | NADE]
 
@@ -65,7 +65,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_it_can_do_what_the_rest_of_genlab_asks_for(name: str) -> None:
-    for capability in (ShowsSteps, Completes, ScoresDensity, Validates):
+    for capability in (Autoregressive, ShowsSteps, Completes, ScoresDensity, Validates):
         assert isinstance(build(name), capability)
 
 
@@ -81,6 +81,13 @@ def test_a_number_depends_on_all_before_it_and_on_nothing_else(name: str, channe
             model(rows, one_order(model, k))[:, :, number].square().sum().backward()
             depends[number] = torch.zeros(len(place)) if rows.grad is None else rows.grad.abs().sum(dim=0)
         assert torch.equal(depends > 0, place[:, None] > place[None])
+
+
+def test_predictions_stand_where_their_pixels_are(name: str) -> None:
+    model = build(name, channels=2, pixels="discretised_logistic")
+    x = torch.rand(4, 2, 3, 3, dtype=torch.float64) * 2 - 1
+    theirs = PIXELS["discretised_logistic"](2).log_prob(model.predict(x, None), x)
+    torch.testing.assert_close(theirs, model.log_prob_by(to_rows(x), one_order(model, 0)))
 
 
 def test_the_raster_is_row_by_row_and_the_channels_of_a_pixel_are_together() -> None:

@@ -47,7 +47,7 @@ def test_without_hidden_layers_it_is_a_logistic_regression_for_each_pixel(bags: 
 
 
 def test_it_is_what_the_paper_says(bags: torch.Tensor) -> None:
-    """Masks one by one, by equations 12 and 13, with m(d) from 1; the sum over the network's paths by loops."""
+    """Masks one by one, with the paper's m(d) from 1, set to zero in copies of the weights."""
     model = MADE(image_size=4, layers=2, width=20, masks=3, activation="tanh").double()
     x = ((bags[:5].flatten(1) + 1) / 2).numpy()
     for k in range(3):

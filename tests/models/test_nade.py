@@ -63,7 +63,7 @@ def test_the_sum_undone_forgets_nothing_over_many_numbers() -> None:
 
 
 def test_orderless_training_is_unbiased_for_the_mean_of_all_orders() -> None:
-    """2014, equation 8: of 2 x 2 pixels there are 24 orders, each a likelihood by `forward`."""
+    """Of 2 x 2 pixels there are 24 orders, each a likelihood by `forward`."""
     torch.manual_seed(0)
     model, rows = NADE(image_size=2, width=5, orderless=True).double(), to_rows(black_and_white(3, 2))
     with torch.no_grad():

@@ -7,8 +7,8 @@ B images, C channels, H = W image size, D = C H W numbers of an image, L hidden 
 the distribution of one of the D. The paper's m(d), from 1 to D, is place + 1 here. A hidden unit's degree m is how many
 of the D it may see. Log-probabilities are in nats, one for each image.
 
-First weights are PyTorch's; the authors' are orthogonal. Connectivity weights (section 4.3) are left out: the authors'
-run on MNIST has none.
+First weights are PyTorch's; the authors' are orthogonal. Weights of the masks themselves, an option of the paper, are
+left out: the authors' run on MNIST has none.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Completes, Model, Recipe, ScoresDensity, ShowsSteps, Turn, Validates
+from genlab.models.base import (
+    Autoregressive,
+    Batch,
+    Completes,
+    Model,
+    Recipe,
+    ScoresDensity,
+    ShowsSteps,
+    Turn,
+    Validates,
+)
 from genlab.nn.coders import ACTIVATIONS, Activation
 from genlab.nn.noise import Chance
 from genlab.nn.orders import Order, draw_rows, known_rows, make_places, mixture, states, to_images, to_rows
@@ -35,7 +45,7 @@ Place = Int[Tensor, " d"]
 
 
 def make_degrees(numbers: int, layers: int, width: int, masks: int) -> Int[Tensor, "m l k"]:
-    """Degrees of the hidden units, drawn evenly from the least of the layer below to D - 1; section 4.1."""
+    """Degrees of the hidden units, drawn evenly from the least of the layer below to D - 1."""
     rng = np.random.default_rng(numbers)
     degrees = np.ones((masks, layers, width), dtype=np.int64)
     for mask in degrees:
@@ -47,14 +57,14 @@ def make_degrees(numbers: int, layers: int, width: int, masks: int) -> Int[Tenso
 
 
 class Masked(nn.Linear):
-    """An affine map whose weights are multiplied by a mask; the weights stay as they are. Equations 8 and 9."""
+    """An affine map whose weights are multiplied by a mask; the weights stay as they are."""
 
     def masked(self, mask: Bool[Tensor, "o i"]) -> Float[Tensor, "n i"]:
         """The weights where the mask is, zero elsewhere. A mask of fewer outputs is used again and again."""
         return (self.weight.unflatten(0, (-1, len(mask))) * mask).flatten(0, 1)
 
 
-class MADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
+class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validates):
     """An autoencoder whose masks let each pixel see only those before it; one forward pass is the likelihood.
 
     With several masks each step trains one of them in turn, and the model is their mixture.
@@ -79,8 +89,8 @@ class MADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
         layers: Annotated[int, Ge(0)] = 2,  # L; 0: the fully visible sigmoid belief network
         width: Annotated[int, Ge(1)] = 8000,  # K
         direct: bool = True,  # connections from the image to the output
-        masks: Annotated[int, Ge(1)] = 32,  # M; more than one: connectivity-agnostic training, section 4.3
-        order: Order = "random",  # of the pixels; random: each mask has its own, order-agnostic training, section 4.2
+        masks: Annotated[int, Ge(1)] = 32,  # M; more than one: connectivity-agnostic training
+        order: Order = "random",  # of the pixels; random: each mask has its own, order-agnostic training
         activation: Activation = "relu",
         pixels: PixelName = "bernoulli",
     ) -> None:
@@ -110,7 +120,10 @@ class MADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
         return {"made": list(self.parameters())}
 
     def masked_weights(self, place: Place, degree: Int[Tensor, "l k"]) -> list[Float[Tensor, "o i"]]:
-        """The weights of all hidden layers and of the output; equations 12 and 13, and section 4.1 for direct ones."""
+        """The weights of all hidden layers and of the output.
+
+        A unit of degree m sees the units below it with degrees up to m, and the output d those with degrees below m(d).
+        """
         before, weights = place + 1, []
         for layer, mine in zip(self.hidden, degree, strict=True):
             weights.append(layer.masked(mine.unsqueeze(1) >= before))
@@ -130,8 +143,13 @@ class MADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
             values.append(self.activation(F.linear(values[-1], weight, layer.bias)))
         return F.linear(self.seen(values), last, self.output.bias).unflatten(1, (-1, rows.shape[1]))
 
+    def predict(self, x: Images, condition: Tensor | None = None) -> Float[Tensor, "b n h w"]:
+        """The numbers of each pixel's distribution, by the first mask."""
+        self.check_condition(condition)
+        return to_images(self(to_rows(x), 0).flatten(0, 1), self.shape).unflatten(0, (len(x), -1)).flatten(1, 2)
+
     def log_prob_by(self, rows: Rows, k: int) -> PerImage:
-        """log p(x) by mask k; equation 3."""
+        """log p(x) by mask k: the sum of the log-probabilities of all numbers, each given those before it."""
         return self.pixels.log_prob(self(rows, k).unsqueeze(2), rows[:, None, None])
 
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:

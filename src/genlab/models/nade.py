@@ -20,7 +20,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Completes, Model, Recipe, ScoresDensity, ShowsSteps, Turn, Validates
+from genlab.models.base import (
+    Autoregressive,
+    Batch,
+    Completes,
+    Model,
+    Recipe,
+    ScoresDensity,
+    ShowsSteps,
+    Turn,
+    Validates,
+)
 from genlab.nn.noise import Chance
 from genlab.nn.orders import Order, draw_rows, known_rows, make_places, mixture, states, to_images, to_rows
 from genlab.nn.pixels import PIXELS, PixelName
@@ -75,7 +85,7 @@ class RunningSum(torch.autograd.Function):
         return of_x.T, later.sum(dim=0), of_weight, of_known, of_output, None
 
 
-class NADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
+class NADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validates):
     """Each number by a network of its own, whose hidden layers share their weights: a_(d+1) = a_d + W_d x_d.
 
     Raises:
@@ -115,7 +125,7 @@ class NADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
 
         self.weight, self.bias = draw(numbers, numbers, width), nn.Parameter(torch.zeros(width))  # W, c
         if orderless:
-            self.known = draw(numbers, numbers, width)  # U: that a number is known, whatever it is; 2014, section 3.1
+            self.known = draw(numbers, numbers, width)  # U: that a number is known, whatever it is; 2014
         else:
             self.register_buffer("known", torch.zeros(numbers, width), persistent=False)
         self.output = draw(width, numbers, self.pixels.numbers, width)  # V
@@ -139,12 +149,21 @@ class NADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
         given = RunningSum.apply(x[:, order], self.bias, *own, self.activation)
         return (given[place] + self.output_bias.unsqueeze(1)).permute(1, 2, 0)
 
+    def predict(self, x: Images, condition: Tensor | None = None) -> Float[Tensor, "b n h w"]:
+        """The numbers of each pixel's distribution, by the first order."""
+        self.check_condition(condition)
+        return (
+            to_images(self(to_rows(x), self.place[0]).flatten(0, 1), self.shape)
+            .unflatten(0, (len(x), -1))
+            .flatten(1, 2)
+        )
+
     def log_prob_by(self, rows: Rows, place: Int[Tensor, " d"]) -> PerImage:
-        """log p(x) in one order; 2011, equation 1."""
+        """log p(x) in one order: the sum of the log-probabilities of all numbers, each given those before it."""
         return self.pixels.log_prob(self(rows, place).unsqueeze(2), rows[:, None, None])
 
     def orderless_log_prob(self, rows: Rows) -> PerImage:
-        """An unbiased estimate of log p(x) in the mean of all orders; 2014, equation 8.
+        """An unbiased estimate of the mean of log p(x) over all orders; the objective of 2014.
 
         Of each image, some numbers are known. How many is drawn evenly, and then which. Those that are not known are
         each the next one, and stand for all that would follow.
@@ -164,7 +183,7 @@ class NADE(Model, ShowsSteps, Completes, ScoresDensity, Validates):
         yield Turn("nade", {"nll": -found.mean()})
 
     def log_prob(self, x: Images, rng: Chance, effort: int) -> PerImage:
-        """The log-probability of the mixture over all orderings; 2014, section 4."""
+        """The log-probability of the mixture over all orderings; 2014."""
         return mixture(torch.stack([self.log_prob_by(to_rows(x), place) for place in self.place]))
 
     def validation(self, batch: Batch, rng: Chance) -> PerImage:

@@ -91,18 +91,19 @@ class Place:
         """Keep what comes into `conv` at this place, and at those to its right where x is wider."""
         if conv not in self.kept:
             height, width = self.size
-            self.kept[conv] = x.new_zeros((*x.shape[:2], conv.up + height, conv.left + width + conv.right))
+            shape = (*x.shape[:2], conv.up + height, conv.left + width + conv.right)
+            self.kept[conv] = x.new_zeros(shape).contiguous(memory_format=torch.channels_last)  # windows in long runs
         start = conv.left + self.column
         self.kept[conv][:, :, conv.up + self.row, start : start + x.shape[3]] = x[:, :, 0]
 
     def __call__(self, conv: CausalConv, x: Float[Tensor, "b _ 1 w"]) -> Float[Tensor, "b _ 1 w"]:
         if conv not in self.kernels:
-            self.kernels[conv] = conv.masked()
+            self.kernels[conv] = conv.masked().movedim(1, 3).contiguous()  # (D, *, *, F), as windows lie
         width = x.shape[3]
         if conv.reach:
             self.keep(conv, x)
             end = self.column + conv.left + width + conv.right
             x = self.kept[conv][:, :, self.row : self.row + conv.up + 1, self.column : end]
         if width > 1:
-            return F.conv2d(x, self.kernels[conv], conv.bias)
-        return F.linear(x.flatten(1), self.kernels[conv].flatten(1), conv.bias)[:, :, None, None]
+            return F.conv2d(x, self.kernels[conv].movedim(3, 1), conv.bias)
+        return F.linear(x.movedim(1, 3).flatten(1), self.kernels[conv].flatten(1), conv.bias)[:, :, None, None]

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -86,10 +86,10 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         *,
         image_size: int = 28,  # H = W
         channels: int = 1,
-        layers: Annotated[int, Ge(0)] = 2,  # L; 0: the fully visible sigmoid belief network
-        width: Annotated[int, Ge(1)] = 8000,  # K
+        layers: Annotated[int, Ge(0), Le(100)] = 2,  # L; 0: the fully visible sigmoid belief network
+        width: Annotated[int, Ge(1), Le(100_000)] = 8000,  # K
         direct: bool = True,  # connections from the image to the output
-        masks: Annotated[int, Ge(1)] = 32,  # M; more than one: connectivity-agnostic training
+        masks: Annotated[int, Ge(1), Le(1000)] = 32,  # M; more than one: connectivity-agnostic training
         order: Order = "random",  # of the pixels; random: each mask has its own, order-agnostic training
         activation: Activation = "relu",
         pixels: PixelName = "bernoulli",

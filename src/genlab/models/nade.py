@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -107,7 +107,7 @@ class NADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         channels: int = 1,
         width: Annotated[int, Ge(1)] = 500,  # K
         orderless: bool = False,  # trained for all orders of the numbers at once, not for the raster's
-        orderings: Annotated[int, Ge(1)] = 1,  # of an orderless model, whose mixture the likelihood is of
+        orderings: Annotated[int, Ge(1), Le(1000)] = 1,  # of an orderless model, whose mixture the likelihood is of
         activation: Literal["sigmoid", "relu"] = "sigmoid",
         pixels: PixelName = "bernoulli",
     ) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -180,7 +180,7 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         classes: int = 10,  # K
         network: Literal["plain", "gated", "conditional"] = "plain",  # conditional: gated, and told a label
         width: Annotated[int, Ge(1)] = 128,  # P; section 5.3: h = 128
-        blocks: Annotated[int, Ge(1)] = 15,  # section 5.3: 15 layers
+        blocks: Annotated[int, Ge(1), Le(1000)] = 15,  # section 5.3: 15 layers
         pixels: PixelName = "categorical",  # logistic_mixture: PixelCNN++; bernoulli: black and white
     ) -> None:
         super().__init__()

@@ -74,4 +74,4 @@ def test_what_cannot_be_is_refused_before_work_starts(
     result = kedro(f"--pipelines={model}", **parameters)
     assert result.exit_code == 1
     assert message in result.output
-    assert not (data_root / "02_intermediate").exists()
+    assert sorted(path.name for path in data_root.iterdir()) == ["01_raw", "02_intermediate", "03_primary"]

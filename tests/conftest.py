@@ -136,8 +136,8 @@ def ingested(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Pa
     root = tmp_path_factory.mktemp("ingested") / "data"
     shutil.copytree(PROJECT / "data/01_raw/fashion_mnist", root / "01_raw/fashion_mnist")
     run_alone(root, empty_mlflow, ["run", "--pipelines=pix2pix", "--env=test", "--to-nodes=data.derive"])
-    for path in (root / "08_reporting", root / "mlflow.db"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(root / "08_reporting")
+    (root / "mlflow.db").unlink()
     return root
 
 

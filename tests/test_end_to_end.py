@@ -51,6 +51,11 @@ def fails(result: Result, uri: str, message: str) -> None:
     assert message in run.data.tags["error"]
 
 
+def assert_no_work(data_root: Path) -> None:
+    """Nothing but what the tests have ingested before."""
+    assert sorted(path.name for path in data_root.iterdir()) == ["01_raw", "02_intermediate", "03_primary"]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, ingested: Path, empty_mlflow: Path) -> Swept:
     """One run, which the tests only read. What damages something works on a copy."""
@@ -140,9 +145,7 @@ def test_wrong_parameters_and_environments(kedro: Kedro, mlflow_uri: str, data_r
     fails(kedro(**{"pix2pix.model.objective": "wgan"}), mlflow_uri, "objective is 'wgan': it should be 'l1', 'gan'")
     fails(kedro(**{"data.image_size": 30}), mlflow_uri, "cannot halve images of 30 pixels")
     fails(kedro("--env=tset"), mlflow_uri, "there is no environment 'tset'")
-    assert sorted(path.name for path in data_root.iterdir()) == ["01_raw", "02_intermediate", "03_primary"], (
-        "no work was done"
-    )
+    assert_no_work(data_root)
 
 
 def test_a_corrupt_and_a_missing_raw_file(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:

@@ -11,7 +11,7 @@ from click.testing import Result
 from PIL import Image
 
 from genlab.training.checkpoint import Checkpoint
-from tests.test_end_to_end import newest, runs
+from tests.test_end_to_end import assert_no_work, newest, runs
 
 Kedro = Callable[..., Result]
 
@@ -74,4 +74,4 @@ def test_what_cannot_be_is_refused_before_work_starts(
     result = kedro(f"--pipelines={model}", **parameters)
     assert result.exit_code == 1
     assert message in result.output
-    assert sorted(path.name for path in data_root.iterdir()) == ["01_raw", "02_intermediate", "03_primary"]
+    assert_no_work(data_root)

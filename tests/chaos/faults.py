@@ -92,6 +92,7 @@ def outcome(work: Callable[[], object]) -> int:
             work()
             status = 0
         except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
             print(end, file=sys.stderr)
         except BaseException:  # noqa: BLE001 - a copy must not go on as the original
             traceback.print_exc()

@@ -27,8 +27,6 @@ CHOICES = {
     "seed": ("0", "1"), "sample.seed": ("0", "1"), "sample.checkpoint": ("last", "best"),
     "vae.model.latent_dim": ("2", "3"),
 }  # fmt: skip
-DATA = tuple(name for name in SMALL if name.startswith("data"))
-TRAINING = tuple(name for name in SMALL if name.startswith("training"))
 
 
 class Killed(BaseException):
@@ -82,10 +80,10 @@ class Campaign:
         options = [str(rng.choice(SLICES))]
         typed = {name: str(rng.choice(values)) for name, values in CHOICES.items() if rng.random() < 0.4}
         begins = not options[0].startswith("--from-nodes")
-        given = {"data.source": root / "mine", **SMALL}
-        if not begins:  # what was trained, and with what, is the checkpoint's to say
-            fixed = ("data.source", *DATA, *(TRAINING if "train" not in options[0] else ()))
-            given = {name: value for name, value in given.items() if name not in fixed}
+        sections = ["sample", "evaluation"]  # what was trained, and with what, is the checkpoint's to say
+        sections += ["training"] * (begins or "train" in options[0]) + ["data"] * begins
+        every = {"data.source": root / "mine", **SMALL}
+        given = {name: value for name, value in every.items() if name.startswith(tuple(sections))}
         saved = sorted((root / "data/06_models/vae/checkpoint.pt").glob("*"))
         if saved and not begins and rng.random() < 0.3:
             options.append(f"--load-versions=vae.checkpoint:{rng.choice(saved).name}")

@@ -17,7 +17,7 @@ from genlab.models.base import Autoregressive, Completes, ScoresDensity, ShowsSt
 from genlab.models.made import MADE
 from genlab.models.nade import NADE
 from genlab.nn.noise import Chance
-from genlab.nn.orders import known_rows, to_images, to_rows
+from genlab.nn.orders import to_images, to_rows
 from genlab.nn.pixels import PIXELS, PixelName
 
 Build = Callable[..., MADE | NADE]
@@ -189,5 +189,5 @@ def test_a_mixture_averages_probabilities() -> None:
 def test_what_is_known_must_have_a_value_for_each_pixel() -> None:
     x = torch.zeros(2, 1, 3, 3)
     for known in (torch.ones(2, 1, 3, 2), torch.ones(2, 3, 3), torch.ones(1, 1, 3, 3)):
-        with pytest.raises(GenlabError, match=r"shape \(.*it should be \(2, 1, 3, 3\)"):
-            known_rows(known.bool(), x)
+        with pytest.raises(GenlabError, match=r"mask of known pixels is \(.*need \(2, 1, 3, 3\)"):
+            build("made, 3 random orders").check_known(x, known.bool())

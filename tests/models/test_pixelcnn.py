@@ -9,7 +9,6 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genlab.benchmarks.drawing import draw_naively
 from genlab.errors import GenlabError
 from genlab.models import pixelcnn
 from genlab.models.base import Autoregressive, Completes, Samples, ScoresDensity, ShowsSteps, Validates
@@ -179,6 +178,19 @@ def test_completions_follow_the_distribution_given_what_is_known(network: str) -
         p = model.log_prob(every, chance(16), 1).exp()
     fits = (every[:, 0, 0] == every[5, 0, 0]).all(dim=1)
     assert matches(model.complete(x, known, chance(n)), torch.where(fits, p, 0.0))
+
+
+@torch.no_grad()
+def draw_naively(model: PixelCNN, rng: Chance, y: Tensor | None) -> Tensor:
+    """As `PixelCNN.sample`, by the whole network for every number."""
+    x = next(model.parameters()).new_zeros((len(rng), *model.shape))
+    uniforms, step = rng.uniform((model.pixels.uniforms, *model.shape[1:]), x), model.groups
+    for i in range(x.shape[2]):
+        for j in range(x.shape[3]):
+            for c in range(step):
+                given = model.predict(x, y)[:, c::step, i : i + 1, j : j + 1]
+                x[:, c::step, i, j] = model.pixels.draw(given, uniforms[:, c::step, i : i + 1, j : j + 1])[..., 0, 0]
+    return x
 
 
 KINDS = [(1, "bernoulli"), (3, "categorical"), (3, "logistic_mixture"), (1, "discretised_logistic")]

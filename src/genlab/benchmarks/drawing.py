@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from genlab.errors import in_one_line
 from genlab.models.pixelcnn import PixelCNN
@@ -25,19 +24,6 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "plain, 7 blocks, 24 features": {"network": "plain", "blocks": 7, "width": 24},
     "gated, 15 layers, 2 x 128 features": {"network": "gated", "blocks": 15, "width": 128},
 }
-
-
-@torch.no_grad()
-def draw_naively(model: PixelCNN, rng: Chance, y: Tensor | None = None) -> Tensor:
-    """As `PixelCNN.sample`, by the whole network for every number."""
-    x = next(model.parameters()).new_zeros((len(rng), *model.shape))
-    uniforms, step = rng.uniform((model.pixels.uniforms, *model.shape[1:]), x), model.groups
-    for i in range(x.shape[2]):
-        for j in range(x.shape[3]):
-            for c in range(step):
-                given = model.predict(x, y)[:, c::step, i : i + 1, j : j + 1]
-                x[:, c::step, i, j] = model.pixels.draw(given, uniforms[:, c::step, i : i + 1, j : j + 1])[..., 0, 0]
-    return x
 
 
 @in_one_line

@@ -331,6 +331,18 @@ class Completes(Capability):
     ) -> Float[Tensor, "b c h w"]:
         """Images in [-1, 1] that equal `x` where it is `known`; what `x` holds elsewhere changes nothing."""
 
+    def check_known(self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "..."]) -> None:
+        """Refuse a mask that has not one value for each pixel.
+
+        Raises:
+            GenlabError: says which shape it should have.
+        """
+        if known.shape != (wanted := (len(x), 1, *x.shape[2:])):
+            raise GenlabError(
+                f"the mask of known pixels is {tuple(known.shape)}, but images {tuple(x.shape)} need {wanted}: one "
+                "truth value for each pixel, for all its channels together"
+            )
+
 
 class Decodes(Capability):
     """Draws an image from a latent vector that has a prior distribution: what can be walked through."""

@@ -35,7 +35,7 @@ from genlab.models.base import (
 )
 from genlab.nn.coders import ACTIVATIONS, Activation
 from genlab.nn.noise import Chance
-from genlab.nn.orders import Order, draw_rows, known_rows, make_places, mixture, states, to_images, to_rows
+from genlab.nn.orders import Order, draw_rows, make_places, mixture, states, to_images, to_maps, to_rows
 from genlab.nn.pixels import PIXELS, PixelName
 
 Images = Float[Tensor, "b c h w"]
@@ -146,7 +146,7 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
     def predict(self, x: Images, condition: Tensor | None = None) -> Float[Tensor, "b n h w"]:
         """The numbers of each pixel's distribution, by the first mask."""
         self.check_condition(condition)
-        return to_images(self(to_rows(x), 0).flatten(0, 1), self.shape).unflatten(0, (len(x), -1)).flatten(1, 2)
+        return to_maps(self(to_rows(x), 0), self.shape)
 
     def log_prob_by(self, rows: Rows, k: int) -> PerImage:
         """log p(x) by mask k: the sum of the log-probabilities of all numbers, each given those before it."""
@@ -215,4 +215,5 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         Raises:
             GenlabError: `known` does not fit.
         """
-        return to_images(self.draw(to_rows(x), known_rows(known, x), rng, temperature)[0], self.shape)
+        self.check_known(x, known)
+        return to_images(self.draw(to_rows(x), to_rows(known.expand_as(x)), rng, temperature)[0], self.shape)

@@ -32,7 +32,7 @@ from genlab.models.base import (
     Validates,
 )
 from genlab.nn.noise import Chance
-from genlab.nn.orders import Order, draw_rows, known_rows, make_places, mixture, states, to_images, to_rows
+from genlab.nn.orders import Order, draw_rows, make_places, mixture, states, to_images, to_maps, to_rows
 from genlab.nn.pixels import PIXELS, PixelName
 
 Images = Float[Tensor, "b c h w"]
@@ -152,11 +152,7 @@ class NADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
     def predict(self, x: Images, condition: Tensor | None = None) -> Float[Tensor, "b n h w"]:
         """The numbers of each pixel's distribution, by the first order."""
         self.check_condition(condition)
-        return (
-            to_images(self(to_rows(x), self.place[0]).flatten(0, 1), self.shape)
-            .unflatten(0, (len(x), -1))
-            .flatten(1, 2)
-        )
+        return to_maps(self(to_rows(x), self.place[0]), self.shape)
 
     def log_prob_by(self, rows: Rows, place: Int[Tensor, " d"]) -> PerImage:
         """log p(x) in one order: the sum of the log-probabilities of all numbers, each given those before it."""
@@ -235,4 +231,5 @@ class NADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         Raises:
             GenlabError: `known` does not fit.
         """
-        return to_images(self.draw(to_rows(x), known_rows(known, x), rng, temperature)[0], self.shape)
+        self.check_known(x, known)
+        return to_images(self.draw(to_rows(x), to_rows(known.expand_as(x)), rng, temperature)[0], self.shape)

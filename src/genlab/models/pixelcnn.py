@@ -285,11 +285,7 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
 
         Where the model is told a label, it is drawn first, by what is known above the first hidden pixel.
         """
-        if known.shape != (len(x), 1, *x.shape[2:]):
-            raise GenlabError(
-                f"the mask of known pixels is {tuple(known.shape)}, but images {tuple(x.shape)} need "
-                f"{(len(x), 1, *x.shape[2:])}: one truth value for each pixel, for all its channels together"
-            )
+        self.check_known(x, known)
         y = self.draw_label(x, known, rng) if self.condition else None
         *_, drawn = self.rows(x, known, y, rng, temperature)
         return drawn

@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from genlab.errors import GenlabError
 from genlab.nn.noise import Chance
 
 Order = Literal["raster", "random"]
@@ -31,6 +30,11 @@ def to_images(rows: Rows, shape: tuple[int, int, int]) -> Float[Tensor, "b c h w
     return rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
 
 
+def to_maps(given: Float[Tensor, "b p d"], shape: tuple[int, int, int]) -> Float[Tensor, "b n h w"]:
+    """P numbers for each number of an image, as maps: number p of channel c is n = p C + c; `shape` is (C, H, W)."""
+    return to_images(given.flatten(0, 1), shape).unflatten(0, given.shape[:2]).flatten(1, 2)
+
+
 def make_places(order: Order, count: int, numbers: int) -> Int[Tensor, "k d"]:
     """The places of `count` orders: all of them the raster's, or each another one, the same for the same arguments."""
     if order == "raster":
@@ -46,17 +50,6 @@ def known_first(place: Places, known: Bool[Tensor, "b d"]) -> Places:
 def mixture(log_probs: Float[Tensor, "k b"]) -> Float[Tensor, " b"]:
     """log 1/K sum_k p_k(x): probabilities are averaged, never logits."""
     return torch.logsumexp(log_probs, dim=0) - np.log(len(log_probs))
-
-
-def known_rows(known: Bool[Tensor, "..."], x: Float[Tensor, "b c h w"]) -> Bool[Tensor, "b d"]:
-    """Of each number of an image, whether it is known.
-
-    Raises:
-        GenlabError: `known` has not one value for each pixel.
-    """
-    if known.shape != (wanted := (len(x), 1, *x.shape[2:])):
-        raise GenlabError(f"what is known of the images has shape {tuple(known.shape)}, it should be {wanted}")
-    return to_rows(known.expand_as(x))
 
 
 def draw_rows(

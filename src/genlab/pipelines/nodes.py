@@ -189,9 +189,8 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
     if always_told == "labels" and isinstance(examples, LabelledImages):
         examples.require_labels(model)
-    requested(
-        getattr(built, "condition", None), examples.spec, settings.sample
-    )  # refuses now what could not be drawn after training
+    # Refuse now what could not be drawn after training.
+    requested(getattr(built, "condition", None), examples.spec, settings.sample)
     for sentence in left_out(built, examples, settings.evaluation):
         logger.warning("%s: %s", model, sentence)
     training, watched = examples.split("train"), _watched(examples)

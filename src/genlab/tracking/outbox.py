@@ -123,7 +123,7 @@ class Outbox:
             GenlabError, OSError: the disk is full or refuses.
         """
         self.claim()
-        self._note(run_id, 0)
+        self.note(run_id, 0)
 
     def append(self, message: Message, run_id: str | None) -> None:
         """Keep a message, and copies of the files that belong to it. `run_id` is the run's id in MLflow, if any.
@@ -197,7 +197,7 @@ class Outbox:
                 damaged.append(number)
             elif number > sent and (run_id or message.kind == "create"):  # else the run never began
                 run_id = deliver(client, experiment_id, self.folder.name, run_id, message)
-                self._note(run_id, number)
+                self.note(run_id, number)
         if not damaged:
             self.remove()
         return run_id, damaged
@@ -216,7 +216,12 @@ class Outbox:
     def _kept(self) -> list[bytes]:
         return self._lines.read_bytes().splitlines() if self._lines.exists() else []
 
-    def _note(self, run_id: str | None, sent: int) -> None:
+    def note(self, run_id: str | None, sent: int) -> None:
+        """Note the run's id in MLflow, if it has one, and how many messages have arrived.
+
+        Raises:
+            GenlabError: the disk is full or refuses.
+        """
         state = json.dumps({"run_id": run_id, "sent": sent}).encode()
         write_file(self._state, lambda file: file.write(state))
 

@@ -289,7 +289,8 @@ class Tracker:
             run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, message)
             with suppress(OSError, ValueError):
                 if begins:
-                    run.outbox.begin(run.run_id)
+                    if run.outbox:  # claimed above, and so nobody else's meanwhile
+                        run.outbox.note(run.run_id, 0)
                     self._close_abandoned()
                 if message.kind == "end":
                     run.outbox.remove()

@@ -32,7 +32,7 @@ from genlab.models.base import (
     Turn,
     Validates,
 )
-from genlab.nn.causal import CausalConv, Look, Mask, Place, everywhere
+from genlab.nn.causal import CausalConv, CausalNetwork, Look, Mask, Place, draw, predict
 from genlab.nn.noise import Chance
 from genlab.nn.pixels import PIXELS, PixelName, draw_category
 
@@ -66,7 +66,7 @@ class Residual(nn.Module):
         return x + look(self.widen, F.relu(h))
 
 
-class Plain(nn.Module):
+class Plain(CausalNetwork):
     """One stack: a 7 x 7 convolution with mask A, residual blocks, two 1 x 1 convolutions; table 1.
 
     It has a blind spot: what stands to the right in the rows above, further than a row is deep, is never seen.
@@ -75,19 +75,20 @@ class Plain(nn.Module):
 
     def __init__(self, channels: int, width: int, blocks: int, numbers: int, groups: int) -> None:
         super().__init__()
+        self.groups = groups
         self.first = CausalConv(channels, 2 * width, reach=FIRST, mask="A", groups=groups)
         self.blocks = nn.ModuleList(Residual(width, groups) for _ in range(blocks))
         self.hidden = CausalConv(2 * width, 2 * width, groups=groups)
         self.last = CausalConv(2 * width, numbers, groups=groups)
-
-    def above(self, x: Images, y: Labels | None, look: Look) -> list[Maps]:
-        return []
 
     def forward(self, x: Images, above: list[Maps], look: Look) -> Maps:
         h = look(self.first, x)
         for block in self.blocks:
             h = block(h, look)
         return look(self.last, F.relu(look(self.hidden, F.relu(h))))
+
+    def keep(self, x: Images, place: Place) -> None:
+        self.first.keep(x, place)
 
 
 class Vertical(nn.Module):
@@ -115,7 +116,7 @@ class Horizontal(nn.Module):
     def __init__(self, inputs: int, width: int, reach: int, mask: Mask, groups: int) -> None:
         super().__init__()
         self.residual = mask == "B"
-        self.look_left = CausalConv(inputs, 2 * width, reach=reach, mask=mask, groups=groups, rows=False, halves=True)
+        self.look_left = CausalConv(inputs, 2 * width, reach=reach, mask=mask, groups=groups, rows=False, parts=2)
         self.out = CausalConv(width, width, groups=groups)
 
     def forward(self, x: Maps, told: Maps, look: Look) -> Maps:
@@ -123,7 +124,7 @@ class Horizontal(nn.Module):
         return x + h if self.residual else h
 
 
-class Gated(nn.Module):
+class Gated(CausalNetwork):
     """Two stacks, without a blind spot; section 2.2 of the second paper.
 
     The vertical stack is given the image one row down. So what it finds at a place is of the rows above it.
@@ -131,6 +132,7 @@ class Gated(nn.Module):
 
     def __init__(self, channels: int, width: int, blocks: int, numbers: int, groups: int, classes: int) -> None:
         super().__init__()
+        self.groups = groups
         later = [(width, width, REACH)] * (blocks - 1)
         first = (channels, width, FIRST)
         self.vertical = nn.ModuleList(Vertical(*size, classes) for size in [first, *later])
@@ -139,10 +141,6 @@ class Gated(nn.Module):
         ])  # fmt: skip
         self.hidden = CausalConv(width, width, groups=groups)
         self.last = CausalConv(width, numbers, groups=groups)
-
-    @property
-    def first(self) -> CausalConv:
-        return cast(Horizontal, self.horizontal[0]).look_left
 
     def above(self, x: Images, y: Labels | None, look: Look) -> list[Maps]:
         found: list[Maps] = []
@@ -155,6 +153,9 @@ class Gated(nn.Module):
         for layer, told in zip(self.horizontal, above, strict=True):
             x = layer(x, told, look)
         return look(self.last, F.relu(look(self.hidden, F.relu(x))))
+
+    def keep(self, x: Images, place: Place) -> None:
+        cast(Horizontal, self.horizontal[0]).look_left.keep(x, place)
 
 
 class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validates):
@@ -195,8 +196,8 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         self.pixels = PIXELS[pixels](channels)
         self.levels = self.pixels.levels
         # A mixture of logistics has an order of channels of its own: the network takes a pixel as one thing.
-        self.groups = 1 if pixels == "logistic_mixture" else channels
-        size = (channels, width, blocks, self.pixels.numbers, self.groups)
+        groups = 1 if pixels == "logistic_mixture" else channels
+        size = (channels, width, blocks, self.pixels.numbers, groups)
         self.network: Plain | Gated = (
             Plain(*size) if network == "plain" else Gated(*size, classes if conditional else 0)
         )
@@ -210,8 +211,7 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
 
     def predict(self, x: Images, condition: Labels | None = None) -> Maps:
         self.check_condition(condition)
-        above = self.network.above(F.pad(x, (0, 0, 1, 0))[:, :, :-1], condition, everywhere)
-        return self.network(x, above, everywhere)
+        return predict(self.network, x, condition)
 
     def log_prob_given(self, x: Images, y: Labels | None) -> PerImage:
         """log p(x|y), or log p(x) of a model that is told nothing; equations 1 and 2."""
@@ -242,53 +242,25 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         given = torch.stack([self.log_prob_given(x, y) for y in self.every_label(x)])  # (K, B)
         return torch.logsumexp(given, dim=0) - math.log(self.classes)
 
-    @torch.no_grad()
-    def rows(
-        self, x: Images, known: Bool[Tensor, "b 1 h w"], y: Labels | None, rng: Chance, temperature: float
-    ) -> Iterator[Images]:
-        """The images as they are drawn, after each row: what is not yet drawn is 0. Pixels that are `known` stay."""
-        uniforms = rng.uniform((self.pixels.uniforms, *self.shape[1:]), x)
-        x = torch.where(known, x, 0.0)
-        place, row_above = Place(self.shape[1:]), torch.zeros_like(x[:, :, :1])
-        for i in range(x.shape[2]):
-            place.row, place.column = i, 0
-            above = self.network.above(row_above, y, place)
-            for j in range(x.shape[3]):
-                place.column = j
-                here, beside = x[:, :, i : i + 1, j : j + 1], [told[..., j : j + 1] for told in above]
-                for c in range(self.groups):
-                    given = self.network(here, beside, place)[:, c :: self.groups]
-                    drawn = self.pixels.draw(given, uniforms[:, c :: self.groups, i : i + 1, j : j + 1], temperature)
-                    mine = here[:, c :: self.groups]
-                    mine.copy_(torch.where(known[:, :, i : i + 1, j : j + 1], mine, drawn))
-                place.keep(self.network.first, here)
-            row_above = x[:, :, i : i + 1]
-            yield x
-
     def steps(
         self, n: int, rng: Chance, condition: Labels | None, frames: int, *, temperature: Temperature = 1.0
     ) -> Iterator[Images]:
         """At most `frames` states, row by row."""
         self.check_condition(condition)
         x = next(self.parameters()).new_zeros((n, *self.shape))
-        shown = {math.ceil(self.shape[1] * number / frames) for number in range(1, frames + 1)}
-        for row, state in enumerate(self.rows(x, x[:, :1] > 0, condition, rng, temperature), start=1):
-            if row in shown:
-                yield state.clone()
+        yield from draw(self.network, self.pixels, x, x[:, :1] > 0, condition, rng, temperature, frames)
 
     def sample(self, n: int, rng: Chance, condition: Labels | None = None, *, temperature: Temperature = 1.0) -> Images:
-        (drawn,) = self.steps(n, rng, condition, 1, temperature=temperature)
-        return drawn
+        return next(self.steps(n, rng, condition, 1, temperature=temperature))
 
     def complete(self, x: Images, known: Bool[Tensor, "..."], rng: Chance, *, temperature: Temperature = 1.0) -> Images:
-        """Hidden pixels are drawn in raster order, each by those before it: what is known further down has no say.
+        """Hidden pixels are drawn row by row. What is known further down has no say.
 
         Where the model is told a label, it is drawn first, by what is known above the first hidden pixel.
         """
         self.check_known(x, known)
         y = self.draw_label(x, known, rng) if self.condition else None
-        *_, drawn = self.rows(x, known, y, rng, temperature)
-        return drawn
+        return next(draw(self.network, self.pixels, x, known, y, rng, temperature))
 
     @torch.no_grad()
     def draw_label(self, x: Images, known: Bool[Tensor, "b 1 h w"], rng: Chance) -> Labels:

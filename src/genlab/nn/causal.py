@@ -1,19 +1,25 @@
-"""Convolutions that see only what comes before in raster order: row by row from the top, from left to right.
+"""Networks that see only what comes before in raster order: row by row from the top, from left to right.
 
-Van den Oord et al. 2016, arXiv:1601.06759, section 3.4. B images, H x W pixels, G groups of features.
+Van den Oord et al. 2016, arXiv:1601.06759, section 3.4. B images, C channels, H x W pixels, G groups of features.
 
 The features of every layer are dealt out among the channels of an image in turns: feature f belongs to channel f mod G.
 So red, green and blue have an order within a pixel. With one group, a pixel is one thing.
 """
 
-from collections.abc import Callable
-from typing import Literal
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from genlab.nn.noise import Chance
+from genlab.nn.pixels import Pixels
+
+Images = Float[Tensor, "b c h w"]
+Labels = Int[Tensor, " b"]
 Maps = Float[Tensor, "b _ h w"]
 Mask = Literal["A", "B", "rows"]
 """What a convolution sees of its own row. A: what is to its left, and at its own place the channels before its own.
@@ -33,12 +39,12 @@ class CausalConv(nn.Module):
         mask: what it sees of its own row.
         groups: G.
         rows: whether it sees the rows above.
-        halves: whether each half of the outputs is dealt out for itself.
+        parts: how many equal parts of the outputs are dealt out each for itself.
     """
 
     def __init__(
         self, inputs: int, outputs: int, *, reach: int = 0, mask: Mask = "B", groups: int = 1, rows: bool = True,
-        halves: bool = False,
+        parts: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
         self.reach, self.up, self.left, self.right = reach, reach if rows else 0, reach, reach if rows else 0
@@ -46,7 +52,7 @@ class CausalConv(nn.Module):
         self.weight, self.bias = whole.weight, whole.bias
         sees = torch.ones_like(whole.weight)
         if mask != "rows":
-            mine = torch.arange(outputs)[:, None] % (outputs // 2 if halves else outputs) % groups
+            mine = torch.arange(outputs)[:, None] % (outputs // parts) % groups
             theirs = torch.arange(inputs) % groups
             sees[:, :, -1, self.left] = (theirs < mine if mask == "A" else theirs <= mine).to(sees)
             sees[:, :, -1, self.left + 1 :] = 0
@@ -63,20 +69,34 @@ class CausalConv(nn.Module):
         found = F.conv2d(x, self.masked(), self.bias)
         return found.contiguous(memory_format=torch.channels_last)  # a CPU is twice as fast with few features
 
+    def keep(self, x: Float[Tensor, "b _ 1 w"], place: "Place") -> None:
+        """Keep what comes in at a place, and at those to its right where x is wider."""
+        if self not in place.kept:
+            height, width = place.size
+            shape = (*x.shape[:2], self.up + height, self.left + width + self.right)
+            place.kept[self] = x.new_zeros(shape).contiguous(memory_format=torch.channels_last)  # windows in long runs
+        start = self.left + place.column
+        place.kept[self][:, :, self.up + place.row, start : start + x.shape[3]] = x[:, :, 0]
 
-Look = Callable[[CausalConv, Tensor], Tensor]
-"""Applies a convolution: `everywhere`, or at one place, by `Place`."""
-
-
-def everywhere(conv: CausalConv, x: Maps) -> Maps:
-    """Applies a convolution to whole images."""
-    return conv(x)
+    def at(self, x: Float[Tensor, "b _ 1 w"], place: "Place") -> Float[Tensor, "b _ 1 w"]:
+        """What `forward` has at a place, and at those to its right where x is wider."""
+        width = x.shape[3]
+        if self.reach:
+            self.keep(x, place)
+            end = place.column + self.left + width + self.right
+            x = place.kept[self][:, :, place.row : place.row + self.up + 1, place.column : end]
+        if self not in place.kernels:
+            place.kernels[self] = self.masked().movedim(1, 3).contiguous()  # (D, *, *, F), as windows lie
+        kernel = place.kernels[self]
+        if width > 1:
+            return F.conv2d(x, kernel.movedim(3, 1), self.bias)
+        return F.linear(x.movedim(1, 3).flatten(1), kernel.flatten(1), self.bias)[:, :, None, None]
 
 
 class Place:
-    """Applies convolutions at one place of images that are drawn in raster order, or at one row.
+    """A place of images that are drawn in raster order. It applies the parts of a network there.
 
-    It keeps what came into each of them before. So a place costs its own work, and not the whole image again.
+    They keep with it what came before. So a place costs its own work, and not the whole image again.
 
     Args:
         size: H and W.
@@ -84,26 +104,72 @@ class Place:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size, self.row, self.column = size, 0, 0
-        self.kept: dict[CausalConv, Tensor] = {}
+        self.kept: dict[nn.Module, Any] = {}
         self.kernels: dict[CausalConv, Tensor] = {}
 
-    def keep(self, conv: CausalConv, x: Float[Tensor, "b _ 1 w"]) -> None:
-        """Keep what comes into `conv` at this place, and at those to its right where x is wider."""
-        if conv not in self.kept:
-            height, width = self.size
-            shape = (*x.shape[:2], conv.up + height, conv.left + width + conv.right)
-            self.kept[conv] = x.new_zeros(shape).contiguous(memory_format=torch.channels_last)  # windows in long runs
-        start = conv.left + self.column
-        self.kept[conv][:, :, conv.up + self.row, start : start + x.shape[3]] = x[:, :, 0]
+    def __call__(self, part: Any, x: Float[Tensor, "b _ 1 w"]) -> Float[Tensor, "b _ 1 w"]:
+        return part.at(x, self)
 
-    def __call__(self, conv: CausalConv, x: Float[Tensor, "b _ 1 w"]) -> Float[Tensor, "b _ 1 w"]:
-        if conv not in self.kernels:
-            self.kernels[conv] = conv.masked().movedim(1, 3).contiguous()  # (D, *, *, F), as windows lie
-        width = x.shape[3]
-        if conv.reach:
-            self.keep(conv, x)
-            end = self.column + conv.left + width + conv.right
-            x = self.kept[conv][:, :, self.row : self.row + conv.up + 1, self.column : end]
-        if width > 1:
-            return F.conv2d(x, self.kernels[conv].movedim(3, 1), conv.bias)
-        return F.linear(x.movedim(1, 3).flatten(1), self.kernels[conv].flatten(1), conv.bias)[:, :, None, None]
+
+Look = Callable[[Any, Tensor], Tensor]
+"""Applies a part of a network: `everywhere`, or at a `Place`."""
+
+
+def everywhere(part: nn.Module, x: Maps) -> Maps:
+    """Applies a part to whole images."""
+    return part(x)
+
+
+class CausalNetwork(nn.Module):
+    """A network that finds the numbers of each pixel's distribution from the pixels before it."""
+
+    groups: int
+    """How many channels of a pixel are drawn one after the other; 1 where a pixel is drawn as one thing."""
+
+    def above(self, x: Images, y: Labels | None, look: Look) -> list[Maps]:
+        """What it finds of a row by the rows above it alone. `x` is the image one row down."""
+        return []
+
+    def forward(self, x: Images, above: list[Maps], look: Look) -> Maps:
+        """The numbers, `groups` of them in turns."""
+        raise NotImplementedError
+
+    def keep(self, x: Images, place: Place) -> None:
+        """Keep what has been drawn at a place."""
+        raise NotImplementedError
+
+
+def predict(network: CausalNetwork, x: Images, y: Labels | None) -> Maps:
+    """The numbers of every pixel's distribution."""
+    return network(x, network.above(F.pad(x, (0, 0, 1, 0))[:, :, :-1], y, everywhere), everywhere)
+
+
+@torch.no_grad()
+def draw(
+    network: CausalNetwork, pixels: Pixels, x: Images, known: Bool[Tensor, "b 1 h w"], y: Labels | None, rng: Chance,
+    temperature: float, frames: int = 1,
+) -> Iterator[Images]:  # fmt: skip
+    """The images as they are drawn, at most `frames` states, the last one whole. What is not yet drawn is 0.
+
+    Pixels that are `known` stay as they are in `x`. The others are drawn in raster order, each by those before it: what
+    is known further down has no say.
+    """
+    shown = {math.ceil(x.shape[2] * number / frames) for number in range(1, frames + 1)}
+    uniforms = rng.uniform((pixels.uniforms, *x.shape[2:]), x)
+    x = torch.where(known, x, 0.0)
+    place, row_above = Place((x.shape[2], x.shape[3])), torch.zeros_like(x[:, :, :1])
+    for i in range(x.shape[2]):
+        place.row, place.column = i, 0
+        above = network.above(row_above, y, place)
+        for j in range(x.shape[3]):
+            place.column = j
+            here, beside = x[:, :, i : i + 1, j : j + 1], [told[..., j : j + 1] for told in above]
+            for c in range(network.groups):
+                mine = slice(c, None, network.groups)
+                given = network(here, beside, place)[:, mine]
+                drawn = pixels.draw(given, uniforms[:, mine, i : i + 1, j : j + 1], temperature)
+                here[:, mine].copy_(torch.where(known[:, :, i : i + 1, j : j + 1], here[:, mine], drawn))
+            network.keep(here, place)
+        row_above = x[:, :, i : i + 1]
+        if i + 1 in shown:
+            yield x.clone()

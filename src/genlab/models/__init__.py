@@ -24,6 +24,7 @@ MODELS: dict[str, Entry] = {
     "nade": Entry("genlab.models.nade:NADE", "images"),
     "made": Entry("genlab.models.made:MADE", "images"),
     "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
+    "pixelrnn": Entry("genlab.models.pixelrnn:PixelRNN", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),
     "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),

@@ -114,7 +114,8 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
-        return {**super().variants(), "layers=0": {"layers": 0}}
+        alone = {"layers=0": {"layers": 0}, "pixels=categorical": {"pixels": "categorical", "direct": False}}
+        return {**super().variants(), **alone}  # with direct connections, 256 logits need 256 D^2 weights
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"made": list(self.parameters())}

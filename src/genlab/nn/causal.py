@@ -64,8 +64,9 @@ class CausalConv(nn.Module):
         return self.weight * self.sees
 
     def forward(self, x: Maps) -> Maps:
-        if self.reach:
-            x = F.pad(x, (self.left, self.right, self.up, 0))
+        if not self.reach:
+            return F.linear(x.movedim(1, 3), self.masked()[:, :, 0, 0], self.bias).movedim(3, 1)
+        x = F.pad(x, (self.left, self.right, self.up, 0))
         found = F.conv2d(x, self.masked(), self.bias)
         return found.contiguous(memory_format=torch.channels_last)  # a CPU is twice as fast with few features
 
@@ -92,6 +93,10 @@ class CausalConv(nn.Module):
             return F.conv2d(x, kernel.movedim(3, 1), self.bias)
         return F.linear(x.movedim(1, 3).flatten(1), kernel.flatten(1), self.bias)[:, :, None, None]
 
+    def row_above(self, place: "Place") -> Float[Tensor, "b _ 1 w"]:
+        """What `forward` has at the row above a place, of which all has been kept."""
+        return F.conv2d(place.kept[self][:, :, place.row - 1 : place.row + self.up], self.masked(), self.bias)
+
 
 class Place:
     """A place of images that are drawn in raster order. It applies the parts of a network there.
@@ -107,17 +112,17 @@ class Place:
         self.kept: dict[nn.Module, Any] = {}
         self.kernels: dict[CausalConv, Tensor] = {}
 
-    def __call__(self, part: Any, x: Float[Tensor, "b _ 1 w"]) -> Float[Tensor, "b _ 1 w"]:
-        return part.at(x, self)
+    def __call__(self, part: Any, *x: Float[Tensor, "b _ 1 w"]) -> Float[Tensor, "b _ 1 w"]:
+        return part.at(*x, place=self)
 
 
-Look = Callable[[Any, Tensor], Tensor]
-"""Applies a part of a network: `everywhere`, or at a `Place`."""
+Look = Callable[..., Tensor]
+"""Applies a part of a network to its inputs: `everywhere`, or at a `Place`."""
 
 
-def everywhere(part: nn.Module, x: Maps) -> Maps:
+def everywhere(part: nn.Module, *x: Maps) -> Maps:
     """Applies a part to whole images."""
-    return part(x)
+    return part(*x)
 
 
 class CausalNetwork(nn.Module):

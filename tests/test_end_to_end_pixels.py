@@ -1,4 +1,4 @@
-"""`kedro run` of pixelcnn, in this process."""
+"""`kedro run` of pixelcnn and pixelrnn, in this process."""
 
 from pathlib import Path
 
@@ -17,6 +17,14 @@ def test_a_pixelcnn_draws_completes_and_scores(kedro: Kedro, data_root: Path) ->
     assert "label_accuracy" in metrics
     figures = {"samples", "requested", "completions", "steps", "dependencies"}
     assert figures <= figures_of(data_root, "pixelcnn")
+
+
+def test_a_pixelrnn_draws_completes_and_scores(kedro: Kedro, data_root: Path) -> None:
+    result = kedro("--pipelines=pixelrnn", **{"data.classes": "[bag,sneaker]", "pixelrnn.model.network": "diagonal"})
+    assert result.exit_code == 0, result.output
+    metrics = metrics_of(data_root, "pixelrnn")
+    assert metrics["nll_nats_kind"] == metrics["bits_per_dim_kind"] == "exact, computed"
+    assert {"samples", "completions", "steps", "dependencies"} <= figures_of(data_root, "pixelrnn")
 
 
 def test_what_a_person_can_get_wrong(kedro: Kedro, mlflow_uri: str) -> None:

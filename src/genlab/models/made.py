@@ -114,8 +114,9 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
 
     @classmethod
     def variants(cls) -> dict[str, dict[str, Any]]:
-        alone = {"layers=0": {"layers": 0}, "pixels=categorical": {"pixels": "categorical", "direct": False}}
-        return {**super().variants(), **alone}  # with direct connections, 256 logits need 256 D^2 weights
+        found = {**super().variants(), "layers=0": {"layers": 0}}
+        found["pixels=categorical"]["direct"] = False  # 256 logits for each of D numbers would have 256 D^2 connections
+        return found
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"made": list(self.parameters())}

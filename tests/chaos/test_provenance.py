@@ -5,6 +5,7 @@ The truth is a run of the same settings in a project of its own, from start to e
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from genlab.io.local import KeptDataset
+import genlab.io.local
 from tests.pipelines.test_provenance import SMALL, paint
 from tests.test_end_to_end import runs
 
@@ -101,19 +102,22 @@ class Campaign:
 
     @staticmethod
     def kill_at(event: int, patch: pytest.MonkeyPatch) -> None:
-        """Die before or after the n-th time that something is saved."""
-        left, save = [event], KeptDataset.save
+        """Die before or after the n-th time that a dataset saves something."""
+        left, write = [event], genlab.io.local.write_path
 
-        def dying(self: KeptDataset, data: Any) -> None:
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
-            save(self, data)
+        def count() -> None:
             left[0] -= 1
             if left[0] == 0:
                 raise Killed
 
-        patch.setattr(KeptDataset, "save", dying)
+        @contextmanager
+        def dying(path: Path) -> Iterator[Path]:
+            count()
+            with write(path) as new:
+                yield new
+            count()
+
+        patch.setattr(genlab.io.local, "write_path", dying)
 
     def check(self) -> None:
         """Every number that MLflow has is that of a run of the settings that stand beside it."""
@@ -153,6 +157,7 @@ def campaign(kedro: Kedro, tmp_path: Path, mlflow_uri: str, monkeypatch: pytest.
 def test_no_number_stands_under_other_settings(campaign: Campaign) -> None:
     wage(campaign, sequences=1, length=5, seed=3)
     assert campaign.counts["runs with numbers, all true"] > 0
+    assert campaign.counts["killed"] > 0
 
 
 @pytest.mark.chaos

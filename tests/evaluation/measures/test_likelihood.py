@@ -8,7 +8,8 @@ import torch
 from genlab.data import store
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
-from genlab.evaluation.measures.likelihood import evaluate_density, independent_pixels_nll
+from genlab.evaluation.measures import likelihood
+from genlab.evaluation.measures.likelihood import evaluate_density, file_metrics, independent_pixels_nll, sheets
 from genlab.evaluation.measures.parzen import parzen_log_likelihood
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.vae import VAE
@@ -93,6 +94,34 @@ def test_the_control_is_a_histogram_of_each_pixel(part: int, monkeypatch: pytest
     np.testing.assert_allclose(levels, [-math.log(4 / 260), -math.log(2 / 260)])
     every = np.arange(256, dtype=np.uint8).reshape(256, 1, 1, 1)
     assert np.exp(-independent_pixels_nll(data, every, 256)).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_cannot_be_packed_and_what_repeats_can(channels: int) -> None:
+    """Of noise, a file needs all of its bits, and a few for itself. In one sheet, images that are alike cost little."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, channels), dtype=np.uint8)
+    noisy, same = file_metrics(noise, 256), file_metrics(np.repeat(noise[:1], 20, axis=0), 256)
+    assert 8 <= min(noisy.values()) <= max(noisy.values()) < 8.5
+    assert same["bits_per_dim_png"] > 8
+    assert same["bits_per_dim_webp"] < 1
+    wide = noise.astype(np.uint16) * 257
+    assert file_metrics(wide, 256) == noisy, "16 bits are held against 256 levels"
+
+
+def test_black_and_white_noise_costs_a_bit_and_grey_has_no_file() -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (10, 64, 64, 1), dtype=np.uint8) * 255
+    assert 1 <= file_metrics(noise, 2)["bits_per_dim_png"] < 1.3
+    assert file_metrics(noise // 2, 2) == {}
+    assert file_metrics(np.repeat(noise, 2, axis=3), 256) == {}
+
+
+def test_sheets_hold_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.arange(1, 8, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 3, 1), dtype=np.uint8)
+    (sheet,) = sheets(images)
+    assert sheet[::2, ::3, 0].tolist() == [[1, 2, 3], [4, 5, 6], [7, 0, 0]]
+    assert sheet.shape == (6, 9, 1)
+    monkeypatch.setattr(likelihood, "LARGEST_WEBP", 6)
+    assert [part[::2, ::3, 0].tolist() for part in sheets(images)] == [[[1, 2], [3, 4]], [[5, 6], [7, 0]]]
 
 
 def test_a_parzen_window_is_scipys_mixture() -> None:

@@ -1,11 +1,14 @@
-"""How probable a model finds images, in nats and in bits, beside a model of independent pixels.
+"""How probable a model finds images, in nats and in bits, beside independent pixels and beside files without loss.
 
 N images, H = W pixels, C channels, D = H W C numbers.
 """
 
+import io
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from PIL import Image
 
 from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
@@ -17,6 +20,7 @@ from genlab.media.pictures.integers import to_levels, to_unit_range
 from genlab.models.base import HasDensity, ScoresDensity
 
 BATCH = 100  # images at a time
+LARGEST_WEBP = 16383  # pixels to a side
 
 
 def independent_pixels_nll(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
@@ -42,12 +46,45 @@ def independent_pixels_nll(train: LabelledImages, images: np.ndarray, levels: in
     return -np.stack([log_share[image, place] for image in to_levels(images, levels)]).sum(axis=1)
 
 
+def file_size(image: np.ndarray, kind: str) -> int:
+    """Bytes of an (H, W, C) image as a file without loss, by Pillow. Of two levels, PNG needs a bit for each pixel."""
+    picture, file = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image), io.BytesIO()
+    if kind == "PNG" and picture.mode == "L" and set(np.unique(image)) <= {0, 255}:
+        picture = picture.convert("1")
+    picture.save(file, kind, optimize=True, lossless=True, quality=100)
+    return file.tell()
+
+
+def sheets(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Images (N, H, W, C) side by side, in as few squares as WebP can hold. What is left over is black."""
+    (height, width, channels), side = images.shape[1:], max(images.shape[1:3])
+    columns = min(math.ceil(math.sqrt(len(images))), max(1, LARGEST_WEBP // side))
+    for start in range(0, len(images), columns**2):
+        part = images[start : start + columns**2]
+        rows = math.ceil(len(part) / columns)
+        filled = np.concatenate([part, np.zeros((rows * columns - len(part), *images.shape[1:]), part.dtype)])
+        grid = filled.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+        yield grid.reshape(rows * height, columns * width, channels)
+
+
+def file_metrics(images: np.ndarray, levels: int) -> Metrics:
+    """Bits that files need for each number of (N, H, W, C) images: PNG, a file an image, and WebP, a file for all.
+
+    There are none for channels that such files do not have, and for shades of grey that stand for black and white.
+    """
+    images = np.rint(255 * to_unit_range(images, np.float64)).astype(np.uint8)
+    if images.shape[-1] not in (1, 3) or (levels == 2 and not np.isin(images, (0, 255)).all()):
+        return {}
+    png, webp = (sum(file_size(x, kind) for x in files) for kind, files in (("PNG", images), ("WEBP", sheets(images))))
+    return {"bits_per_dim_png": 8 * png / images.size, "bits_per_dim_webp": 8 * webp / images.size}
+
+
 def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray, error: float = 0.0) -> Metrics:
     """Means of the negative log-likelihoods in nats, (N,), of the test split, beside their control.
 
     `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of the image. `..._kind` says whether
     they are exact or a bound, computed or estimated; for an estimate `nll_effort` is how much was drawn. `nll_levels`
-    is how many values a pixel has. The control `nll_nats_independent_pixels` is `independent_pixels_nll`.
+    is how many values a pixel has. The controls are `independent_pixels_nll` and `file_metrics`.
 
     Args:
         case: whose they are.
@@ -67,6 +104,7 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
         "bits_per_dim": mean * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
         "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
         "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
+        **file_metrics(images, model.levels),
     }  # fmt: skip
 
 

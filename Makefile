@@ -42,7 +42,7 @@ send: install ## send to MLflow what could not be sent while it was down
 	$(BIN)/kedro send $(ARGS)
 
 test: install ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 $(ARGS)
 
 chaos: install ## the long campaign of faults: kills and full disks at every change of a file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.models.base import (
@@ -67,28 +67,27 @@ def scan(gates: Float[Tensor, "t d n b e"], kernel: Float[Tensor, "d k e"]) -> F
     return torch.stack(found)
 
 
-def lines(x: Maps) -> Float[Tensor, "h w b _"]:
-    """A map, row by row."""
+def transposed(x: Float[Tensor, "i j k l"]) -> Float[Tensor, "k l i j"]:
+    """Maps (B, *, H, W) as rows (H, W, B, *), and rows as maps."""
     return x.permute(2, 3, 0, 1)
 
 
-def maps(x: Float[Tensor, "h w b _"]) -> Maps:
-    """The inverse of `lines`."""
-    return x.permute(2, 3, 0, 1)
+def diagonal_places(height: int, width: int) -> tuple[Int[Tensor, "h w"], Int[Tensor, "h w"]]:
+    """Where pixel (i, j) is, once row i has been moved i places to the right and columns come first; section 3.2."""
+    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return i + j, i
 
 
 def skew(rows: Float[Tensor, "h w b e"]) -> Float[Tensor, "t h b e"]:
-    """Row i moved i places to the right: a diagonal is a column now. What is beside a row is 0; section 3.2."""
+    """Each diagonal as a line; t = h + w - 1. What is beside a row is 0."""
     height, width = rows.shape[:2]
-    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return rows.new_zeros((width + height - 1, height, *rows.shape[2:])).index_put((i + j, i), rows)
+    columns = rows.new_zeros((height + width - 1, height, *rows.shape[2:]))
+    return columns.index_put(diagonal_places(height, width), rows)
 
 
 def unskew(columns: Float[Tensor, "t h b p"], width: int) -> Float[Tensor, "h w b p"]:
     """The inverse of `skew`."""
-    height = columns.shape[1]
-    i, j = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return columns[i + j, i]
+    return columns[diagonal_places(columns.shape[1], width)]
 
 
 class Recurrent(nn.Module):
@@ -119,7 +118,7 @@ class RowLSTM(Recurrent):
         self.read = CausalConv(2 * width, 4 * width, reach=1, groups=groups, rows=False, parts=4)  # K^is, 3 x 1
 
     def forward(self, x: Maps) -> Maps:
-        return maps(scan(lines(self.read(x)).unsqueeze(1), self.kernel)[:, 0])
+        return transposed(scan(transposed(self.read(x)).unsqueeze(1), self.kernel)[:, 0])
 
     def at(self, x: Maps, place: Place) -> Maps:
         gates, i, j = self.read.at(x, place)[:, :, 0, 0], place.row, place.column
@@ -144,15 +143,15 @@ class DiagonalBiLSTM(Recurrent):
         self.right = CausalConv(*size, reach=FIRST if channels else 0, groups=groups, parts=4)
 
     def forward(self, x: Maps, image: Images | None = None) -> Maps:
-        gates = lines(self.left(x)), lines(self.right(x if image is None else image)).flip(1)
+        gates = transposed(self.left(x)), transposed(self.right(x if image is None else image)).flip(1)
         h = scan(torch.stack([skew(g) for g in gates], dim=1), self.kernel)
         left, right = (unskew(h[:, direction], x.shape[3]) for direction in (0, 1))
-        return maps(left + F.pad(right.flip(1)[:-1], (0, 0, 0, 0, 0, 0, 1, 0)))
+        return transposed(left + F.pad(right.flip(1)[:-1], (0, 0, 0, 0, 0, 0, 1, 0)))
 
     def at(self, x: Maps, image: Images | None = None, *, place: Place) -> Maps:
         gates, i, j = self.left.at(x, place)[:, :, 0, 0], place.row, place.column
         if i > 0 and j == 0:  # all of the row above is there, and can be walked from the right
-            for k, of_right in enumerate(lines(self.right.row_above(place))[0].flip(0)):
+            for k, of_right in enumerate(transposed(self.right.row_above(place))[0].flip(0)):
                 self.step(1, i - 1, k, of_right, place)
         self.step(0, i, j, gates, place)
         if image is None:

@@ -43,7 +43,6 @@ def draw_dependencies(case: Judged[Autoregressive, LabelledImages]) -> dict[str,
     shown = axes.imshow(np.ma.masked_where(~seen, found), cmap="viridis_r", norm=LogNorm(max(low, 1e-6 * high), high))
     axes.figure.colorbar(shown, ax=axes, label="largest gradient", shrink=0.8)
     axes.plot(width // 2, height // 2, "rs", markersize=5)
-    axes.set(
-        title=f"The prediction of the red pixel depends on {seen.sum()} of {found.size} pixels", xticks=[], yticks=[]
-    )
+    axes.set(title=f"{seen.sum()} of {found.size} pixels have a say in the red one", xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
     return {"dependencies": render(axes)}

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,46 @@ def test_a_project_in_a_folder_of_an_odd_name_keeps_its_own_database(
     assert told(tracker.uri, "pix2pix-v")[0].info.status == "FINISHED"
     with sqlite3.connect(tmp_path / folder / "mlruns/mlflow.db") as database:
         assert database.execute("select name from runs").fetchall() == [("pix2pix-v",)]
+
+
+@pytest.mark.parametrize("way", [shutil.copytree, os.rename])
+def test_a_copied_or_moved_project_has_its_artifacts_beside_its_database(
+    way: Callable[[Path, Path], object], tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    first, second = tmp_path / "it's 100%", tmp_path / "second"
+    (first / "mlruns").mkdir(parents=True)
+    shutil.copy(empty_mlflow, first / "mlruns/mlflow.db")
+    (tmp_path / "file").write_text("x")
+
+    def run(project: Path, version: str) -> str:
+        tracker = Tracker(project, TrackingSettings())
+        finish(tracker.open_run("pix2pix", {"kedro.save_version": version}), tmp_path / "file")
+        assert tracker.wait()
+        return told(tracker.uri, f"pix2pix-{version}")[0].info.artifact_uri
+
+    old = run(first, "v")
+    assert old.startswith((first / "mlruns/artifacts").as_uri())
+    way(first, second)
+    shutil.rmtree(first, ignore_errors=True)
+    new = run(second, "w")
+    assert not first.exists()
+    client = MlflowClient(Tracker(second, TrackingSettings()).uri)
+    for name, uri in (("pix2pix-v", None), ("pix2pix-w", new)):
+        found = told(Tracker(second, TrackingSettings()).uri, name)[0].info
+        assert found.artifact_uri.startswith((second / "mlruns/artifacts").as_uri())
+        assert uri in (None, found.artifact_uri)
+        assert client.list_artifacts(found.run_id)
+
+
+def test_a_database_that_cannot_be_told_of_its_place_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns/mlflow.db").write_text("not a database, but long enough to be looked at" * 20)
+    Tracker(tmp_path, TrackingSettings())
+    assert "mlflow.db cannot be told that its artifacts are beside it: file is not a database" in caplog.text
 
 
 def test_a_password_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any, capfd: Any) -> None:

@@ -9,13 +9,14 @@ import json
 import logging
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +82,20 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def milliseconds() -> int:
     """Now, as MLflow counts time."""
     return int(time.time() * 1000)
+
+
+def keep_artifacts_beside(database: Path) -> None:
+    """Let a project's own database look for artifacts in its own folder; a copy of a project names the original's."""
+    place = (database.parent / "artifacts").as_uri()
+    moved = "select experiment_id, artifact_location from experiments where artifact_location like '%/mlruns/artifacts'"
+    with closing(sqlite3.connect(database)) as opened, opened:
+        if not opened.execute("select 1 from sqlite_master where name = 'experiments'").fetchone():
+            return  # MLflow has not filled it yet
+        for experiment, old in opened.execute(f"{moved} and artifact_location <> ?", (place,)).fetchall():
+            change = "update runs set artifact_uri = ? || substr(artifact_uri, ?) where experiment_id = ?"
+            opened.execute(f"{change} and instr(artifact_uri, ?) = 1", (place, len(old) + 1, experiment, old))
+            change = "update experiments set artifact_location = ? where experiment_id = ?"
+            opened.execute(change, (place, experiment))
 
 
 def connect(uri: str) -> Any:
@@ -184,14 +199,19 @@ class Tracker:
 
     def __init__(self, project: Path, settings: TrackingSettings) -> None:
         self.project, self.settings = project, settings
-        place = str(project / "mlruns/mlflow.db").replace("%", "%25").replace("?", "%3F")  # it is read as a URL
-        self._own_uri = f"sqlite:///{place}"
+        database = project / "mlruns/mlflow.db"
+        self._own_uri = f"sqlite:///{str(database).replace('%', '%25').replace('?', '%3F')}"  # it is read as a URL
         self.runs: dict[str, TrackedRun] = {}
         self.failed = False  # MLflow does not answer: everything is kept
         self._waiting: deque[tuple[TrackedRun, Message]] = deque()  # the first is on its way
         self._changed = threading.Condition()  # guards _waiting and the outboxes
         self._given_up = False
         self._thread: threading.Thread | None = None
+        if self.uri == self._own_uri and database.exists():
+            try:
+                keep_artifacts_beside(database)
+            except sqlite3.Error as error:
+                logger.warning("%s cannot be told that its artifacts are beside it: %s", database, error)
 
     @property
     def uri(self) -> str:

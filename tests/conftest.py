@@ -47,6 +47,9 @@ from genlab.media.pictures.attributes import Scale, caption
 
 PROJECT = Path(__file__).parents[1]
 torch.set_num_threads(1)
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) is signal.SIG_IGN:  # `nohup make test &`: what a test starts would ignore it too
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

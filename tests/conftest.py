@@ -47,9 +47,10 @@ from genlab.media.pictures.attributes import Scale, caption
 
 PROJECT = Path(__file__).parents[1]
 torch.set_num_threads(1)
-for number in (signal.SIGHUP, signal.SIGINT):
-    if signal.getsignal(number) is signal.SIG_IGN:  # `nohup make test &`: what a test starts would ignore it too
-        signal.signal(number, lambda *_: None)
+# `nohup make test &` ignores these two, and so would what the tests start.
+for number, handler in ((signal.SIGHUP, lambda *_: None), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

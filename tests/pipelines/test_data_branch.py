@@ -85,7 +85,7 @@ def test_a_run_of_several_models_decodes_each_image_once(
     assert result.exit_code == 0, result.output
     assert len(decoded) == 40
     assert len(list(data_root.glob("02_intermediate/mine-*/*/images.npy"))) == 1
-    assert len(list(data_root.glob("03_primary/*/*/a.npy"))) == 1
+    assert len(list(data_root.glob("03_primary/mine-*/*/a.npy"))) == 1
     assert len(list(data_root.glob("05_model_input/*/*.parquet"))) == 2
     assert kedro(*command, **{"data.source": tmp_path / "mine", "pix2pix.data.classes": "[cat]"}).exit_code == 0
     assert len(decoded) == 40, "classes are a view"

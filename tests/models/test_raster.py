@@ -88,10 +88,10 @@ def jacobian(model: PixelCNN | PixelRNN, channels: int) -> np.ndarray:
     """(G, H, W, C, H, W): whether a group's numbers at one place change with a channel at another, in any image."""
     size, images = model.shape[1], 2
     x = torch.rand(images, channels, size, size, dtype=torch.float64) * 2 - 1
-    weigh = torch.randn(model.pixels.numbers // model.network.groups, dtype=torch.float64)
+    weigh = torch.randn(model.pixels.numbers // model.pixels.apart, dtype=torch.float64)
 
     def numbers(x: Tensor) -> Tensor:
-        given = model.predict(x, labels_for(model, images)).unflatten(1, (-1, model.network.groups))
+        given = model.predict(x, labels_for(model, images)).unflatten(1, (-1, model.pixels.apart))
         return torch.einsum("n,bnghw->ghw", weigh, given)
 
     return (torch.autograd.functional.jacobian(numbers, x) != 0).any(dim=3).numpy()
@@ -127,8 +127,8 @@ def test_a_number_depends_on_all_before_it_and_on_nothing_else(
     before, same = (compare(place[None, None], place[:, :, None, None]) for compare in (np.less, np.equal))
     assert not (seen & ~before).any()
     assert (seen.sum() < before.sum()) == (network in ("plain", "row"))
-    wanted = np.broadcast_to(seen, (model.network.groups, channels, *seen.shape)).copy()
-    for group, channel in product(range(model.network.groups), range(channels)):
+    wanted = np.broadcast_to(seen, (model.pixels.apart, channels, *seen.shape)).copy()
+    for group, channel in product(range(model.pixels.apart), range(channels)):
         if channel < group:  # R before G before B
             wanted[group, channel] |= same
     assert np.array_equal(jacobian(model, channels), np.moveaxis(wanted, 1, 3))
@@ -181,7 +181,7 @@ def test_completions_follow_the_distribution_given_what_is_known(network: str) -
 def draw_naively(model: PixelCNN | PixelRNN, rng: Chance, y: Tensor | None) -> Tensor:
     """As `sample`, by the whole network for every number."""
     x = next(model.parameters()).new_zeros((len(rng), *model.shape))
-    uniforms, step = rng.uniform((model.pixels.uniforms, *model.shape[1:]), x), model.network.groups
+    uniforms, step = rng.uniform((model.pixels.uniforms, *model.shape[1:]), x), model.pixels.apart
     for i in range(x.shape[2]):
         for j in range(x.shape[3]):
             for c in range(step):
@@ -207,9 +207,9 @@ def test_kept_features_give_the_same_numbers_and_drawings_as_the_whole_image_aga
 
     monkeypatch.setattr(model.pixels, "draw", remember)
     drawn = model.sample(4, chance(4), y)
-    fast = torch.cat(found, dim=3).view(4, -1, 6, 6, model.network.groups)
+    fast = torch.cat(found, dim=3).view(4, -1, 6, 6, model.pixels.apart)
     with torch.no_grad():
-        slow = model.predict(drawn, y).unflatten(1, (-1, model.network.groups)).movedim(2, 4)
+        slow = model.predict(drawn, y).unflatten(1, (-1, model.pixels.apart)).movedim(2, 4)
     torch.testing.assert_close(fast, slow, atol=1e-10, rtol=0)
     monkeypatch.undo()
     assert torch.equal(drawn, draw_naively(model, chance(4), y))

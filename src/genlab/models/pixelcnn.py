@@ -75,7 +75,6 @@ class Plain(CausalNetwork):
 
     def __init__(self, channels: int, width: int, blocks: int, numbers: int, groups: int) -> None:
         super().__init__()
-        self.groups = groups
         self.first = CausalConv(channels, 2 * width, reach=FIRST, mask="A", groups=groups)
         self.blocks = nn.ModuleList(Residual(width, groups) for _ in range(blocks))
         self.hidden = CausalConv(2 * width, 2 * width, groups=groups)
@@ -132,7 +131,6 @@ class Gated(CausalNetwork):
 
     def __init__(self, channels: int, width: int, blocks: int, numbers: int, groups: int, classes: int) -> None:
         super().__init__()
-        self.groups = groups
         later = [(width, width, REACH)] * (blocks - 1)
         first = (channels, width, FIRST)
         self.vertical = nn.ModuleList(Vertical(*size, classes) for size in [first, *later])
@@ -195,9 +193,7 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         self.shape, self.classes = (channels, image_size, image_size), classes
         self.pixels = PIXELS[pixels](channels)
         self.levels = self.pixels.levels
-        # A mixture of logistics has an order of channels of its own: the network takes a pixel as one thing.
-        groups = 1 if pixels == "logistic_mixture" else channels
-        size = (channels, width, blocks, self.pixels.numbers, groups)
+        size = (channels, width, blocks, self.pixels.numbers, self.pixels.apart)
         self.network: Plain | Gated = (
             Plain(*size) if network == "plain" else Gated(*size, classes if conditional else 0)
         )

@@ -139,8 +139,8 @@ class DiagonalBiLSTM(Recurrent):
     def __init__(self, width: int, groups: int, channels: int = 0) -> None:
         super().__init__(2, 2, width)
         self.left = CausalConv(2 * width, 4 * width, groups=groups, parts=4)  # K^is, 1 x 1
-        size = (channels, 4 * width) if channels else (2 * width, 4 * width)
-        self.right = CausalConv(*size, reach=FIRST if channels else 0, groups=groups, parts=4)
+        reach = FIRST if channels else 0
+        self.right = CausalConv(channels or 2 * width, 4 * width, reach=reach, groups=groups, parts=4)
 
     def forward(self, x: Maps, image: Images | None = None) -> Maps:
         gates = transposed(self.left(x)), transposed(self.right(x if image is None else image)).flip(1)
@@ -174,7 +174,6 @@ class Network(CausalNetwork):
 
     def __init__(self, kind: str, channels: int, width: int, layers: int, numbers: int, groups: int) -> None:
         super().__init__()
-        self.groups = groups
         self.first = CausalConv(channels, 2 * width, reach=FIRST, mask="A", groups=groups)
         self.layers = nn.ModuleList(
             RowLSTM(width, groups) if kind == "row" else DiagonalBiLSTM(width, groups, 0 if layer else channels)
@@ -222,9 +221,7 @@ class PixelRNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         self.shape = (channels, image_size, image_size)
         self.pixels = PIXELS[pixels](channels)
         self.levels = self.pixels.levels
-        # A mixture of logistics has an order of channels of its own: the network takes a pixel as one thing.
-        groups = 1 if pixels == "logistic_mixture" else channels
-        self.network = Network(network, channels, width, layers, self.pixels.numbers, groups)
+        self.network = Network(network, channels, width, layers, self.pixels.numbers, self.pixels.apart)
 
     @classmethod
     def small(cls) -> dict[str, Any]:

@@ -128,15 +128,12 @@ def everywhere(part: nn.Module, *x: Maps) -> Maps:
 class CausalNetwork(nn.Module):
     """A network that finds the numbers of each pixel's distribution from the pixels before it."""
 
-    groups: int
-    """How many channels of a pixel are drawn one after the other; 1 where a pixel is drawn as one thing."""
-
     def above(self, x: Images, y: Labels | None, look: Look) -> list[Maps]:
         """What it finds of a row by the rows above it alone. `x` is the image one row down."""
         return []
 
     def forward(self, x: Images, above: list[Maps], look: Look) -> Maps:
-        """The numbers, `groups` of them in turns."""
+        """The numbers. Those of each of `Pixels.apart` groups are found from the groups before it, too."""
         raise NotImplementedError
 
     def keep(self, x: Images, place: Place) -> None:
@@ -169,8 +166,8 @@ def draw(
         for j in range(x.shape[3]):
             place.column = j
             here, beside = x[:, :, i : i + 1, j : j + 1], [told[..., j : j + 1] for told in above]
-            for c in range(network.groups):
-                mine = slice(c, None, network.groups)
+            for group in range(pixels.apart):
+                mine = slice(group, None, pixels.apart)
                 given = network(here, beside, place)[:, mine]
                 drawn = pixels.draw(given, uniforms[:, mine, i : i + 1, j : j + 1], temperature)
                 here[:, mine].copy_(torch.where(known[:, :, i : i + 1, j : j + 1], here[:, mine], drawn))

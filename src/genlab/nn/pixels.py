@@ -61,16 +61,18 @@ class Pixels(nn.Module):
     `levels` is how many values a pixel can take. A probability is that of one of these values. `uniforms` is how many
     random numbers, uniform in [0, 1), one pixel is drawn by: the same ones draw the same image.
 
-    Channels are apart, but for `LogisticMixture`: `log_prob`, `mean` and `draw` also take one channel's numbers alone.
+    `apart` is how many groups of channels are drawn one after the other. Channels are apart, each a group, but for
+    `LogisticMixture`, which is one: `log_prob`, `mean` and `draw` also take one group's numbers alone.
     """
 
     levels: ClassVar[int] = 256
     numbers: int
     uniforms: int
+    apart: int
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.numbers = self.uniforms = channels
+        self.numbers = self.uniforms = self.apart = channels
 
     def log_prob(self, given: Given, x: Images) -> PerImage:
         raise NotImplementedError
@@ -154,7 +156,7 @@ class LogisticMixture(Pixels):
         super().__init__(channels)
         self.channels, self.components = channels, components  # section 2.1: 5 are enough
         self.parts = [1, channels, channels, channels * (channels - 1) // 2]
-        self.numbers, self.uniforms = components * sum(self.parts), 1 + channels
+        self.numbers, self.uniforms, self.apart = components * sum(self.parts), 1 + channels, 1
 
     def split(self, given: Given) -> tuple[Tensor, ...]:
         """Logits (B, K, 1, H, W), means and logarithms of scales (B, K, C, H, W), coefficients (B, K, *, H, W)."""

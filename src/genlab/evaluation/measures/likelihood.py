@@ -16,7 +16,7 @@ from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
-from genlab.media.pictures.integers import to_levels, to_unit_range
+from genlab.media.pictures.integers import to_integers, to_levels, to_unit_range
 from genlab.models.base import HasDensity, ScoresDensity
 
 BATCH = 100  # images at a time
@@ -72,7 +72,7 @@ def file_metrics(images: np.ndarray, levels: int) -> Metrics:
 
     There are none for channels that such files do not have, and for shades of grey that stand for black and white.
     """
-    images = np.rint(255 * to_unit_range(images, np.float64)).astype(np.uint8)
+    images = np.stack([to_integers(255 * to_unit_range(image), np.uint8) for image in images])
     if images.shape[-1] not in (1, 3) or (levels == 2 and not np.isin(images, (0, 255)).all()):
         return {}
     png, webp = (sum(file_size(x, kind) for x in files) for kind, files in (("PNG", images), ("WEBP", sheets(images))))

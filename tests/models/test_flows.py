@@ -25,6 +25,7 @@ Build = Callable[..., Model]
 MODELS: dict[str, Build] = {
     "nice": lambda **given: NICE(**{"layers": 2, "width": 20, **given}),
     "realnvp": lambda **given: RealNVP(**{"scales": 2, "width": 6, "blocks": 1, **given}),
+    "realnvp, folded": lambda **given: RealNVP(**{"scales": 2, "width": 6, "blocks": 1, "fold": True, **given}),
     "glow": lambda **given: Glow(**{"scales": 2, "steps": 2, "width": 8, **given}),
 }
 

@@ -221,6 +221,7 @@ def test_a_dequantised_image_lies_in_its_level_s_interval_and_comes_back_from_th
     assert (u <= (LEVELS + 1) / 256).all()
     assert (u * 256 - LEVELS).mean().item() == pytest.approx(0.5, abs=0.01)
     assert torch.equal(to_images(middle(x)), x)
+    torch.testing.assert_close(middle(x), (LEVELS + 0.5).expand_as(x) / 256)
     outside = to_images(torch.tensor([-0.3, 1.0, 1.7]).view(1, 1, 1, 3))
     assert outside.flatten().tolist() == [-1, 1, 1]
 

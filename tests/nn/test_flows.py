@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.nn import flows
 from genlab.nn.flows import (
     ActNorm,
     BatchNorm,
@@ -51,7 +50,8 @@ class Told(nn.Module):
 
 
 LAYERS: dict[str, Callable[[], Flow]] = {
-    "logit": Logit,
+    "logit": lambda: Logit(0.05),
+    "logit, nearly without alpha": lambda: Logit(1e-6),
     "flatten": lambda: Flatten(SHAPE),
     "squeeze": Squeeze,
     "coupling, even stay": lambda: Coupling(Told(1, 1), keeps=0),
@@ -194,9 +194,9 @@ def test_a_density_in_two_dimensions_integrates_to_one() -> None:
             parameter += 0.2 * torch.randn_like(parameter)
     assert integral(flow, torch.linspace(-25, 25, 1001, dtype=torch.float64)) == pytest.approx(1, abs=1e-6)
     # The sigmoid reaches alpha / (1 - 2 alpha) beyond the unit interval: all of its range is integrated.
-    reach = flows.ALPHA / (1 - 2 * flows.ALPHA)
+    reach = 0.05 / 0.9
     middles = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000 * (1 + 2 * reach) - reach
-    narrow = Chain(Logit(), Coupling(Told(1, 1, kernel=1), keeps=0), Flatten((2, 1, 1))).double()
+    narrow = Chain(Logit(0.05), Coupling(Told(1, 1, kernel=1), keeps=0), Flatten((2, 1, 1))).double()
     assert integral(narrow, middles) == pytest.approx(1, abs=1e-3)
 
 
@@ -257,7 +257,9 @@ def test_what_is_not_finite_is_reported_and_stays(caplog: pytest.LogCaptureFixtu
     assert x.isfinite().all()
     assert x[3, 0, 1, 1] == 1
     y = torch.tensor([0.0, torch.inf, -torch.inf, torch.nan]).view(4, 1, 1, 1)
-    assert Logit().inverse(y).isfinite().flatten().tolist() == [True, False, False, False], "the sigmoid hides nothing"
+    assert Logit(0.05).inverse(y).isfinite().flatten().tolist() == [True, False, False, False], (
+        "the sigmoid hides nothing"
+    )
     bad = log_prob_of_levels(lambda v: torch.where(torch.arange(5) == 1, torch.nan, 0.0), x, None, 2)
     assert bad.isnan().tolist() == [False, True, False, False, False]
 

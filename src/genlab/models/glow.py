@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import torch.nn.functional as F
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,6 +29,7 @@ from genlab.nn.flows import (
     Flatten,
     Flow,
     InvertibleConv,
+    Logit,
     Split,
     Squeeze,
     dequantise,
@@ -119,16 +120,22 @@ class Glow(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         scales: Annotated[int, Ge(1), Le(10)] = 3,  # L; table 4, CIFAR-10
         steps: Annotated[int, Ge(1), Le(1000)] = 32,  # K; table 4
         width: Annotated[int, Ge(1)] = 512,  # features of a coupling's network; section 5
+        alpha: Annotated[float, Gt(0), Lt(0.5)] | None = None,  # of a logit before all, as in Real NVP. null: none
     ) -> None:
         super().__init__()
         require_squeezes(image_size, scales, "glow")
         self.latent_dim = channels * image_size**2
-        self.flow = make_flow((channels, image_size, image_size), scales, steps, width)
+        flow = make_flow((channels, image_size, image_size), scales, steps, width)
+        self.flow = Chain(Logit(alpha), flow) if alpha else flow
         self.prior = StandardNormal(self.latent_dim)
 
     @classmethod
     def small(cls) -> dict[str, Any]:
         return {"scales": 2, "steps": 2, "width": 4}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {**super().variants(), "alpha": {"alpha": 1e-3}}
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"glow": list(self.parameters())}

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -144,13 +144,14 @@ class RealNVP(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         scales: Annotated[int, Ge(1), Le(10)] = 4,  # L; section 3.6: down to 4 x 4
         width: Annotated[int, Ge(1)] = 32,  # features at the first scale; section 4.1
         blocks: Annotated[int, Ge(0), Le(100)] = 4,  # of each residual network; section 4.1
+        alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05,  # of the logit; section 4.1
         fold: bool = False,  # networks of checkerboards work at half the resolution
     ) -> None:
         super().__init__()
         require_squeezes(image_size, scales if fold else scales - 1, "realnvp")
         shape = (channels, image_size, image_size)
         self.latent_dim = channels * image_size**2
-        self.flow = Chain(Logit(), make_flow(shape, scales, width, blocks, fold))
+        self.flow = Chain(Logit(alpha), make_flow(shape, scales, width, blocks, fold))
         self.prior = StandardNormal(self.latent_dim)
 
     @classmethod

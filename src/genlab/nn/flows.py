@@ -29,7 +29,6 @@ Network = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From what stays to the logarithm of the scale and the shift of what is moved."""
 
 LEVELS = 256  # of a pixel, in the eyes of every flow
-ALPHA = 0.05  # what `Logit` keeps from 0 and from 1; Dinh et al. 2016, section 4.1
 
 
 def to_levels(x: Images) -> Images:
@@ -115,18 +114,22 @@ class Chain(Flow):
 
 
 class Logit(Flow):
-    """u in [0, 1] as an unbounded number, logit(alpha + (1 - 2 alpha) u).
+    """u in [0, 1] as an unbounded number, logit(alpha + (1 - 2 alpha) u): alpha keeps it from 0 and from 1.
 
-    The paper has (1 - alpha) u, of which white, u = 1, would be infinite. The authors' code is as here.
+    Dinh et al. 2016, section 4.1, have (1 - alpha) u, of which white, u = 1, would be infinite. Their code is as here.
     """
 
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
     def forward(self, h: Images) -> Moved:
-        p = ALPHA + (1 - 2 * ALPHA) * h
-        log_slope = math.log(1 - 2 * ALPHA) - torch.log(p) - torch.log1p(-p)
+        p = self.alpha + (1 - 2 * self.alpha) * h
+        log_slope = math.log(1 - 2 * self.alpha) - torch.log(p) - torch.log1p(-p)
         return torch.logit(p), log_slope.flatten(1).sum(dim=1)
 
     def inverse(self, y: Images) -> Images:
-        u = (torch.sigmoid(y) - ALPHA) / (1 - 2 * ALPHA)
+        u = (torch.sigmoid(y) - self.alpha) / (1 - 2 * self.alpha)
         return torch.where(y.isfinite(), u, torch.nan)  # the sigmoid of infinity would hide it
 
 

@@ -1,6 +1,7 @@
 """What every model keeps that lists a capability. Models of MODELS and toys are held to it alike."""
 
 import math
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from genlab.models.base import (
     Batch,
     Capability,
     Completes,
+    HasChain,
     HasEnergy,
     ScoresDensity,
     ShowsSteps,
@@ -35,6 +37,8 @@ def check_what_it_lists(model: torch.nn.Module, batch: Batch, condition: Tensor 
         check_validation(model, batch)
     if isinstance(model, ShowsSteps):
         check_steps(model, condition)
+    if isinstance(model, HasChain):
+        check_chain(model, x)
     if isinstance(model, Completes):
         check_completions(model, x)
 
@@ -84,6 +88,15 @@ def check_steps(model: ShowsSteps, condition: Tensor | None) -> None:
         assert all(state.shape == drawn.shape and state.abs().max() <= 1 for state in states)
 
 
+def check_chain(model: HasChain, x: Tensor) -> None:
+    states, again = (list(islice(model.chain(x, each()), 4)) for _ in range(2))
+    assert all(state.shape == x.shape and state.abs().max() <= 1 for state in states)
+    assert all(map(torch.equal, states, again)), "the same chance, the same chain"
+    assert not torch.equal(states[0], x), "the first state is a step from the image"
+    alone = list(islice(model.chain(x[ONE : ONE + 1], Chance.of(0, [ONE])), 4))
+    torch.testing.assert_close(alone[-1], states[-1][ONE : ONE + 1], rtol=1e-4, atol=1e-3)
+
+
 def check_completions(model: Completes, x: Tensor) -> None:
     known = torch.zeros_like(x[:, :1], dtype=torch.bool)
     known[:, :, : x.shape[2] // 2] = True
@@ -97,4 +110,4 @@ def check_completions(model: Completes, x: Tensor) -> None:
     torch.testing.assert_close(alone, drawn[ONE : ONE + 1], rtol=1e-4, atol=1e-3)
 
 
-CHECKED: tuple[type[Capability], ...] = (ScoresDensity, HasEnergy, Validates, ShowsSteps, Completes)
+CHECKED: tuple[type[Capability], ...] = (ScoresDensity, HasEnergy, Validates, ShowsSteps, HasChain, Completes)

@@ -15,6 +15,7 @@ from genlab.models.base import (
     Completes,
     Decodes,
     Encodes,
+    HasChain,
     HasEnergy,
     Model,
     Reconstructs,
@@ -130,6 +131,7 @@ WRONG = {
     HasEnergy: ("log_partition", lambda self, effort: (0.0, 0.0), "(self, rng, effort)"),
     Validates: ("validation", lambda self, x, rng: x, "(self, batch, rng)"),
     ShowsSteps: ("steps", lambda self, n, rng, frames: iter(()), "(self, n, rng, condition, frames)"),
+    HasChain: ("chain", lambda self, x: iter(()), "(self, x, rng)"),
     Completes: ("complete", lambda self, x, mask, rng: x, "(self, x, known, rng)"),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", 
 OF_TRAINING = {
     "nearest_train_protocol_hash": ("nearest_train",),
     "classifier_protocol_hash": ("classifier_accuracy", "label_accuracy", "classes_covered", "class_entropy_nats",
-                                 "caption_class_accuracy"),
+                                 "caption_class_accuracy", "classes_per_100_steps"),
 }  # fmt: skip
 """Protocols that hold training images, and the metrics that follow from them. Where two runs differ in such a protocol,
 only these metrics get columns of their own. All others stay side by side."""

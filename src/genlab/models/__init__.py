@@ -28,6 +28,7 @@ MODELS: dict[str, Entry] = {
     "nice": Entry("genlab.models.nice:NICE", "images"),
     "realnvp": Entry("genlab.models.realnvp:RealNVP", "images"),
     "glow": Entry("genlab.models.glow:Glow", "images"),
+    "gsn": Entry("genlab.models.gsn:GSN", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),
     "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),

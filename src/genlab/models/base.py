@@ -314,6 +314,17 @@ class ShowsSteps(Samples):
         """
 
 
+class HasChain(ShowsSteps):
+    """Draws along a Markov chain of images, which can start from any image."""
+
+    @abstractmethod
+    def chain(self, x: Float[Tensor, "b c h w"], rng: Chance) -> Iterator[Float[Tensor, "b c h w"]]:
+        """The states of a chain from each image, in [-1, 1], without end; the first is one step after `x`.
+
+        A step draws every pixel anew. States are shown as `sample` shows drawings.
+        """
+
+
 class Autoregressive(Samples):
     """Draws the pixels of an image one after another, each by those before it."""
 

@@ -147,3 +147,15 @@ def test_the_window_is_chosen_on_validation_images() -> None:
     assert found["parzen_nats_kind"] == "historic"
     assert found["parzen_samples"] == 20
     assert np.isfinite(found["parzen_nats"])
+
+
+def test_centres_of_clusters_beat_the_images_that_they_are_made_of() -> None:
+    """Two bright spots with noise around them: two centres say more of new images than as many, or more, old ones."""
+    from genlab.evaluation.measures.parzen import evaluate_parzen
+
+    rng = np.random.default_rng(0)
+    spots = np.where(rng.random((400, 1, 1, 1)) < 0.5, 60, 190) + rng.normal(0, 25, (400, 4, 4, 1))
+    data = examples(spots.round().clip(0, 255).astype(np.uint8))
+    drawn = VAE(image_size=4, channels=1, latent_dim=2, width=4)
+    found = evaluate_parzen(judged(drawn, data, evaluation=EvaluationSettings(parzen_samples=4)))
+    assert found["parzen_nats_kmeans"] > found["parzen_nats_train"] + 1

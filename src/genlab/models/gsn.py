@@ -10,8 +10,8 @@ weights between layers k - 1 and k, used in both directions, and b_k the biases 
 A step draws the odd layers, then the even ones, each from its neighbours. In the authors' code, as here, the first
 hidden layer has no noise of its own, and a gradient passes from step to step through the hidden layers alone, since a
 drawn pixel has none. The authors' learning rate falls by 0.5 % in each epoch; here it stays. Their first weights are
-Glorot's in all layers, with biases of zero: the noise of the upper layers then drowns the image for many steps. Here the
-upper weights start at a tenth of that, and X's biases at the mean image.
+Glorot's in all layers, with biases of zero: the noise of the upper layers then drowns the image for many steps. Here
+the upper weights start at a tenth of that, and X's biases at the mean image.
 """
 
 import math
@@ -84,6 +84,7 @@ class GSN(Model, HasChain, Completes):
     def variants(cls) -> dict[str, dict[str, Any]]:
         return {**super().variants(), "layers=1": {"layers": 1}, "layers=3": {"layers": 3}}
 
+    @torch.no_grad()
     def prepare(self, batch: Batch) -> None:
         """Keep images for chains to start from, and let the first reconstruction be their mean.
 
@@ -159,7 +160,7 @@ class GSN(Model, HasChain, Completes):
 
     @torch.no_grad()
     def complete(
-        self, x: Images, known: Bool[Tensor, "b 1 h w"], rng: Chance, *, burn_in: Annotated[int, Gt(0)] = 50
+        self, x: Images, known: Bool[Tensor, "..."], rng: Chance, *, burn_in: Annotated[int, Gt(0)] = 50
     ) -> Images:
         """The last state of a chain in which known pixels are held; it starts from noise in the others (figure 6).
 

@@ -128,7 +128,7 @@ def test_an_argument_of_sampling_needs_a_type_and_a_default() -> None:
 
 WRONG = {
     ScoresDensity: ("log_prob", lambda self, x, rng: x, "(self, x, rng, effort)"),
-    HasEnergy: ("log_partition", lambda self, effort: (0.0, 0.0), "(self, rng, effort)"),
+    HasEnergy: ("log_partition", lambda self, effort: [(0.0, 0.0)], "(self, rng, effort, temperatures)"),
     Validates: ("validation", lambda self, x, rng: x, "(self, batch, rng)"),
     ShowsSteps: ("steps", lambda self, n, rng, frames: iter(()), "(self, n, rng, condition, frames)"),
     HasChain: ("chain", lambda self, x: iter(()), "(self, x, rng)"),

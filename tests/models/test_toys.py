@@ -71,8 +71,8 @@ class Tagged(Raster):
 
 
 class Certain(Ising):
-    def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:
-        return super().log_partition(rng, effort)[0], 0.0
+    def log_partition(self, rng: Chance, effort: int, temperatures: int) -> list[tuple[float, float]]:
+        return [(value, 0.0) for value, _ in super().log_partition(rng, effort, temperatures)]
 
 
 class Together(Ising):

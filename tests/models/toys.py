@@ -81,10 +81,10 @@ class Ising(Toy, HasEnergy):
         pairs = (x[:, 1:] * x[:, :-1]).sum(dim=(1, 2)) + (x[:, :, 1:] * x[:, :, :-1]).sum(dim=(1, 2))
         return -self.weight[0] * pairs - self.weight[1] * x.sum(dim=(1, 2))
 
-    def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:
+    def log_partition(self, rng: Chance, effort: int, temperatures: int) -> list[tuple[float, float]]:
         """By `effort` images drawn evenly from all there are."""
         self.asked += 1
         x = 2.0 * rng.integers(2, (effort, 1, SIDE, SIDE), self.weight)[0] - 1
         weights = torch.exp(-self.energy(x.float()).double())
         error = weights.std() / weights.mean() / math.sqrt(effort)
-        return math.log(len(EVERY)) + weights.mean().log().item(), error.item()
+        return [(math.log(len(EVERY)) + weights.mean().log().item(), error.item())]

@@ -37,7 +37,9 @@ class EvaluationSettings(BaseModel):
 
     resamples: PositiveInt = 1000  # bootstrap samples behind each 95 % interval
     seed: NonNegativeInt = 0  # of the bootstrap, the subsets, and the random controls
-    effort: PositiveInt = 50  # latent vectors, or dequantisations, drawn for each image behind its log-likelihood
+    effort: PositiveInt = 50  # latent vectors, or dequantisations, drawn for each image behind its log-likelihood;
+    # or the annealed chains behind log Z
+    temperatures: PositiveInt = 10_000  # of each of these: with fewer, log Z comes out too low
     probe_images: PositiveInt = 5000  # labelled training images, at most, behind probe_accuracy
     parzen_samples: NonNegativeInt = 0  # drawings behind the historic Parzen-window log-likelihood; 0: not computed
 

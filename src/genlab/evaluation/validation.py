@@ -9,12 +9,13 @@ from torch import Tensor
 
 from genlab.data.arrange.examples import Examples, evenly
 from genlab.data.arrange.labelled import LabelledImages
+from genlab.errors import GenlabError
 from genlab.evaluation.distances import Gaussian, frechet_distance
 from genlab.evaluation.features.lite0 import Lite0
 from genlab.evaluation.pixel_errors import l1
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.media.pictures.integers import largest
-from genlab.models.base import HasDensity, Model, Samples, Translates, Validates
+from genlab.models.base import HasDensity, HasEnergy, Model, Samples, Translates, Validates
 from genlab.nn.noise import Chance
 from genlab.sampling.case import Case
 from genlab.sampling.draw import draw_samples, other, spread_condition, translate_images
@@ -80,7 +81,7 @@ def left_out(model: Model, examples: Examples, settings: EvaluationSettings) -> 
     """What will not be measured for want of images, and what grey ones stand for: a sentence each, before training.
 
     Raises:
-        GenlabError: there are no test images.
+        GenlabError: there are no test images, or grey ones for a model whose energies are of black and white.
     """
     counts = {split: min(map(len, examples.split(split).streams())) for split in ("test", "train")}
     said = []
@@ -96,7 +97,11 @@ def left_out(model: Model, examples: Examples, settings: EvaluationSettings) -> 
                     "the last ones are taken")  # fmt: skip
     if isinstance(model, HasDensity) and model.levels == 2 and isinstance(examples, LabelledImages):
         some = examples.split("test").spread(SEEN).pixels
-        if ((some != 0) & (some != largest(some.dtype))).any():
+        grey = ((some != 0) & (some != largest(some.dtype))).any()
+        if grey and isinstance(model, HasEnergy):
+            raise GenlabError("these images are in shades of grey, and the model's units are 0 or 1: a grey pixel "
+                              "stands for its random binarisation; set data.binarise=fixed or dynamic")  # fmt: skip
+        if grey:
             said.append("these images are in shades of grey, and the model's pixels are black or white: a grey pixel "
                         "stands for its random binarisation; data.binarise=fixed or dynamic draws it")  # fmt: skip
     return said

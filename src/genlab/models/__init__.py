@@ -29,6 +29,7 @@ MODELS: dict[str, Entry] = {
     "realnvp": Entry("genlab.models.realnvp:RealNVP", "images"),
     "glow": Entry("genlab.models.glow:Glow", "images"),
     "gsn": Entry("genlab.models.gsn:GSN", "images"),
+    "boltzmann": Entry("genlab.models.boltzmann:Boltzmann", "images"),
     "aae": Entry("genlab.models.aae:AAE", "images"),
     "gan": Entry("genlab.models.gan:GAN", "images"),
     "dcgan": Entry("genlab.models.dcgan:DCGAN", "images"),

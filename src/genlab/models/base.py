@@ -385,6 +385,18 @@ class StartsClassifier(Encodes):
         """The network behind `encode`, (B, C, H, W) in [-1, 1] -> (B, Z): the model's own, not a copy."""
 
 
+class HasUnits(Capability):
+    """Has a layer of hidden units, on or off, each with a weight to every number of an image."""
+
+    @abstractmethod
+    def units(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
+        """How probable it is that each unit is on."""
+
+    @abstractmethod
+    def filters(self) -> Float[Tensor, "n c h w"]:
+        """The weights of each unit."""
+
+
 class MatchesPrior(Capability):
     """Its codes together shall have a known distribution, the prior."""
 
@@ -460,11 +472,13 @@ class HasEnergy(HasDensity):
         """The energy of each image in nats, without chance. Hidden units are summed out, or bounded by their means."""
 
     @abstractmethod
-    def log_partition(self, rng: Chance, effort: int) -> tuple[float, float]:
+    def log_partition(self, rng: Chance, effort: int, temperatures: int) -> list[tuple[float, float]]:
         """log Z in nats, and its standard error, 0 where it is computed.
 
-        `rng` has one stream. `effort` is how much is drawn: annealed chains. Where Z is estimated without bias, log Z
-        is too low on average (Jensen), and so is the negative log-likelihood.
+        An estimate may be followed by others, from another start or by less work: where they disagree, none is to be
+        trusted. `rng` has one stream. `effort` is how much is drawn: annealed chains, each through so many
+        `temperatures`. Where Z is estimated without bias, log Z is too low on average (Jensen), and so is the negative
+        log-likelihood.
         """
 
 

@@ -17,6 +17,7 @@ from genlab.evaluation.measures import untrained
 from genlab.evaluation.measures.untrained import judge_untrained
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.models.base import Batch, Model, Turn, Validates
+from genlab.models.boltzmann import Boltzmann
 from genlab.models.gan import GAN
 from genlab.models.pixelcnn import PixelCNN
 from genlab.models.vae import VAE
@@ -179,6 +180,15 @@ def test_it_is_said_what_a_grey_pixel_is_to_a_model_of_two_levels(
     found = validation.left_out(model, examples, EvaluationSettings())
     assert len(found) == said
     assert all("stands for its random binarisation; data.binarise=fixed or dynamic" in text for text in found)
+
+
+def test_grey_images_are_refused_by_a_model_whose_units_are_black_or_white(few_images: LabelledImages) -> None:
+    examples, model = parted(few_images, train=20, val=4, test=8), Boltzmann(image_size=32, hidden=2)
+    with pytest.raises(GenlabError, match=r"a grey pixel stands for its random binarisation; set data\.binarise=fixed"):
+        validation.left_out(model, examples, EvaluationSettings())
+    white = np.where(few_images.store.images > 99, 255, 0).astype(np.uint8)
+    clear = replace(few_images, store=replace(few_images.store, images=white))
+    assert validation.left_out(model, parted(clear, train=20, val=4, test=8), EvaluationSettings()) == []
 
 
 def test_without_test_images_nothing_is_trained(few_images: LabelledImages) -> None:

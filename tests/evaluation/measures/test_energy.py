@@ -1,6 +1,7 @@
 """The likelihood of a model that knows energies, against all images there are."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from genlab.evaluation.measures.energy import evaluate_energy
 from genlab.evaluation.measures.likelihood import evaluate_density, likelihood_metrics
 from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
+from genlab.nn.noise import Chance
 from tests.judging import judged
 from tests.models.toys import EVERY, Ising, Raster
 
@@ -45,6 +47,29 @@ def test_the_likelihood_is_the_one_added_up_over_all_images(examples: LabelledIm
     assert found["bits_per_dim"] == pytest.approx(found["nll_nats"] / math.log(2) / 4)
     assert found["nll_nats_independent_pixels"] == pytest.approx(4 * math.log(2)), "each pixel is as often white"
     assert (found["nll_nats_kind"], found["nll_effort"], found["nll_levels"]) == ("exact, estimated", 20_000, 2)
+
+
+class Doubtful(Ising):
+    def log_partition(self, rng: Chance, effort: int, temperatures: int) -> list[tuple[float, float]]:
+        self.temperatures = temperatures
+        return [*super().log_partition(rng, effort, temperatures), (1.0, 0.1)]
+
+
+def test_estimates_that_disagree_are_warned_of_in_one_line(
+    examples: LabelledImages, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, settings = Doubtful(), EvaluationSettings(effort=400, resamples=9, temperatures=7)
+    found = evaluate_energy(judged(model, examples, evaluation=settings))
+    assert model.temperatures == 7
+    assert found["log_partition_nats_apart"] == pytest.approx(found["log_partition_nats"] - 1)
+    [record] = caplog.records
+    assert re.fullmatch(
+        r"Doubtful: estimates of log Z disagree, 4\.\d\d \u00b1 0\.\d\d and 1\.00 \u00b1 0\.10 nats: "
+        r"raise evaluation\.temperatures \(7\)", record.getMessage(),
+    )  # fmt: skip
+    caplog.clear()
+    evaluate_energy(judged(Ising(), examples, evaluation=settings))
+    assert caplog.records == []
 
 
 def test_the_standard_error_is_the_scatter_over_seeds(examples: LabelledImages) -> None:

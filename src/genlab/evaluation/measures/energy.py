@@ -17,7 +17,7 @@ from genlab.nn.noise import Chance
 logger = logging.getLogger(__name__)
 
 AGREE = 3.0  # standard errors within which estimates of log Z agree
-LARGEST_ERROR = 1.0  # nats; weights that scatter more are those of a few chains
+LARGEST_ERROR = 0.5  # nats; where 100 chains scatter more, fewer than four of them are the estimate
 
 
 def doubt(estimates: list[tuple[float, float]], temperatures: int) -> str:

@@ -176,7 +176,7 @@ def test_the_surrogate_s_gradient_is_that_of_contrastive_divergence_and_comes_ne
 
 @pytest.mark.parametrize("kind", MACHINES)
 def test_independent_chains_have_the_machine_s_distribution(kind: str) -> None:
-    model, n = tiny(kind, scale=1.0), 2000
+    model, n = tiny(kind, scale=1.0), 3000
     drawn = model.sample(n, Chance.of(0, range(n)), burn_in=25)
     counts = (drawn == IMAGES[:, None]).flatten(2).all(dim=2).sum(dim=1).numpy()
     assert chisquare(counts, n * probabilities(model)).pvalue > 1e-3

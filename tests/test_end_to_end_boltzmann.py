@@ -24,4 +24,3 @@ def test_what_a_person_can_get_wrong(kedro: Kedro, mlflow_uri: str) -> None:
 
     refused("hidden is 0: it should be greater than or equal to 1", **{"boltzmann.model.hidden": 0})
     refused("learning is 'cd': it should be 'persistent' or", **{"boltzmann.model.learning": "cd"})
-    refused("a grey pixel stands for its random binarisation; set", **{"boltzmann.data.binarise": "null"})

@@ -13,14 +13,8 @@ from sklearn.neural_network import BernoulliRBM
 from genlab.errors import GenlabError
 from genlab.evaluation.measures.energy import doubt
 from genlab.models import boltzmann
-from genlab.models.boltzmann import (
-    Boltzmann,
-    anneal,
-    draw,
-    free_energy,
-    log_partition_by_annealing,
-    log_partition_by_enumeration,
-)
+from genlab.models.boltzmann import Boltzmann
+from genlab.nn.boltzmann import anneal, draw, free_energy, log_partition_by_annealing, log_partition_by_enumeration
 from genlab.nn.noise import Chance
 from genlab.training.machine import open_machine
 from genlab.training.settings import TrainingSettings

@@ -63,6 +63,12 @@ def test_what_is_said_for_all_wins_over_what_a_model_says_over_the_paper() -> No
     assert settings.training.jitter == pytest.approx(286 / 256)
 
 
+def test_of_a_models_own_images_another_source_keeps_only_that_they_are_black_and_white() -> None:
+    own = {"data": {"image_size": 28, "binarise": "dynamic"}}
+    asked = resolve("boltzmann", given(boltzmann=own, data={"source": "mnist"})).data
+    assert (asked.source, asked.image_size, asked.binarise) == ("mnist", 32, "dynamic")
+
+
 def test_arguments_of_sampling_stand_in_the_sample_section() -> None:
     """At the top or under the model's name; checked; in no fingerprint of training."""
     usual = resolve("pix2pix", given())

@@ -215,7 +215,8 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     def section(schema: type[Settings], name: str) -> Settings:
         given, general = mine(name), getattr(top, name) or {}
         if name == "data" and _another_source(given, general):
-            given = {}  # the model's own section, such as its classes, is about other images
+            # the model's own section, such as its classes, is about other images; only binarise is about the model
+            given = {key: given[key] for key in given.keys() & {"binarise"}}
         recipe = cls.recipe_for(arguments).model_dump() if name == "training" else {}
         return check(schema, merge(recipe, given, general, recorded.get(name, {})), f"{model}.{name}", general)
 

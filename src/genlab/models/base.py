@@ -9,17 +9,20 @@ its capabilities as bases: `class VAE(Model, Samples, Decodes)`. `Model` checks 
 
 import dis
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
+from annotated_types import Gt
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
+from genlab.nn.flows import LEVELS, Flow, log_prob_of_levels, middle, to_images
 from genlab.nn.noise import Chance, Rng
 from genlab.nn.priors import Prior
 
@@ -488,3 +491,53 @@ class Validates(Capability):
     @abstractmethod
     def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
         """How far each example of a batch, as in training, is from what the model shall do; lower is better."""
+
+
+class FlowModel(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
+    """An invertible map from dequantised images to latents with a known density. A model of its own says which map.
+
+    B images, D numbers of each. x is an image in [-1, 1], u the same dequantised, in [0, 1], z = f(u) a row of D.
+    """
+
+    condition = None
+    density = ("bound", "estimated")
+    levels = LEVELS
+
+    def __init__(self, flow: Flow, prior: Prior) -> None:
+        super().__init__()
+        self.flow, self.prior, self.latent_dim = flow, prior, prior.dim  # f, of z, D
+
+    def log_density(self, u: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
+        """log p(u) = log p(f(u)) + log |det df/du|; Dinh et al. 2014 (arXiv:1410.8516), equation 3."""
+        z, log_det = self.flow(u)
+        return self.prior.log_prob(z) + log_det
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x, [player] = batch["images"], self.players()
+        nll = -log_prob_of_levels(self.log_density, x, None, 1).mean()
+        yield Turn(player, {"nll": nll}, metrics={"bits_per_dim": nll.detach() / (math.log(2) * x[0].numel())})
+
+    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
+        """A bound of the levels' log-probability, from `effort` dequantisations."""
+        return log_prob_of_levels(self.log_density, x, rng, effort)
+
+    def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
+        """The negative bound from one dequantisation."""
+        return -self.log_prob(batch["images"], rng, 1)
+
+    def encode(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z"]:
+        """z of the middle of each level's interval: `decode` gives exactly x back."""
+        return self.flow(middle(x))[0]
+
+    def decode(self, z: Float[Tensor, "n z"], condition: Tensor | None = None) -> Float[Tensor, "n c h w"]:
+        self.check_condition(condition)
+        return to_images(self.flow.inverse(z))
+
+    def draw_latents(self, n: int, rng: Chance) -> Float[Tensor, "n z"]:
+        return self.prior.sample(n, rng)
+
+    def sample(
+        self, n: int, rng: Chance, condition: Tensor | None = None, *,
+        temperature: Annotated[float, Gt(0)] = 1.0,  # of the latents: below 1 they are drawn nearer to zero
+    ) -> Float[Tensor, "n c h w"]:  # fmt: skip
+        return self.decode(temperature * self.draw_latents(n, rng), condition)

@@ -11,8 +11,6 @@ that leave early have a Gaussian whose mean and deviation follow from those that
 coupling, so that all latents are standard normal.
 """
 
-import math
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import torch.nn.functional as F
@@ -20,9 +18,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Decodes, Encodes, Model, Recipe, Samples, ScoresDensity, Turn, Validates
+from genlab.models.base import Batch, FlowModel, Recipe
 from genlab.nn.flows import (
-    LEVELS,
     ActNorm,
     Chain,
     Coupling,
@@ -33,13 +30,9 @@ from genlab.nn.flows import (
     Split,
     Squeeze,
     dequantise,
-    log_prob_of_levels,
-    middle,
     require_squeezes,
     take_first_values,
-    to_images,
 )
-from genlab.nn.noise import Chance
 from genlab.nn.priors import StandardNormal
 
 Images = Float[Tensor, "b c h w"]
@@ -96,7 +89,7 @@ def make_flow(shape: tuple[int, int, int], scales: int, steps: int, width: int) 
     return Split(Chain(*layers, leaving), make_flow((half, size, size), scales - 1, steps, width))
 
 
-class Glow(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
+class Glow(FlowModel):
     """Steps of flow at several scales; Gaussian latents.
 
     Raises:
@@ -108,9 +101,6 @@ class Glow(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         batch_size=512,  # table 4, CIFAR-10
         epochs=1000.0,  # the paper names no number
     )
-    condition = None
-    density = ("bound", "estimated")
-    levels = LEVELS
 
     def __init__(
         self,
@@ -122,12 +112,9 @@ class Glow(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         width: Annotated[int, Ge(1)] = 512,  # features of a coupling's network; section 5
         alpha: Annotated[float, Gt(0), Lt(0.5)] | None = None,  # of a logit before all, as in Real NVP. null: none
     ) -> None:
-        super().__init__()
         require_squeezes(image_size, scales, "glow")
-        self.latent_dim = channels * image_size**2
         flow = make_flow((channels, image_size, image_size), scales, steps, width)
-        self.flow = Chain(Logit(alpha), flow) if alpha else flow
-        self.prior = StandardNormal(self.latent_dim)
+        super().__init__(Chain(Logit(alpha), flow) if alpha else flow, StandardNormal(channels * image_size**2))
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -143,38 +130,3 @@ class Glow(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
     def prepare(self, batch: Batch) -> None:
         """ActNorm's first values: each of its outputs has mean 0 and variance 1; section 3.1."""
         take_first_values(self.flow, dequantise(batch["images"], None))
-
-    def log_density(self, u: Images) -> PerImage:
-        """log p(u) = log p(f(u)) + log |det df/du|; equations 6 and 7."""
-        z, log_det = self.flow(u)
-        return self.prior.log_prob(z) + log_det
-
-    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
-        x = batch["images"]
-        nll = -log_prob_of_levels(self.log_density, x, None, 1).mean()
-        yield Turn("glow", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / (math.log(2) * x[0].numel())})
-
-    def log_prob(self, x: Images, rng: Chance, effort: int) -> PerImage:
-        """A bound of the levels' log-probability, from `effort` dequantisations."""
-        return log_prob_of_levels(self.log_density, x, rng, effort)
-
-    def validation(self, batch: Batch, rng: Chance) -> PerImage:
-        """The negative bound from one dequantisation."""
-        return -self.log_prob(batch["images"], rng, 1)
-
-    def encode(self, x: Images) -> Rows:
-        """z of the middle of each level's interval: `decode` gives exactly x back."""
-        return self.flow(middle(x))[0]
-
-    def decode(self, z: Rows, condition: Tensor | None = None) -> Images:
-        self.check_condition(condition)
-        return to_images(self.flow.inverse(z))
-
-    def draw_latents(self, n: int, rng: Chance) -> Rows:
-        return self.prior.sample(n, rng)
-
-    def sample(
-        self, n: int, rng: Chance, condition: Tensor | None = None, *,
-        temperature: Annotated[float, Gt(0)] = 1.0,  # T of section 3.2: the deviation of the latents that are drawn
-    ) -> Images:  # fmt: skip
-        return self.decode(temperature * self.draw_latents(n, rng), condition)

@@ -12,19 +12,17 @@ can be; without it, short trainings spend their time on what a Gaussian knows at
 """
 
 import math
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Decodes, Encodes, Model, Recipe, Samples, ScoresDensity, Turn, Validates
+from genlab.models.base import Batch, FlowModel, Recipe
 from genlab.nn.flows import (
-    LEVELS,
     Chain,
     Coupling,
     Flatten,
@@ -32,11 +30,8 @@ from genlab.nn.flows import (
     Moved,
     dequantise,
     halves,
-    log_prob_of_levels,
-    middle,
-    to_images,
 )  # fmt: skip
-from genlab.nn.noise import Chance, Rng, uniform_noise
+from genlab.nn.noise import Rng, uniform_noise
 from genlab.nn.priors import Prior
 
 Images = Float[Tensor, "b c h w"]
@@ -84,6 +79,22 @@ class Shift(nn.Module):
         return torch.zeros_like(shift), shift
 
 
+class Centre(Flow):
+    """A mean that is subtracted."""
+
+    mean: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+
+    def forward(self, h: Rows) -> Moved:
+        return h - self.mean, h.new_zeros(len(h))
+
+    def inverse(self, y: Rows) -> Rows:
+        return y + self.mean
+
+
 class Scaling(Flow):
     """The diagonal matrix exp(s) on top: it says which components vary; section 3.3."""
 
@@ -98,7 +109,7 @@ class Scaling(Flow):
         return y * torch.exp(-self.log_scale)
 
 
-class NICE(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
+class NICE(FlowModel):
     """Additive couplings of the even with the odd numbers of an image, then a scaling; logistic components."""
 
     recipe = Recipe(
@@ -106,10 +117,6 @@ class NICE(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         batch_size=200,  # the authors' file for MNIST
         epochs=1500.0,
     )  # fmt: skip
-    condition = None
-    density = ("bound", "estimated")
-    levels = LEVELS
-    mean: Float[Tensor, " d"]
 
     def __init__(
         self,
@@ -120,16 +127,14 @@ class NICE(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         width: Annotated[int, Ge(1)] = 1000,
         couplings: Annotated[int, Ge(2), Le(1000)] = 4,
     ) -> None:
-        super().__init__()
-        shape = (channels, image_size, image_size)
-        self.latent_dim = channels * image_size**2
-        sizes = ((self.latent_dim + 1) // 2, self.latent_dim // 2)  # of the even and of the odd numbers
-        self.register_buffer("mean", torch.zeros(self.latent_dim))
-        self.flatten = Flatten(shape)
-        self.shifts = tuple(Shift(sizes[k % 2], sizes[1 - k % 2], layers, width) for k in range(couplings))
-        self.couplings = Chain(*(Coupling(shift, keeps=k % 2) for k, shift in enumerate(self.shifts)))
-        self.scaling = Scaling(self.latent_dim)
-        self.prior = StandardLogistic(self.latent_dim)
+        dim = channels * image_size**2  # D
+        sizes = ((dim + 1) // 2, dim // 2)  # of the even and of the odd numbers
+        shifts = tuple(Shift(sizes[k % 2], sizes[1 - k % 2], layers, width) for k in range(couplings))
+        layered = (Coupling(shift, keeps=k % 2) for k, shift in enumerate(shifts))
+        centre, scaling = Centre(dim), Scaling(dim)
+        flatten = Flatten((channels, image_size, image_size))
+        super().__init__(Chain(flatten, centre, *layered, scaling), StandardLogistic(dim))
+        self.ends, self.shifts = (centre, scaling), shifts
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -141,51 +146,10 @@ class NICE(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
     @torch.no_grad()
     def prepare(self, batch: Batch) -> None:
         """The mean image, and the scales by which the components of this batch are as large as logistic ones."""
-        rows, _ = self.flatten(dequantise(batch["images"], None))
-        self.mean.copy_(rows.mean(dim=0))
-        found = (rows - self.mean).abs()
+        rows, (centre, scaling) = dequantise(batch["images"], None).flatten(1), self.ends
+        centre.mean.copy_(rows.mean(dim=0))
+        found = (rows - centre.mean).abs()
         size = (found.sum(dim=0, keepdim=True) + found.mean()) / (len(rows) + 1)  # as if one image more were usual
-        self.scaling.log_scale.copy_(torch.log(MEAN_SIZE / size[0]))
+        scaling.log_scale.copy_(torch.log(MEAN_SIZE / size[0]))
         for k, shift in enumerate(self.shifts):
             shift.unit.copy_(halves(size)[1 - k % 2])
-
-    def f(self, u: Images) -> tuple[Rows, PerImage]:
-        """h, and the logarithm of |det df/du|."""
-        h, log_det = self.couplings(self.flatten(u)[0] - self.mean)
-        h, more = self.scaling(h)
-        return h, log_det + more
-
-    def log_density(self, u: Images) -> PerImage:
-        """log p(u) = log p(f(u)) + log |det df/du|; equation 3."""
-        h, log_det = self.f(u)
-        return self.prior.log_prob(h) + log_det
-
-    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
-        x = batch["images"]
-        nll = -log_prob_of_levels(self.log_density, x, None, 1).mean()
-        yield Turn("nice", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / (math.log(2) * x[0].numel())})
-
-    def log_prob(self, x: Images, rng: Chance, effort: int) -> PerImage:
-        """A bound of the levels' log-probability, from `effort` dequantisations."""
-        return log_prob_of_levels(self.log_density, x, rng, effort)
-
-    def validation(self, batch: Batch, rng: Chance) -> PerImage:
-        """The negative bound from one dequantisation."""
-        return -self.log_prob(batch["images"], rng, 1)
-
-    def encode(self, x: Images) -> Rows:
-        """h of the middle of each level's interval: `decode` gives exactly x back."""
-        return self.f(middle(x))[0]
-
-    def decode(self, z: Rows, condition: Tensor | None = None) -> Images:
-        self.check_condition(condition)
-        return to_images(self.flatten.inverse(self.couplings.inverse(self.scaling.inverse(z)) + self.mean))
-
-    def draw_latents(self, n: int, rng: Chance) -> Rows:
-        return self.prior.sample(n, rng)
-
-    def sample(
-        self, n: int, rng: Chance, condition: Tensor | None = None, *,
-        temperature: Annotated[float, Gt(0)] = 1.0,  # below 1: components are drawn nearer to zero
-    ) -> Images:  # fmt: skip
-        return self.decode(temperature * self.draw_latents(n, rng), condition)

@@ -10,8 +10,6 @@ The networks have no weight normalisation, and the weight decay is of all weight
 that normalisation.
 """
 
-import math
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import torch
@@ -20,9 +18,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Decodes, Encodes, Model, Recipe, Samples, ScoresDensity, Turn, Validates
+from genlab.models.base import FlowModel, Recipe
 from genlab.nn.flows import (
-    LEVELS,
     BatchNorm,
     Chain,
     Coupling,
@@ -33,12 +30,8 @@ from genlab.nn.flows import (
     Split,
     Squeeze,
     checkerboard,
-    log_prob_of_levels,
-    middle,
     require_squeezes,
-    to_images,
 )
-from genlab.nn.noise import Chance
 from genlab.nn.priors import StandardNormal
 
 Images = Float[Tensor, "b c h w"]
@@ -119,7 +112,7 @@ def make_flow(shape: tuple[int, int, int], scales: int, width: int, blocks: int,
     return Split(Chain(*layers), rest)
 
 
-class RealNVP(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
+class RealNVP(FlowModel):
     """Affine couplings by checkerboards and by channels, at several scales; Gaussian latents.
 
     Raises:
@@ -132,9 +125,6 @@ class RealNVP(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         weight_decay=5e-5,
         epochs=1000.0,  # the paper names no number
     )
-    condition = None
-    density = ("bound", "estimated")
-    levels = LEVELS
 
     def __init__(
         self,
@@ -147,12 +137,9 @@ class RealNVP(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
         alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05,  # of the logit; section 4.1
         fold: bool = False,  # networks of checkerboards work at half the resolution
     ) -> None:
-        super().__init__()
         require_squeezes(image_size, scales if fold else scales - 1, "realnvp")
-        shape = (channels, image_size, image_size)
-        self.latent_dim = channels * image_size**2
-        self.flow = Chain(Logit(alpha), make_flow(shape, scales, width, blocks, fold))
-        self.prior = StandardNormal(self.latent_dim)
+        flow = make_flow((channels, image_size, image_size), scales, width, blocks, fold)
+        super().__init__(Chain(Logit(alpha), flow), StandardNormal(channels * image_size**2))
 
     @classmethod
     def small(cls) -> dict[str, Any]:
@@ -160,38 +147,3 @@ class RealNVP(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         return {"realnvp": list(self.parameters())}
-
-    def log_density(self, u: Images) -> PerImage:
-        """log p(u) = log p(f(u)) + log |det df/du|; equation 3."""
-        z, log_det = self.flow(u)
-        return self.prior.log_prob(z) + log_det
-
-    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
-        x = batch["images"]
-        nll = -log_prob_of_levels(self.log_density, x, None, 1).mean()
-        yield Turn("realnvp", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / (math.log(2) * x[0].numel())})
-
-    def log_prob(self, x: Images, rng: Chance, effort: int) -> PerImage:
-        """A bound of the levels' log-probability, from `effort` dequantisations."""
-        return log_prob_of_levels(self.log_density, x, rng, effort)
-
-    def validation(self, batch: Batch, rng: Chance) -> PerImage:
-        """The negative bound from one dequantisation."""
-        return -self.log_prob(batch["images"], rng, 1)
-
-    def encode(self, x: Images) -> Rows:
-        """z of the middle of each level's interval: `decode` gives exactly x back."""
-        return self.flow(middle(x))[0]
-
-    def decode(self, z: Rows, condition: Tensor | None = None) -> Images:
-        self.check_condition(condition)
-        return to_images(self.flow.inverse(z))
-
-    def draw_latents(self, n: int, rng: Chance) -> Rows:
-        return self.prior.sample(n, rng)
-
-    def sample(
-        self, n: int, rng: Chance, condition: Tensor | None = None, *,
-        temperature: Annotated[float, Gt(0)] = 1.0,  # the deviation of the latents that are drawn
-    ) -> Images:  # fmt: skip
-        return self.decode(temperature * self.draw_latents(n, rng), condition)

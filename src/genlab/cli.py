@@ -1,4 +1,4 @@
-"""The command line: `kedro run` with errors in one line; the commands `sweep`, `reproduce`, `lineage` and `send`."""
+"""The command line: `kedro run` with errors in one line, and `sweep`, `compare`, `reproduce`, `lineage`, `send`."""
 
 import copy
 import os
@@ -154,6 +154,25 @@ def reproduce(run: str, folder: Path | None, env: str | None, params: dict[str, 
 
 
 @click.command()
+@click.argument("one")
+@click.argument("other")
+@env_option
+@params_option
+@ending_well
+def compare(one: str, other: str, env: str | None, params: dict[str, Any]) -> None:
+    """Say which of two runs is better, over the same test images and over seeds.
+
+    ONE and OTHER are ids or names of runs, or models: the newest run of each.
+    """
+    from genlab.experiments.difference import compare_runs
+    from genlab.tracking.runs import read_by_image, read_runs
+
+    tracker, _ = open_project(env, params)
+    runs = read_runs(tracker.uri, tracker.settings.experiment)
+    click.echo("\n".join(compare_runs(one, other, runs, lambda run: read_by_image(tracker.uri, run.run_id))))
+
+
+@click.command()
 @env_option
 @params_option
 @ending_well
@@ -200,6 +219,5 @@ run.params = [copy.copy(option) for option in kedro_run.params]
 for option in run.params:
     if option.name == "params":
         option.callback = read_params
-cli = click.Group(
-    "genlab", commands={"run": run, "sweep": sweep, "reproduce": reproduce, "lineage": lineage, "send": send}
-)
+commands = (sweep, compare, reproduce, lineage, send)
+cli = click.Group("genlab", commands={"run": run, **{str(command.name): command for command in commands}})

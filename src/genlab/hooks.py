@@ -201,6 +201,8 @@ class GenlabHooks:
             if name == "metrics":
                 run.measured = True
                 run.set_tags({LINEAGE: self.catalog[dataset_name].record(dataset_name).lineage()})
+        if name == "by_image":
+            run.by_image = data
         if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
                 run.log_picture(f"test_{figure}", pixels, step=0)

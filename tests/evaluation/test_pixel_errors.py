@@ -75,7 +75,10 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_controls_stand_beside_each_metric(drawn: np.ndarray, truth: np.ndarray) -> None:
-    metrics = pixel_metrics(METRICS, drawn, truth, {"input": 255 - truth}, EvaluationSettings(resamples=20))
+    kept: dict[str, np.ndarray] = {}
+    metrics = pixel_metrics(
+        METRICS, drawn, truth, {"input": 255 - truth}, EvaluationSettings(resamples=20), keep=kept.__setitem__
+    )
     for name, metric in METRICS.items():
         assert metrics[f"{name}_input"] == pytest.approx(metric(255 - truth, truth).mean())
         assert metrics[name] == pytest.approx(metric(drawn, truth).mean())

@@ -19,6 +19,7 @@ from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
+from scipy import stats
 
 import genlab.experiments.reproduce
 from genlab.cli import cli
@@ -35,7 +36,7 @@ from tests.experiments.test_leaderboard import whole
 Kedro = Callable[..., Result]
 
 
-def made_by_hand(uri: str, model: str = "vae", seed: int = 0, **given: Any) -> str:
+def made_by_hand(uri: str, model: str = "pix2pix", seed: int = 0, **given: Any) -> str:
     """A finished run, as another program might have left it; its id. `given` are metrics and tags."""
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("genlab")
@@ -70,7 +71,8 @@ def test_a_sweep_leaves_children_under_one_parent_and_one_table(swept: Swept) ->
         (f"objective={objective}", seed) for objective in ("l1", "cgan") for seed in "01"
     }
     assert all(run.data.params["model.objective"] in run.data.tags["variant"] for run in children)
-    assert re.search(r"\| pix2pix \| [\d,]+ pairs \| objective=cgan \| test \| 2 \|", swept.output)
+    assert re.search(r"\ntrained on [\d,]+ pairs, environment test, seeds 2\n", swept.output)
+    assert re.search(r"\n\| pix2pix +\| objective=cgan +\|", swept.output)
 
 
 def test_the_leaderboard_has_a_row_per_run_with_its_metrics(swept: Swept) -> None:
@@ -86,11 +88,39 @@ def test_the_leaderboard_has_a_row_per_run_with_its_metrics(swept: Swept) -> Non
     metrics = max((swept.root / "08_reporting/pix2pix/metrics.json").glob("*/metrics.json"))
     assert set(json.loads(metrics.read_text())) <= set(table.columns)
     text = (swept.root / "08_reporting/leaderboard.md").read_text()
-    assert text.count("| pix2pix |") == 2
-    assert text.count(" ± ") >= 6
+    assert len(re.findall(r"\| pix2pix +\| objective=", text)) == 2
+    assert "| the mean training image " in text
+    assert max(map(len, text.splitlines())) <= 120
     page = (swept.root / "08_reporting/leaderboard.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 2, "of one seed for each objective"
     assert "no picture" not in page
+
+
+def test_two_runs_are_compared_by_their_test_images_and_seeds(swept: Swept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the same 600 test images and the two seeds; against scipy, from the tables in the catalog."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", swept.uri)
+    monkeypatch.chdir(PROJECT)
+    runs = board(swept.root).set_index(["variant", "seed"])
+    found: dict[str, list[pd.Series]] = {}
+    for path in sorted((swept.root / "08_reporting/pix2pix/by_image.parquet").glob("*/by_image.parquet")):
+        values = pd.read_parquet(path).set_index("id")["l1"]
+        (row,) = runs.index[np.isclose(runs["l1"], values.mean())]
+        found.setdefault(row[0], []).append(values)
+    one, other = (sum(values) / 2 for values in (found["objective=cgan"], found["objective=l1"]))
+    truth = stats.ttest_rel(one, other).confidence_interval()
+    ends = sorted((abs(truth.low), abs(truth.high)))
+    names = [runs.loc[(f"objective={name}", 1), "name"] for name in ("cgan", "l1")]
+    result = CliRunner().invoke(cli, ["compare", *names])
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("l1:") and "test images" in line)
+    assert f"(95 % interval {ends[0]:.3g} to {ends[1]:.3g}, over the same 600 test images)" in line
+    assert re.search(r"\nl1: .*, over 2 seeds\)\n", result.output)
+    assert json.dumps(line)[1:-1] in (swept.root / "08_reporting/leaderboard.html").read_text(), (
+        "the page says the same"
+    )
+    refused = CliRunner().invoke(cli, ["compare", names[0], "unit"])
+    assert refused.exit_code == 1
+    assert "Error: no finished run has the id, the name or the model 'unit'" in refused.output
 
 
 def test_a_comparison_that_runs_with_its_models_has_their_numbers(kedro: Kedro, data_root: Path) -> None:
@@ -149,9 +179,10 @@ def test_bad_runs_are_said_and_do_not_stop_the_comparison(
     folder = tmp_path / "figures"
     folder.mkdir()
     for number, size in enumerate([(8, 8), (900, 40), (3, 700)]):
-        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / f"figure{number}.png")
+        pixels = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"translations{number}.png")
     client.log_artifacts(mixed, str(folder), "figures")
-    (folder / "figure0.png").write_bytes(b"no picture")
+    (folder / "translations0.png").write_bytes(b"no picture")
     client.log_artifacts(bad, str(folder), "figures")
     client.log_artifacts(twins[0], str(folder), "figures")
     shutil.rmtree(Path(client.get_run(twins[0]).info.artifact_uri.removeprefix("file://")) / "figures")

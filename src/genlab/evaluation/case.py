@@ -1,8 +1,11 @@
 """What a measure looks at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from genlab.evaluation.features.cache import NO_CACHE, Cache
 from genlab.evaluation.settings import EvaluationSettings
@@ -20,7 +23,17 @@ class Judged(Case[M, E]):
 
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     cache: Cache = NO_CACHE  # of what is computed of real images alone; all models share it
+    kept: dict[str, pd.Series] = field(default_factory=dict)  # what measures have kept of each test image, by metric
     untrained: Callable[[], Any] | None = None  # builds the model as it was before its first step
+
+    def keep(self, metric: str, ids: Iterable[str], values: np.ndarray) -> None:
+        """Keep the values of a metric, (N,), beside the ids of their N test images."""
+        self.kept[metric] = pd.Series(values, list(ids))
+
+    @property
+    def by_image(self) -> pd.DataFrame:
+        """What measures have kept: a row for each test image, with its `id`, and a column for each metric."""
+        return pd.DataFrame(self.kept).rename_axis("id").reset_index()
 
     def each_direction(self, measure: Callable[[Side], Metrics]) -> Metrics:
         """`measure(to)` for every domain that the model reaches; from the second on, names end in the direction."""

@@ -69,12 +69,16 @@ def bootstrap_interval(
 
 def pixel_metrics(
     metrics: Mapping[str, Metric], drawn: np.ndarray, truth: np.ndarray, controls: Mapping[str, np.ndarray],
-    settings: EvaluationSettings,
+    settings: EvaluationSettings, keep: Callable[[str, np.ndarray], None],
 ) -> dict[str, float]:  # fmt: skip
-    """Each metric `m` of (N, H, W, C) drawings, its 95 % interval, and `m_<control>` for images in their place."""
+    """Each metric `m` of (N, H, W, C) drawings, its 95 % interval, and `m_<control>` for images in their place.
+
+    `keep` takes the values of each metric, (N,).
+    """
     result: dict[str, float] = {}
     for name, metric in metrics.items():
         values = metric(drawn, truth)
+        keep(name, values)
         low, high = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
         result |= {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
         result |= {f"{name}_{label}": float(metric(control, truth).mean()) for label, control in controls.items()}

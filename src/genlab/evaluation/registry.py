@@ -1,4 +1,4 @@
-"""The measures: what is registered, and which way is better."""
+"""The measures: what is registered, which way is better, and what stands beside it."""
 
 from typing import Literal
 
@@ -9,11 +9,19 @@ Direction = Literal["higher", "lower"]
 measure = Registry("genlab.evaluation.measures")
 """`@measure(needs=Capability, on=Arrangement, better={"fd_lite0": "lower"})`: takes a `Judged`, returns metrics.
 
-`better` says of a metric's name without its endings (`_low`, `_real`, `_a_to_b`) whether a higher or a lower value is
-better. A metric that it leaves out is shown without a winner.
+The decorator also says of the metrics, by their names without endings (`_low`, `_real`, `_a_to_b`):
+
+- `better`: whether a higher or a lower value is better; None where neither is;
+- `controls`: what `<metric>_<control>` is, in words, by control;
+- `protocols`: the names of the protocols that two numbers must share to be compared.
 """
 
 
-def directions() -> dict[str, Direction]:
+def directions() -> dict[str, Direction | None]:
     """Which way is better, by metric."""
     return {name: way for entry in measure.all for name, way in entry.said.get("better", {}).items()}
+
+
+def controls() -> dict[str, str]:
+    """The controls in words, by their ending."""
+    return {name: words for entry in measure.all for name, words in entry.said.get("controls", {}).items()}

@@ -1,13 +1,14 @@
-"""One table of all finished runs, in groups that may be compared.
+"""The finished runs, in a table for each question and each group of runs that may be compared.
 
-Numbers stand side by side where they are measured on the same test images and by the same protocols. How a model was
-trained does not matter for that: it is a column. A run that does not state a protocol lacks its metrics, so it can
-stand in any group of its test images.
+A run answers the questions that its model is able to answer. Numbers stand side by side where they are measured on the
+same test images and by the same protocols. How a model was trained does not matter for that: it is a column. A run that
+does not state a protocol lacks its metrics, so it can stand in any group of its test images.
 """
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,20 +17,22 @@ import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
-from genlab.evaluation.registry import Direction, directions
+from genlab.evaluation.questions import QUESTIONS, Question, base_name, metric_behind, split_direction
+from genlab.evaluation.registry import Direction, controls, directions
 from genlab.experiments.lineage import missing_links
 from genlab.experiments.settings import CompareSettings
 from genlab.io.record import LINEAGE
+from genlab.models import MODELS, model_class
 from genlab.tracking.runs import FinishedRun
 
 IDENTITY = [
-    "group", "model", "dataset", "seed", "run_id", "trained_on", "variant", "environment", "name", "started", "commit",
-    "data_fingerprint", "training_protocol", "test_fingerprint", "test_data",
+    "question", "group", "model", "dataset", "seed", "run_id", "trained_on", "variant", "environment", "name",
+    "started", "commit", "data_fingerprint", "training_protocol", "test_fingerprint", "test_data",
 ]  # fmt: skip
 CONTESTANT = ["model", "variant", "environment", "dataset", "data_fingerprint", "seed"]
 """Tags. Of the runs that share them all, only one is kept."""
 SAME_BUT_FOR_SEED = [
-    "group", "model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol",
+    "question", "group", "model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol",
 ]  # fmt: skip
 BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", "resumed_from_step", LINEAGE}
 """Tags about a run. Every other tag without a dot is a metric in words, such as `nll_nats_kind`."""
@@ -50,6 +53,7 @@ COSTS: dict[str, Direction | None] = {"parameters": None, "train_seconds": "lowe
 class Group:
     """Runs that may stand side by side."""
 
+    question: Question
     shared: dict[str, str]  # the test images, and every protocol that one of the runs states
     runs: list[FinishedRun]
 
@@ -58,12 +62,16 @@ class Group:
 class Leaderboard:
     """The table, and why some runs are not in it."""
 
-    table: pd.DataFrame  # a row per run: IDENTITY, then the metrics, then metrics in words
+    table: pd.DataFrame  # a row per question and run: IDENTITY, then the metrics, then metrics in words
     skipped: list[str]  # a line each
+    runs: Mapping[str, FinishedRun]  # by id
 
-    def groups(self) -> list[pd.DataFrame]:
-        """The rows of each group."""
-        return [rows for _, rows in self.table.groupby("group", sort=False)]
+    def questions(self) -> dict[str, list[pd.DataFrame]]:
+        """The rows of each group, by question. A group has the columns that one of its runs fills."""
+        found: dict[str, list[pd.DataFrame]] = {}
+        for _, rows in self.table.groupby("group", sort=False):
+            found.setdefault(rows["question"].iloc[0], []).append(rows.dropna(axis=1, how="all"))
+        return found
 
 
 def words(run: FinishedRun) -> dict[str, str]:
@@ -71,9 +79,10 @@ def words(run: FinishedRun) -> dict[str, str]:
     return {name: text for name, text in run.tags.items() if "." not in name and name not in BOOKKEEPING}
 
 
-def protocols(run: FinishedRun) -> dict[str, str]:
-    """The protocols that a run states, by name."""
-    return {name: text for name, text in words(run).items() if "protocol" in name}
+def protocols(run: FinishedRun, question: Question) -> dict[str, str]:
+    """The protocols that a run states of a question, by name. One that no measure names is of every question."""
+    others = {name for other in QUESTIONS for name in other.protocols} - question.protocols
+    return {name: text for name, text in words(run).items() if "protocol" in name and base_name(name) not in others}
 
 
 def of_training(protocol: str) -> bool:
@@ -85,6 +94,8 @@ def why_not(run: FinishedRun) -> str | None:
     """Why a run cannot be compared; None where it can."""
     if not run.final_metrics:
         return "it has no metrics (was it run to `evaluate`?)"
+    if not any(answers(run, question) for question in QUESTIONS):
+        return "none of its metrics answers a question that its model can answer"
     if not run.tags.get("dataset"):
         return "it does not say its data (the tag dataset)"
     if not run.tags.get("seed", "").isdecimal():
@@ -92,6 +103,14 @@ def why_not(run: FinishedRun) -> str | None:
     if missing := missing_links(run):
         return f"nothing tells what its numbers were made from ({missing})"
     return None
+
+
+def answers(run: FinishedRun, question: Question) -> bool:
+    """Whether a run has metrics of a question that its model is able to answer; an unknown model may be able to."""
+    name = run.tags["model"]
+    able = name not in MODELS or issubclass(model_class(name), question.asks)
+    asked = question.told in (None, "told" in run.tags)
+    return able and asked and not {*question.metrics}.isdisjoint(map(metric_behind, run.final_metrics))
 
 
 def keep_one_each(runs: Iterable[FinishedRun], keep: str) -> list[FinishedRun]:
@@ -105,14 +124,16 @@ def keep_one_each(runs: Iterable[FinishedRun], keep: str) -> list[FinishedRun]:
     return [kept[contestant] for contestant in sorted(kept)]
 
 
-def group_runs(runs: Iterable[FinishedRun]) -> list[Group]:
-    """The runs in groups. Each run joins the first group that contradicts nothing that the run states.
+def group_runs(runs: Iterable[FinishedRun], question: Question) -> list[Group]:
+    """The runs that answer a question, in groups. Each joins the first group that contradicts nothing that it states.
 
     A run without a fingerprint of its test images stands with runs of the same training data.
     """
     groups: list[Group] = []
     for run in runs:
-        stated = {name: text for name, text in protocols(run).items() if not of_training(name)}
+        if not answers(run, question):
+            continue
+        stated = {name: text for name, text in protocols(run, question).items() if not of_training(name)}
         trained_on = f"{run.tags['dataset']} {run.tags.get('data_fingerprint', '')}"
         stated["test images"] = run.tags.get("test_fingerprint") or trained_on
         for group in groups:
@@ -121,29 +142,34 @@ def group_runs(runs: Iterable[FinishedRun]) -> list[Group]:
                 group.runs.append(run)
                 break
         else:
-            groups.append(Group(stated, [run]))
+            groups.append(Group(question, stated, [run]))
     return groups
 
 
 def require_one_group(groups: Sequence[Group]) -> None:
-    """Refuse runs of one dataset that may not be compared.
+    """Refuse runs of one dataset and one question that may not be compared.
 
     Raises:
         GenlabError: names the runs, and in what they differ.
     """
-    first: dict[str, Group] = {}
+    first: dict[tuple[str, str], Group] = {}
     for group in groups:
-        earlier = first.setdefault(group.runs[0].tags["dataset"], group)
-        one, two, shared = earlier.runs[0], group.runs[0], earlier.shared
-        differ = [name for name, text in group.shared.items() if shared.get(name, text) != text]
-        if differ:
-            said = [f"{name} {shared[name]} and {group.shared[name]}" for name in differ]
-            if "test images" in differ and "test_data" in one.tags and "test_data" in two.tags:
-                said.append(f"in words: {one.tags['test_data']}; and {two.tags['test_data']}")
+        earlier = first.setdefault((group.question.words, group.runs[0].tags["dataset"]), group)
+        if earlier is not group:
             raise GenlabError(
-                f"{one} and {two} cannot be compared: {'; '.join(said)}. Run one of them again, or let them stand in "
-                "separate tables with --params=compare.strict=false"
+                f"{earlier.runs[0]} and {group.runs[0]} cannot be compared: {why_apart(earlier, group)}. Run one of "
+                "them again, or let them stand in separate tables with --params=compare.strict=false"
             )
+
+
+def why_apart(one: Group, other: Group) -> str:
+    """In what two groups differ."""
+    differ = [name for name, text in other.shared.items() if one.shared.get(name, text) != text]
+    said = [f"{name} {one.shared[name]} and {other.shared[name]}" for name in differ]
+    in_words = [group.runs[0].tags.get("test_data") for group in (one, other)]
+    if "test images" in differ and all(in_words):
+        said.append(f"in words: {'; and '.join(map(str, in_words))}")
+    return "; ".join(said)
 
 
 def build_leaderboard(runs: Sequence[FinishedRun], settings: CompareSettings) -> Leaderboard:
@@ -164,13 +190,15 @@ def build_leaderboard(runs: Sequence[FinishedRun], settings: CompareSettings) ->
         of = f" of the sweep {settings.sweep!r}" if settings.sweep else ""
         nothing = f"there are no finished runs{of} to compare; train something first: kedro run --pipeline=NAME"
         raise GenlabError("; ".join([nothing, *skipped]))
-    groups = group_runs(keep_one_each(wanted, settings.keep))
+    kept = keep_one_each(wanted, settings.keep)
+    groups = [group for question in QUESTIONS for group in group_runs(kept, question)]
     if settings.strict:
         require_one_group(groups)
     table = pd.DataFrame([row for group in groups for row in _rows(group)])
     measured = table.drop(columns=IDENTITY)
     numbers = measured.select_dtypes("number").columns
-    return Leaderboard(table[[*IDENTITY, *numbers, *measured.columns.difference(numbers, sort=False)]], skipped)
+    columns = [*IDENTITY, *numbers, *measured.columns.difference(numbers, sort=False)]
+    return Leaderboard(table[columns], skipped, {run.run_id: run for run in kept})
 
 
 def _rows(group: Group) -> list[dict[str, Any]]:
@@ -178,9 +206,9 @@ def _rows(group: Group) -> list[dict[str, Any]]:
     seen: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
     rows = []
     for run in group.runs:
-        row = _row(protocol_hash(group.shared), run)
+        row = _row(group, run)
         for protocol, metrics in OF_TRAINING.items():
-            stated = tuple(text for name, text in sorted(protocols(run).items()) if base_name(name) == protocol)
+            stated = tuple(text for name, text in sorted(words(run).items()) if base_name(name) == protocol)
             column = seen[protocol].setdefault(stated, len(seen[protocol]) + 1) if stated else 1
             if column > 1:
                 start = rf"^({'|'.join(metrics)})"
@@ -189,21 +217,19 @@ def _rows(group: Group) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(group: str, run: FinishedRun) -> dict[str, Any]:
+def _row(group: Group, run: FinishedRun) -> dict[str, Any]:
     identity = {name: run.tags.get(name, "") for name in IDENTITY} | {
-        "group": group,
+        "question": group.question.words,
+        "group": protocol_hash({"question": group.question.words, **group.shared}),
         "seed": int(run.tags["seed"]),
         "run_id": run.run_id,
         "name": run.name,
         "started": datetime.fromtimestamp(run.started / 1000, UTC).isoformat(timespec="seconds"),
         "commit": run.tags.get("mlflow.source.git.commit", ""),
     }
-    return words(run) | run.final_metrics | identity
-
-
-def base_name(metric: str) -> str:
-    """A metric's name without the direction of a translation, and without the number of its column."""
-    return re.sub(r" \(\d+\)", "", metric).removesuffix("_a_to_b").removesuffix("_b_to_a")
+    stated, mine = protocols(run, group.question), {"", *group.question.metrics}
+    values = {name: v for name, v in (words(run) | run.final_metrics).items() if metric_behind(name) in mine}
+    return {name: v for name, v in values.items() if "protocol" not in name or name in stated} | identity
 
 
 def better(metric: str) -> Direction | None:
@@ -211,22 +237,29 @@ def better(metric: str) -> Direction | None:
     return {**directions(), **COSTS}.get(base_name(metric))
 
 
-def numeric(table: pd.DataFrame) -> list[str]:
-    """The metrics of a table that are numbers, and that any of its runs has."""
-    return list(table.drop(columns=IDENTITY).select_dtypes("number").dropna(axis=1, how="all").columns)
+def beside(metric: str, ending: str) -> str:
+    """The name of an end of a metric's interval or of one of its controls: `l1_low`, `l1_mean_image_b_to_a`."""
+    stem, direction = split_direction(metric)
+    return f"{stem}_{ending}{direction}"
+
+
+def question_of(table: pd.DataFrame) -> Question:
+    """The question that the runs of a group answer."""
+    return next(one for one in QUESTIONS if one.words == table["question"].iloc[0])
 
 
 def main_metrics(table: pd.DataFrame) -> list[str]:
-    """The metrics of a table: where lower is better, then the others, and what the models cost last.
+    """The metrics of a group: the question's headline, its other metrics, those of no measure, what the models cost.
 
-    A number is a metric if one way is better or if it has an interval. Controls and counts are none.
+    A number is a metric if a measure says so or if it has an interval. Controls and counts are none.
     """
-    names, known = numeric(table), [*directions()]
-    measured = [name for name in names if better(name) or name in COSTS or f"{name}_low" in names]
+    known = question_of(table).metrics
+    names = list(table.drop(columns=IDENTITY).select_dtypes("number").dropna(axis=1, how="all").columns)
+    measured = [n for n in names if base_name(n) in known or n in COSTS or beside(n, "low") in names]
 
-    def rank(name: str) -> tuple[bool, bool, int, str]:
+    def rank(name: str) -> tuple[bool, int, str]:
         base = base_name(name)
-        return name in COSTS, better(name) != "lower", known.index(base) if base in known else len(known), name
+        return name in COSTS, known.index(base) if base in known else len(known), name
 
     return sorted(measured, key=rank)
 
@@ -238,19 +271,52 @@ def kind(row: "pd.Series[Any]", metric: str) -> str:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """The mean over seeds of runs that differ in nothing else, with the half width of its 95 % t-interval.
+    """The mean over seeds of runs that differ in nothing else, with its 95 % interval.
 
-    Columns: `SAME_BUT_FOR_SEED`, `seeds` (how many), `<metric>` and `<metric>_interval` (NaN for one seed), and the
+    Columns: `SAME_BUT_FOR_SEED`, `seeds` (how many), `run_id` (of one of them), `<metric>`, `<metric>_low` and
+    `<metric>_high` (of one seed: the run's own interval, over test images; of several: Student's, over seeds), and the
     `_kind`s.
     """
     from scipy import stats
 
+    names = main_metrics(table)
+    ends = {end: [n for n in names if beside(n, end) in table] for end in ("low", "high")}
     runs = table.groupby(SAME_BUT_FOR_SEED, sort=False)
-    values = runs[main_metrics(table)]
-    width = values.sem() * stats.t.ppf(0.975, values.count() - 1)
+    values, count = runs[names], runs.size()
+    width = values.sem().mul(stats.t.ppf(0.975, values.count() - 1))
+    parts = [count.rename("seeds"), runs["run_id"].first(), values.mean()]
+    for end, sign in (("low", -1), ("high", 1)):
+        over_seeds = values.mean() + sign * width
+        own = runs[[beside(n, end) for n in ends[end]]].first().set_axis(ends[end], axis=1)
+        found = over_seeds.where(count > 1, own.reindex(columns=names))
+        parts.append(found.rename(columns=lambda name, end=end: beside(name, end)))
     kinds = runs[[name for name in table.columns if name.endswith("_kind")]].first()
-    parts = [runs.size().rename("seeds"), values.mean(), width.add_suffix("_interval"), kinds]
-    return pd.concat(parts, axis=1).reset_index()
+    return pd.concat([*parts, kinds], axis=1).reset_index()
+
+
+def control_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """What stands in the place of the models, a row each: `model` (what it is, in words) and its metrics.
+
+    Where a control is another one for another model, as PCA with as many numbers is, each has a row that names these.
+    """
+    rows: list[dict[str, Any]] = []
+    for control, said in controls().items():
+        found: list[tuple[dict[str, float], list[str]]] = []
+        for _, run in table.iterrows():
+            values = {m: v for m in main_metrics(table) if pd.notna(v := run.get(beside(m, control)))}
+            if not values:
+                continue
+            for known, models in found:
+                if all(math.isclose(known.get(name, value), value, rel_tol=1e-6) for name, value in values.items()):
+                    known |= values
+                    models.append(run["model"])
+                    break
+            else:
+                found.append((values, [run["model"]]))
+        for values, models in found:
+            whose = f", for {', '.join(dict.fromkeys(models))}" if len(found) > 1 else ""
+            rows.append({"model": f"{said}{whose}", **values})
+    return rows
 
 
 def best_rows(table: pd.DataFrame, metric: str) -> set[Any]:
@@ -263,15 +329,23 @@ def best_rows(table: pd.DataFrame, metric: str) -> set[Any]:
 
 
 def title(table: pd.DataFrame) -> str:
-    """What the runs of a group are measured on, in words."""
+    """What the runs of a group are measured on and how, in words."""
     row = table.iloc[0]
-    return row["test_data"] or f"{row['dataset']}, data {row['data_fingerprint'] or 'without fingerprint'}"
+    data = row["test_data"] or f"{row['dataset']}, data {row['data_fingerprint'][:12] or 'without fingerprint'}"
+    said = [name for name in table.columns.difference(IDENTITY, sort=False) if base_name(name).endswith("_protocol")]
+    in_words = [text for name in said for text in first_of(table[name])]
+    return "; ".join([data, *in_words])
 
 
-def protocol_line(table: pd.DataFrame) -> str:
-    """The names of the test images and of the protocols that the runs of a group share."""
-    stated = {"test images": table["test_fingerprint"].iloc[0][:12]}
-    for name in table.columns:
-        if "protocol_hash" in name and not of_training(name) and (found := table[name].dropna().tolist()):
-            stated[name.replace("protocol_hash", "protocol").replace("_", " ")] = found[0]
-    return ", ".join(f"{name} {text}" for name, text in stated.items() if text)
+def first_of(column: "pd.Series[Any]") -> list[str]:
+    """The first text of a column that all runs of a group share; none where it is empty."""
+    return [text for text in column.dropna() if text][:1]
+
+
+def shared_hashes(table: pd.DataFrame) -> dict[str, str]:
+    """The test images and the protocols that the runs of a group share, by name."""
+    names = [name for name in table.columns if "protocol_hash" in name and not of_training(name)]
+    return {
+        name.replace("fingerprint", "images").replace("_hash", "").replace("_", " "): text[:12]
+        for name in ("test_fingerprint", *names) for text in first_of(table[name])
+    }  # fmt: skip

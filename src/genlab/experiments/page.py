@@ -5,42 +5,56 @@ tags.
 """
 
 import html
+import itertools
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
+from genlab.experiments.difference import ByImage, Side, compare_sides
 from genlab.experiments.leaderboard import (
+    SAME_BUT_FOR_SEED,
     Leaderboard,
+    beside,
     best_rows,
     better,
+    control_rows,
     kind,
     main_metrics,
-    numeric,
-    protocol_line,
+    question_of,
+    shared_hashes,
     summarise,
     title,
 )
 
-SHOWN = ["model", "trained_on", "variant", "environment"]  # what a row is called
+DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "environment", "seeds": "seeds"}
+"""What a row is called beside its model, and that in words. What is the same in all rows stands above the table."""
 ARROWS = {"higher": "↑", "lower": "↓"}
+FIRST = 7  # metrics that a table of the page shows at first
+WIDTH = 120  # characters of a table in Markdown, at most
+LONGEST = 40  # characters of a word in Markdown
 
 
-def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]]) -> str:
-    """The page; `pictures` are each run's PNGs by name. A run without any is said to have none."""
-    return _render("page.html.jinja", board, {"autoescape": True}, pictures=pictures)
+def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]], by_image: ByImage) -> str:
+    """The page; `pictures` are each run's PNGs by name. A row shows those of its question."""
+    options = {"autoescape": True}
+    return _render("page.html.jinja", board, options, pictures, lambda table: _verdicts(board, table, by_image))
 
 
 def to_markdown(board: Leaderboard) -> str:
-    """A table for each group: a line per model and settings, mean ± 95 % interval where there are several seeds."""
-    return _render("page.md.jinja", board, {"finalize": escape})
+    """The tables as Markdown that a screen holds: of the metrics, the first ones that fit."""
+    return _render("page.md.jinja", board, {"finalize": escape}, {}, lambda table: {})
 
 
 def escape(value: Any) -> str:
-    """A text as Markdown shows it: no HTML, no end of a cell, no link, no emphasis."""
+    """A text as Markdown shows it: no HTML, no end of a cell, no link, no emphasis. What is marked safe stays."""
+    if isinstance(value, Markup):
+        return value
     return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
 
 
@@ -49,38 +63,105 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
-def _render(template: str, board: Leaderboard, options: dict[str, Any], **given: Any) -> str:
+def _render(
+    template: str, board: Leaderboard, options: dict[str, Any], pictures: Mapping[str, Mapping[str, bytes]],
+    verdicts: Callable[[pd.DataFrame], dict[str, list[str]]],
+) -> str:  # fmt: skip
     loader = jinja2.PackageLoader("genlab.experiments", "")
     environment = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, **options
     )
     environment.filters |= {"base64": lambda png: b64encode(png).decode(), "number": number}
     environment.tests["missing"] = pd.isna
-    environment.globals |= {"better": better, "arrows": ARROWS, "kind": kind, "interval": interval}
-    sections = [_section(table) for table in board.groups()]
-    return environment.get_template(template).render(sections=sections, skipped=board.skipped, **given)
+    environment.globals |= {"better": better, "arrows": ARROWS, "kind": kind, "interval": interval, "first": FIRST}
+    questions = {
+        words: [{**_section(table, pictures), "verdicts": verdicts(table)} for table in tables]
+        for words, tables in board.questions().items()
+    }
+    return environment.get_template(template).render(questions=questions, skipped=board.skipped)
 
 
 def interval(row: "pd.Series[Any]", name: str) -> str:
-    """The 95 % interval of a number: over test images for a run, over seeds for a mean; "" for one seed or a count."""
-    low, high, width = (row.get(f"{name}_{end}", float("nan")) for end in ("low", "high", "interval"))
-    if pd.notna(low) and pd.notna(high):
-        return f"{number(low)} to {number(high)}"
-    return f"± {width:.2g}" if width > 0 else ""
+    """The 95 % interval of a number: over test images for a run, over seeds for a mean; "" where there is none."""
+    low, high = (row.get(beside(name, end), float("nan")) for end in ("low", "high"))
+    return f"{number(low)} to {number(high)}" if pd.notna(low) and pd.notna(high) else ""
 
 
-def _section(table: pd.DataFrame) -> dict[str, Any]:
+def _section(table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]]) -> dict[str, Any]:
     """What the templates want to know of a group."""
-    main, means = main_metrics(table), summarise(table)
+    main, means, controls = main_metrics(table), summarise(table), control_rows(table)
+    differ = [name for name in DESCRIBES if means[name].nunique() > 1]
+    shared = {said: means[name].iloc[0] for name, said in DESCRIBES.items() if name not in differ}
+    best = {name: best_rows(means, name) for name in main}
+    shown = {run_id: _pictures_of(table, pictures.get(run_id, {})) for run_id in means["run_id"]}
     return {
         "title": title(table),
-        "protocols": protocol_line(table),
-        "shown": [name for name in SHOWN if name == "model" or table[name].astype(bool).any()],
+        "shared": ", ".join(f"{said} {value}" for said, value in shared.items() if value not in ("", 1)),
+        "hashes": shared_hashes(table),
+        "differ": {name: DESCRIBES[name] for name in differ},
         "main": main,
-        "every": numeric(table),
-        "several_seeds": table["seed"].nunique() > 1,
-        "means": list(means.iterrows()),
-        "best_means": {name: best_rows(means, name) for name in main},
+        "rows": list(means.iterrows()),
+        "best": best,
+        "controls": [pd.Series(row) for row in controls],
+        "pictures": shown if any(shown.values()) else {},
         "runs": list(table.iterrows()),
-        "best_runs": {name: best_rows(table, name) for name in main},
+        "lines": _lines(title(table), means, controls, differ, main, best),
     }
+
+
+def _verdicts(board: Leaderboard, table: pd.DataFrame, by_image: ByImage) -> dict[str, list[str]]:
+    """What each two rows of a table say of each other, by their numbers."""
+    question = question_of(table)
+    sides = []
+    for _, rows in table.groupby(SAME_BUT_FOR_SEED, sort=False):
+        differ = [
+            str(rows[name].iloc[0]) for name in ("model", *DESCRIBES) if name in rows and table[name].nunique() > 1
+        ]
+        label = ", ".join(filter(None, differ)) or rows["model"].iloc[0]
+        sides.append(Side.of(label, [board.runs[run_id] for run_id in rows["run_id"]], by_image))
+    both = itertools.combinations(enumerate(sides), 2)
+    return {f"{i} {j}": compare_sides(question, one, other) for (i, one), (j, other) in both}
+
+
+def _pictures_of(table: pd.DataFrame, pictures: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of a run's pictures that show its answer to the question of the table."""
+    for start in question_of(table).pictures:
+        if found := {name: png for name, png in pictures.items() if name.startswith(start)}:
+            return found
+    return {}
+
+
+def _lines(
+    heading: str,
+    means: pd.DataFrame,
+    controls: list[dict[str, Any]],
+    differ: list[str],
+    main: list[str],
+    best: dict[str, set[Any]],
+) -> list[str]:
+    """The table under its heading in Markdown, columns padded: the first metric, and of the others those that fit."""
+
+    def column(name: str) -> list[str]:
+        arrow = f" {ARROWS[way]}" if (way := better(name)) else ""
+        cells = [f"{escape(name)}{arrow}"]
+        for index, row in means.iterrows():
+            marks, end = "**" * (index in best[name]), interval(row, name)
+            said = f" ({escape(kind(row, name))})" if kind(row, name) not in heading else ""
+            text = f"{marks}{number(row[name])}{marks}{said}{f' [{end}]' * bool(end)}"
+            cells.append("" if pd.isna(row[name]) else text)
+        return [*cells, *(number(row[name]) if name in row else "" for row in controls)]
+
+    def described(name: str) -> list[str]:
+        texts = (
+            [*means[name], *([""] * len(controls))] if name in differ else [*means[name], *(r[name] for r in controls)]
+        )
+        return [DESCRIBES.get(name, name), *(escape(shorten(str(text), LONGEST, placeholder="…")) for text in texts)]
+
+    columns = [described(name) for name in ("model", *differ)]
+    for name in main:
+        more = [*columns, column(name)]
+        if name == main[0] or sum(max(map(len, cells)) + 3 for cells in more) < WIDTH:
+            columns = more
+    widths = [max(map(len, cells)) for cells in columns]
+    rows = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in zip(*columns, strict=True)]
+    return [f"| {' | '.join(row)} |" for row in (rows[0], ["-" * width for width in widths], *rows[1:])]

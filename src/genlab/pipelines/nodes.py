@@ -244,15 +244,15 @@ def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters:
 
 def evaluate(
     model: str, checkpoint: "Checkpoint", drawings: dict[str, np.ndarray], examples: "Examples", parameters: Parameters
-) -> dict[str, float | str]:
-    """Drawings and what they are held against -> metrics with their controls."""
+) -> tuple[dict[str, float | str], pd.DataFrame]:
+    """Drawings and what they are held against -> metrics with their controls, and those of each test image."""
     from genlab.data.arrange.words import describe_examples
     from genlab.evaluation.registry import measure
 
     settings = resolve(model, parameters)
     case = _case(checkpoint, examples, settings, parameters, drawings)
     told = describe_examples(examples, settings.data, getattr(case.model, "condition", None))
-    return {**measure.run(case), **checkpoint.chosen(settings.sample.checkpoint).costs(), **told}
+    return {**measure.run(case), **checkpoint.chosen(settings.sample.checkpoint).costs(), **told}, case.by_image
 
 
 def report(
@@ -314,7 +314,7 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     """
     from genlab.experiments.leaderboard import build_leaderboard
     from genlab.experiments.page import draw_page, to_markdown
-    from genlab.tracking.runs import all_runs, read_pictures
+    from genlab.tracking.runs import all_runs, read_by_image, read_pictures
     from genlab.tracking.tracker import current_tracker
 
     tracker = current_tracker()
@@ -327,8 +327,12 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
         logger.warning("%s", line)
     at_hand = {run.run_id: dict(run.pictures) for run in runs}
     pictures = {}
-    for run_id in board.table["run_id"]:
+    for run_id in board.runs:
         pictures[run_id] = at_hand[run_id] or read_pictures(tracker.uri, run_id)
         if not pictures[run_id]:
             logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
-    return board.table, to_markdown(board), draw_page(board, pictures)
+    tables = {
+        run_id: read_by_image(tracker.uri, run_id) if run.by_image is None else run.by_image
+        for run_id, run in board.runs.items()
+    }
+    return board.table, to_markdown(board), draw_page(board, pictures, lambda run: tables[run.run_id])

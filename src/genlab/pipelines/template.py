@@ -114,7 +114,7 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
             step(nodes.arrange, ["parameters", *arranged], "examples", "train"),
             later(nodes.train, [], ["checkpoint", "history"], "train"),
             later(nodes.draw, ["checkpoint"], drawings, "sample"),
-            later(nodes.evaluate, ["checkpoint", drawings], "metrics", "evaluate"),
+            later(nodes.evaluate, ["checkpoint", drawings], ["metrics", "by_image"], "evaluate"),
             later(nodes.report, ["checkpoint", drawings, "history"], ["figures", "curves"], "report"),
             *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
         ]

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from genlab.errors import GenlabError
@@ -33,6 +34,7 @@ class FinishedRun:
     metrics: Mapping[str, float]
     score: float | None = None  # the best on the validation split; lower is better
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # PNGs, where they are at hand
+    by_image: pd.DataFrame | None = None  # the metrics of each test image, where they are at hand
 
     @property
     def final_metrics(self) -> dict[str, float]:
@@ -108,7 +110,7 @@ def all_runs(tracker: Tracker, scores: bool) -> list[FinishedRun]:
     own = [
         FinishedRun(
             run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
-            {name: to_png(pixels) for name, pixels in run.pictures.items()},
+            {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image,
         )
         for run in tracker.runs.values() if run.measured
     ]  # fmt: skip
@@ -140,3 +142,11 @@ def read_pictures(uri: str, run_id: str) -> dict[str, bytes]:
             with suppress(OSError):
                 pictures[path.stem] = to_png(Image.open(path))
     return pictures
+
+
+def read_by_image(uri: str, run_id: str) -> pd.DataFrame | None:
+    """The metrics of a run for each test image; None where they are gone, damaged, or were never kept."""
+    with TemporaryDirectory() as folder, suppress(*failures(), ValueError):
+        for path in Path(connect(uri).download_artifacts(run_id, "by_image", folder)).rglob("*.parquet"):
+            return pd.read_parquet(path)
+    return None

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from genlab.errors import GenlabError, masked
@@ -147,6 +148,7 @@ class TrackedRun:
         self.tags, self.parameters, self.metrics = dict(tags), dict[str, str](), dict[str, float]()
         self.score: float | None = None  # the best so far
         self.pictures: dict[str, np.ndarray] = {}
+        self.by_image: pd.DataFrame | None = None  # the metrics of each test image
         self.outbox = Outbox(tracker.unsent / name)
         self.unwritten: deque[Message] = deque()  # what the disk refused to keep
         self._tell(Message("create", {"tags": self.tags.copy(), "parent": parent, "time": self.started}))

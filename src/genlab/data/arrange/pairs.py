@@ -69,7 +69,7 @@ class TwoDomains(ABC):
 
     @abstractmethod
     def pairs(self) -> "PairedImages | None":
-        """The images whose partner is known, as pairs; None where there are none."""
+        """The images whose partner is known, as pairs in the order of their ids; None where there are none."""
 
     @abstractmethod
     def spread(self, count: int) -> Self:
@@ -120,7 +120,7 @@ class PairedImages(TwoDomains):
         return self.table[domain].to_numpy()
 
     def pairs(self) -> "PairedImages":
-        return self
+        return PairedImages(self.table.sort_values("id"), self.a, self.b)
 
     def spread(self, count: int) -> "PairedImages":
         return PairedImages(spread_rows(self.table, count), self.a, self.b)

@@ -9,7 +9,7 @@ NAMED = 5  # classes whose names are written out, at most
 
 
 def describe_examples(examples: Examples, settings: DataSettings, condition: str | None) -> dict[str, str]:
-    """`test_fingerprint` and `test_data` name the test images, `trained_on` the training images.
+    """`test_fingerprint` and `test_data` name the test images, `trained_on` the training images, `told` the condition.
 
     Two models with the same test images have the same fingerprint, however their training images are arranged.
 
@@ -36,7 +36,8 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
         learned += f" of {len(_labels(train))} classes"
     if settings.binarise:
         learned += f", black and white, drawn {'once' if settings.binarise == 'fixed' else 'anew at each step'}"
-    return {"test_fingerprint": content_fingerprint(test), "test_data": ", ".join(parts), "trained_on": learned}
+    told = {"told": condition} if condition else {}
+    return {"test_fingerprint": content_fingerprint(test), "test_data": ", ".join(parts), "trained_on": learned, **told}
 
 
 def _labels(examples: Examples) -> list[str]:

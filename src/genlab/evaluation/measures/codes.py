@@ -30,7 +30,7 @@ def active_units(codes: np.ndarray) -> int:
     return int((codes.var(axis=0) > ACTIVE).sum())
 
 
-@measure(needs=Encodes, on=LabelledImages)
+@measure(needs=Encodes, on=LabelledImages, better={"active_units": None})
 def count_units(case: Judged[Encodes, LabelledImages]) -> Metrics:
     """`latent_dim`, and `active_units`: how many of a code's numbers vary over the test images."""
     codes = encode_images(case, case.shown.pixels)
@@ -55,7 +55,12 @@ def energy_distances(x: np.ndarray, y: np.ndarray, permutations: int, seed: int)
     return float(found[0]), found[1:]
 
 
-@measure(needs=MatchesPrior, on=LabelledImages)
+@measure(
+    needs=MatchesPrior,
+    on=LabelledImages,
+    better={"latent_energy_distance": "lower"},
+    controls={"prior": "draws of the prior"},
+)
 def compare_with_prior(case: Judged[MatchesPrior, LabelledImages]) -> Metrics:
     """A two-sample test of the codes of the test images, together, against the prior.
 
@@ -99,7 +104,12 @@ def choose_labelled(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return rows[np.argsort(place, kind="stable")][:count]
 
 
-@measure(needs=Encodes, on=LabelledImages, better={"probe_accuracy": "higher"})
+@measure(
+    needs=Encodes,
+    on=LabelledImages,
+    better={"probe_accuracy": "higher"},
+    controls={"pixels": "the pixels themselves"},
+)
 def probe(case: Judged[Encodes, LabelledImages]) -> Metrics:
     """`probe_accuracy` of the model's codes and, as its control, of pixels (`..._pixels`); also with few labels.
 

@@ -4,14 +4,14 @@ import numpy as np
 
 from genlab.data.arrange.pairs import TwoDomains
 from genlab.evaluation.case import Judged, Metrics
-from genlab.evaluation.measures.translation import mean_image, training_rows
+from genlab.evaluation.measures.translation import MEAN_IMAGE, mean_image, training_rows
 from genlab.evaluation.pixel_errors import bootstrap_interval, l1
 from genlab.evaluation.registry import measure
 from genlab.models.base import Side, Translates
 from genlab.sampling.draw import direction, other
 
 
-@measure(needs=Translates, on=TwoDomains, better={"cycle_l1": "lower"})
+@measure(needs=Translates, on=TwoDomains, better={"cycle_l1": "lower"}, controls={"mean_image": MEAN_IMAGE})
 def evaluate_cycle(case: Judged[Translates, TwoDomains]) -> Metrics:
     """`cycle_l1`, the l1 between the test images and what came back from the other domain, pixel range [0, 1].
 

@@ -49,7 +49,11 @@ def gaussian_nll(parts: Iterator[np.ndarray], images: np.ndarray) -> dict[str, f
     }
 
 
-@measure(needs=ScoresDensity, on=LabelledImages)
+@measure(
+    needs=ScoresDensity,
+    on=LabelledImages,
+    controls={"gaussian": "a Gaussian", "independent_gaussians": "independent Gaussians"},
+)
 def compare_with_gaussians(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:
     """`nll_nats_gaussian` and `..._independent_gaussians`, fitted to training images, and both in `bits_per_dim`.
 

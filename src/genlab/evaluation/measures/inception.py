@@ -21,7 +21,7 @@ from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.distances import Gaussian, frechet_distance, kid, too_few
 from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.features.lite0 import as_colour
-from genlab.evaluation.measures.samples import Reals, each_set, independent_pixels, spread_evenly
+from genlab.evaluation.measures.samples import CONTROLS, Reals, each_set, independent_pixels, spread_evenly
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
@@ -34,6 +34,7 @@ NAME = "weights-inception-2015-12-05-6726825d.pth"
 ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{NAME}"
 NAMED_DIGITS = "6726825d"  # the beginning of the file's SHA-256, which torch's hub puts into its name
 BATCH = 32
+BETTER = {"fid": "lower", "kid": "lower"}
 WITHOUT = (
     "no fid and kid: they need the Inception weights of torch-fidelity; --params=evaluation.inception_weights=auto "
     f"downloads them (91 MB), or give the path of {NAME}"
@@ -93,8 +94,8 @@ def _say_once(message: str) -> None:
     logger.warning(message)
 
 
-@measure(needs=Samples, on=LabelledImages, better={"fid": "lower", "kid": "lower"})
-@measure(needs=Translates, on=TwoDomains, better={"fid": "lower", "kid": "lower"})
+@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=("fid_protocol_hash",))
+@measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=("fid_protocol_hash",))
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_inception` of new images or translations."""
     return each_set(

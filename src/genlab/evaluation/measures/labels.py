@@ -12,7 +12,13 @@ from genlab.models.base import Samples
 from genlab.sampling.draw import spread_condition
 
 
-@measure(needs=Samples, on=LabelledImages, better={"label_accuracy": "higher"})
+@measure(
+    needs=Samples,
+    on=LabelledImages,
+    better={"label_accuracy": "higher", "classes_covered": "higher"},
+    controls={"real": "real images"},
+    protocols=("classifier_protocol_hash",),
+)
 def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`class_metrics` of new images, and `label_metrics` where the model is told a label.
 

@@ -93,6 +93,7 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     """
     model, settings, images = case.model, case.evaluation, case.shown.pixels
     kind = ", ".join(model.density)
+    case.keep("nll_nats", case.shown.table["id"], nll)
     effort = {"nll_effort": float(settings.effort)} if "estimated" in model.density else {}
     mean, per_dim = float(nll.mean()), 1 / (math.log(2) * images[0].size)
     ends = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
@@ -103,12 +104,18 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
         **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
         "bits_per_dim": mean * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
         "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
-        "nll_images": float(len(images)), "nll_protocol_hash": protocol_hash(protocol),
-        **file_metrics(images, model.levels),
+        "nll_images": float(len(images)), "nll_protocol": f"{model.levels} values to a pixel, {kind}",
+        "nll_protocol_hash": protocol_hash(protocol), **file_metrics(images, model.levels),
     }  # fmt: skip
 
 
-@measure(needs=ScoresDensity, on=LabelledImages, better={"nll_nats": "lower", "bits_per_dim": "lower"})
+@measure(
+    needs=ScoresDensity,
+    on=LabelledImages,
+    better={"nll_nats": "lower", "bits_per_dim": "lower"},
+    controls={"independent_pixels": "independent pixels", "webp": "WebP, one file for all", "png": "PNG, a file each"},
+    protocols=("nll_protocol", "nll_protocol_hash"),
+)
 def evaluate_density(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:
     """`likelihood_metrics` of a model that scores density; for an estimated bound `negative_elbo_nats`, by one draw."""
     model, settings, images = case.model, case.evaluation, case.shown.pixels

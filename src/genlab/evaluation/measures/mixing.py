@@ -40,7 +40,13 @@ def classes_visited(said: Int[np.ndarray, "b t"]) -> float:
     return float(np.mean([len(np.unique(row)) for row in said]))
 
 
-@measure(needs=HasChain, on=LabelledImages, better=BETTER)
+@measure(
+    needs=HasChain,
+    on=LabelledImages,
+    better=BETTER,
+    controls={"real": "real images"},
+    protocols=("chain_protocol_hash",),
+)
 def evaluate_mixing(case: Judged[HasChain, LabelledImages]) -> Metrics:
     """`chain_autocorrelation_<lag>` and `classes_per_100_steps` of 50 chains, 100 steps each, from test images.
 

@@ -19,7 +19,12 @@ def partner_is_nearest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (nearest(flat_a, [flat_b])[0] == np.arange(len(a))).astype(np.float64)
 
 
-@measure(needs=EncodesDomains, on=TwoDomains, better={"partner_found": "higher"})
+@measure(
+    needs=EncodesDomains,
+    on=TwoDomains,
+    better={"partner_found": "higher"},
+    controls={"chance": "chance", "pixels": "the pixels themselves"},
+)
 def find_partners(case: Judged[EncodesDomains, TwoDomains]) -> Metrics:
     """`partner_found`: of 100 held-out pairs, for which share of the images of a the nearest of b is the true partner.
 

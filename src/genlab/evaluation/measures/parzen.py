@@ -45,7 +45,12 @@ def cluster_centres(images: np.ndarray, count: int, seed: int) -> np.ndarray:
         return KMeans(count, init="random", n_init=1, max_iter=ROUNDS, random_state=seed).fit(images).cluster_centers_
 
 
-@measure(needs=Samples, on=LabelledImages, better={"parzen_nats": "higher"})
+@measure(
+    needs=Samples,
+    on=LabelledImages,
+    better={"parzen_nats": "higher"},
+    controls={"train": "training images", "kmeans": "k-means centres of training images"},
+)
 def evaluate_parzen(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`parzen_nats` of the test split, in the pixel range [0, 1], by `evaluation.parzen_samples` drawings.
 

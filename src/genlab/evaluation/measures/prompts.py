@@ -24,7 +24,8 @@ ALIKE = 4  # drawings of one caption, at least, whose distances are taken
 @measure(
     needs=Samples,
     on=LabelledImages,
-    better={"caption_class_accuracy": "higher", "caption_attribute_accuracy": "higher"},
+    better={"caption_class_accuracy": "higher", "caption_attribute_accuracy": "higher", "caption_diversity": None},
+    controls={"real": "real images", "shuffled": "the same drawings, captions shuffled"},
 )
 def evaluate_captions(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`caption_metrics` and `caption_diversity` of the drawings "samples/<number>" of a model that is told captions.

@@ -9,7 +9,7 @@ from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.features.principal import PrincipalComponents
 from genlab.evaluation.measures.perceptual import evaluate_lpips
-from genlab.evaluation.measures.translation import mean_image
+from genlab.evaluation.measures.translation import MEAN_IMAGE, mean_image
 from genlab.evaluation.pixel_errors import RECONSTRUCTION_METRICS, pixel_metrics
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
@@ -17,7 +17,13 @@ from genlab.models.base import Encodes, Reconstructs
 from genlab.sampling.draw import encode_images
 
 
-@measure(needs=Reconstructs, on=LabelledImages, better={"mse": "lower", "psnr": "higher", "ssim": "higher"})
+@measure(
+    needs=Reconstructs,
+    on=LabelledImages,
+    better={"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
+    controls={"mean_image": MEAN_IMAGE, "pca": "PCA with as many numbers"},
+    protocols=("reconstruction_protocol_hash", "lpips_protocol_hash"),
+)
 def evaluate_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> Metrics:
     """mse, psnr, ssim and, where there are weights, lpips of the reconstructions of the test split.
 
@@ -36,7 +42,10 @@ def evaluate_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> Metr
         components = PrincipalComponents.of(train, latent_dim, settings.seed)
         controls["pca"] = components.reconstruct(truth, latent_dim)
         result["pca_images"] = float(components.fitted_on)
-    result |= pixel_metrics(RECONSTRUCTION_METRICS, drawn, truth, controls, settings)
+    result |= pixel_metrics(
+        RECONSTRUCTION_METRICS, drawn, truth, controls, settings,
+        lambda metric, values: case.keep(metric, case.shown.table["id"], values),
+    )  # fmt: skip
     result |= evaluate_lpips(drawn, truth, controls, settings, case.device)
     protocol = {"test": content_fingerprint(case.shown), "size": truth.shape[1], "seed": settings.seed}
     return {**result, "test_images": float(len(truth)), "reconstruction_protocol_hash": protocol_hash(protocol)}

@@ -38,8 +38,10 @@ from genlab.sampling.draw import direction
 
 BETTER = {
     "fd_lite0": "lower", "kid_lite0": "lower", "precision": "higher", "recall": "higher", "density": "higher",
-    "coverage": "higher",
+    "coverage": "higher", "nearest_train": None,
 }  # fmt: skip
+CONTROLS = {"real": "real images", "noise": "independent pixels"}
+PROTOCOLS = ("samples_protocol_hash", "nearest_train_protocol_hash")
 COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
 
 
@@ -131,8 +133,8 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
     }  # fmt: skip
 
 
-@measure(needs=Samples, on=LabelledImages, better=BETTER)
-@measure(needs=Translates, on=TwoDomains, better=BETTER)
+@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS)
+@measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_samples` of new images or translations."""
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from genlab.data.arrange.pairs import PairedImages, TwoDomains
+from genlab.data.arrange.pairs import TwoDomains
 from genlab.data.store import ImageStore
 from genlab.evaluation.case import Judged, Metrics
 from genlab.evaluation.measures.perceptual import evaluate_lpips
@@ -11,6 +11,8 @@ from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
 from genlab.models.base import Side, Translates
 from genlab.sampling.draw import direction, other
+
+MEAN_IMAGE = "the mean training image"  # the control, in words
 
 
 def mean_image(store: ImageStore, rows: np.ndarray) -> np.ndarray:
@@ -29,7 +31,13 @@ def training_rows(examples: TwoDomains, side: Side) -> np.ndarray:
     return np.flatnonzero((table["split"] == "train") & table["label"].isin(labels))
 
 
-@measure(needs=Translates, on=TwoDomains, better={"l1": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"})
+@measure(
+    needs=Translates,
+    on=TwoDomains,
+    better={"l1": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
+    controls={"mean_image": MEAN_IMAGE, "random_image": "another image at random", "input": "the input itself"},
+    protocols=("protocol_hash", "lpips_protocol_hash"),
+)
 def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
     """l1, psnr, ssim and, where there are weights, lpips of the drawings of the test split against their truth.
 
@@ -41,7 +49,6 @@ def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
     pairs, settings = case.shown.pairs(), case.evaluation
     if pairs is None:
         return {}
-    pairs = PairedImages(pairs.table.sort_values("id"), pairs.a, pairs.b)
 
     def one(to: Side) -> Metrics:
         rows, store = training_rows(case.examples, to), case.examples.store(to)
@@ -54,12 +61,17 @@ def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
         if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
             controls["input"] = inputs
         drawn = np.stack([case.drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
+        end = "" if to == case.model.targets[0] else f"_{direction(to)}"
+
+        def keep(metric: str, values: np.ndarray) -> None:
+            case.keep(f"{metric}{end}", pairs.table["id"], values)
+
         protocol = {
             **case.protocol, "direction": direction(to), "test": pairs.content(), "test_images": len(truth),
             "size": truth.shape[1], "seed": settings.seed,
         }  # fmt: skip
         return {
-            **pixel_metrics(METRICS, drawn, truth, controls, settings),
+            **pixel_metrics(METRICS, drawn, truth, controls, settings, keep),
             **evaluate_lpips(drawn, truth, controls, settings, case.device),
             "test_images": float(len(truth)), "protocol_hash": protocol_hash(protocol),
         }  # fmt: skip

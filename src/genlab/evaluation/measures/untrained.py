@@ -16,7 +16,7 @@ from genlab.models.base import Decodes, Samples
 from genlab.sampling.draw import draw_samples, spread_condition
 
 
-@measure(needs=(Samples, Decodes), on=LabelledImages)
+@measure(needs=(Samples, Decodes), on=LabelledImages, controls={"untrained": "the first weights"})
 def judge_untrained(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`fd_lite0_untrained`: the control of `fd_lite0`, by the same protocol, for a model with its first weights.
 

@@ -85,7 +85,7 @@ def test_every_model_is_a_namespace_that_folds(site: Site) -> None:
         ("pix2pix.metrics", "JSONPreview"), ("data.report", "JSONPreview"),
         ("data.report_table", "TablePreview"), ("pix2pix.history", "TablePreview"),
         ("data.images", "TablePreview"), ("data.pairs", "TablePreview"),
-        ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"),
+        ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"), ("pix2pix.by_image", "TablePreview"),
     ],
 )  # fmt: skip
 def test_results_are_previewed(site: Site, name: str, kind: str) -> None:

@@ -101,7 +101,7 @@ def test_two_runs_are_compared_by_their_test_images_and_seeds(swept: Swept, monk
     monkeypatch.setenv("MLFLOW_TRACKING_URI", swept.uri)
     monkeypatch.chdir(PROJECT)
     runs = board(swept.root).set_index(["variant", "seed"])
-    found: dict[str, list[pd.Series]] = {}
+    found: dict[str, list[Any]] = {}
     for path in sorted((swept.root / "08_reporting/pix2pix/by_image.parquet").glob("*/by_image.parquet")):
         values = pd.read_parquet(path).set_index("id")["l1"]
         (row,) = runs.index[np.isclose(runs["l1"], values.mean())]
@@ -173,8 +173,8 @@ def test_bad_runs_are_said_and_do_not_stop_the_comparison(
     """A run without metrics, two runs of one name, a deleted artifact, a damaged one, pictures of mixed sizes."""
     client = MlflowClient(mlflow_uri)
     made_by_hand(mlflow_uri, "ae", name="empty")
-    twins = [made_by_hand(mlflow_uri, seed=seed, l1=0.1, name="twin") for seed in (0, 1)]
-    bad, mixed = made_by_hand(mlflow_uri, seed=2, l1=0.2), made_by_hand(mlflow_uri, seed=3, l1=0.3)
+    twins = [made_by_hand(mlflow_uri, l1=0.1, name="twin", variant=name) for name in ("one", "other")]
+    bad, mixed = made_by_hand(mlflow_uri, l1=0.2, variant="bad"), made_by_hand(mlflow_uri, l1=0.3, variant="mixed")
     rng = np.random.default_rng(0)
     folder = tmp_path / "figures"
     folder.mkdir()

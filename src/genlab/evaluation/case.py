@@ -23,7 +23,9 @@ class Judged(Case[M, E]):
 
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     cache: Cache = NO_CACHE  # of what is computed of real images alone; all models share it
-    kept: dict[str, pd.Series] = field(default_factory=dict)  # what measures have kept of each test image, by metric
+    kept: "dict[str, pd.Series[Any]]" = field(
+        default_factory=dict
+    )  # what measures have kept of each test image, by metric
     untrained: Callable[[], Any] | None = None  # builds the model as it was before its first step
 
     def keep(self, metric: str, ids: Iterable[str], values: np.ndarray) -> None:

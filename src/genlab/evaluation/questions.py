@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from genlab.evaluation.registry import directions, measure
 from genlab.models.base import (
@@ -75,6 +76,7 @@ def base_name(metric: str) -> str:
     return re.sub(r" \(\d+\)", "", split_direction(metric)[0])
 
 
+@cache
 def metric_behind(number: str) -> str:
     """The registered metric that a number belongs to, as its interval and its controls do; "" where there is none."""
     stem = f"{base_name(number)}_"

@@ -27,16 +27,17 @@ class Side:
     runs: dict[int, FinishedRun]  # by seed
     by_image: pd.DataFrame  # means over the seeds, a row for each test image by id; empty where a run lacks them
 
-    @classmethod
-    def of(cls, label: str, runs: Sequence[FinishedRun], by_image: ByImage) -> "Side":
-        """These runs, and what is known of their test images."""
+
+def sides_of(sides: Sequence[Sequence[FinishedRun]], by_image: ByImage) -> list[Side]:
+    """Runs side by side; they are called by their models and variants, or by their names where these are the same."""
+    labels = [", ".join(filter(None, (runs[0].tags["model"], runs[0].tags.get("variant")))) for runs in sides]
+    found = []
+    for label, runs in zip(labels, sides, strict=True):
         known = [table.set_index("id") for run in runs if (table := by_image(run)) is not None]
-        whole = len(known) == len(runs)
-        return cls(
-            label,
-            {int(run.tags["seed"]): run for run in runs},
-            pd.concat(known).groupby(level=0).mean() if whole else pd.DataFrame(),
-        )
+        means = pd.concat(known).groupby(level=0).mean() if len(known) == len(runs) else pd.DataFrame()
+        unique = label if labels.count(label) == 1 else runs[0].name
+        found.append(Side(unique, {int(run.tags["seed"]): run for run in runs}, means))
+    return found
 
 
 def paired_interval(differences: np.ndarray) -> tuple[float, float, float]:
@@ -68,7 +69,7 @@ def compare_sides(question: Question, one: Side, other: Side) -> list[str]:
              if len({words(run).get(protocol) for run in runs}) > 1}  # fmt: skip
     found = {name for name in first.final_metrics if all(name in run.final_metrics for run in rest)}
     same_images = not one.by_image.empty and one.by_image.index.equals(other.by_image.index)
-    kept = one.by_image.columns.intersection(other.by_image.columns) if same_images else []
+    kept = {*one.by_image} & {*other.by_image} if same_images else set()
     seeds = sorted(one.runs.keys() & other.runs.keys())
     lines = []
     for name in sorted(found, key=lambda name: [*question.metrics, base_name(name)].index(base_name(name))):
@@ -123,10 +124,7 @@ def compare_runs(one: str, other: str, runs: Sequence[FinishedRun], by_image: By
         a, b = a[:1], b[:1]
     if a[0].run_id == b[0].run_id:
         raise GenlabError(f"{one} and {other} are the same run, {a[0]}")
-    names = [", ".join(filter(None, (side[0].tags["model"], side[0].tags.get("variant")))) for side in (a, b)]
-    if names[0] == names[1]:
-        names = [a[0].name, b[0].name]
-    sides = [Side.of(name, side, by_image) for name, side in zip(names, (a, b), strict=True)]
+    sides = sides_of([a, b], by_image)
     lines, apart = [], []
     for question in QUESTIONS:
         if not all(answers(run, question) for run in (a[0], b[0])):
@@ -141,5 +139,5 @@ def compare_runs(one: str, other: str, runs: Sequence[FinishedRun], by_image: By
             )
     if not lines:
         reason = "; ".join(apart) or "they answer no question that both can answer"
-        raise GenlabError(f"{names[0]} and {names[1]} cannot be compared: {reason}")
+        raise GenlabError(f"{sides[0].label} and {sides[1].label} cannot be compared: {reason}")
     return [*lines, *(f"Not compared. {reason}" for reason in apart)]

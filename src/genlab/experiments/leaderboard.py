@@ -289,7 +289,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         over_seeds = values.mean() + sign * width
         own = runs[[beside(n, end) for n in ends[end]]].first().set_axis(ends[end], axis=1)
         found = over_seeds.where(count > 1, own.reindex(columns=names))
-        parts.append(found.rename(columns=lambda name, end=end: beside(name, end)))
+        parts.append(found.set_axis([beside(name, end) for name in names], axis=1))
     kinds = runs[[name for name in table.columns if name.endswith("_kind")]].first()
     return pd.concat([*parts, kinds], axis=1).reset_index()
 

@@ -16,7 +16,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from genlab.experiments.difference import ByImage, Side, compare_sides
+from genlab.experiments.difference import ByImage, compare_sides, sides_of
 from genlab.experiments.leaderboard import (
     SAME_BUT_FOR_SEED,
     Leaderboard,
@@ -112,14 +112,10 @@ def _section(table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]]) -
 def _verdicts(board: Leaderboard, table: pd.DataFrame, by_image: ByImage) -> dict[str, list[str]]:
     """What each two rows of a table say of each other, by their numbers."""
     question = question_of(table)
-    sides = []
-    for _, rows in table.groupby(SAME_BUT_FOR_SEED, sort=False):
-        differ = [
-            str(rows[name].iloc[0]) for name in ("model", *DESCRIBES) if name in rows and table[name].nunique() > 1
-        ]
-        label = ", ".join(filter(None, differ)) or rows["model"].iloc[0]
-        sides.append(Side.of(label, [board.runs[run_id] for run_id in rows["run_id"]], by_image))
-    both = itertools.combinations(enumerate(sides), 2)
+    runs = [
+        [board.runs[run_id] for run_id in rows["run_id"]] for _, rows in table.groupby(SAME_BUT_FOR_SEED, sort=False)
+    ]
+    both = itertools.combinations(enumerate(sides_of(runs, by_image)), 2)
     return {f"{i} {j}": compare_sides(question, one, other) for (i, one), (j, other) in both}
 
 

@@ -20,15 +20,17 @@ from contextlib import closing, suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from genlab.errors import GenlabError, masked
 from genlab.tracking.outbox import Message, Outbox, deliver
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 

@@ -281,8 +281,8 @@ def test_controls_are_rows_one_for_all_models_or_one_for_each() -> None:
     rows = control_rows(table(one, two))
     assert rows == [
         {"model": "the mean training image", "mse": 9.0, "psnr": 10.0},
-        {"model": "PCA with as many numbers, for autoencoder", "mse": 3.0},
-        {"model": "PCA with as many numbers, for vae", "mse": 4.0},
+        {"model": "PCA of as many numbers, for autoencoder", "mse": 3.0},
+        {"model": "PCA of as many numbers, for vae", "mse": 4.0},
     ]
     board = build_leaderboard([one, two], CompareSettings())
     assert re.search(r"\n\| the mean training image +\| 9 +\| 10 +\|", to_markdown(board))
@@ -299,9 +299,10 @@ def test_a_table_shows_the_pictures_of_its_question() -> None:
 
 def test_markdown_is_no_wider_than_a_screen_and_begins_with_the_headline() -> None:
     every = {name: 1.23456 for known in directions() for name in (known, f"{known}_low", f"{known}_high")}
-    long = finished("vae", variant="a=b, " * 40, **every)
+    long = finished("vae", variant="a=b, " * 40, coverage_real=1.0, **every)
     text = to_markdown(build_leaderboard([long, finished("vae", **every)], CompareSettings()))
     assert max(map(len, text.splitlines())) <= 120
+    assert "| real images" not in text, "its only number did not fit"
     headings = [line for line in text.splitlines() if line.startswith("| model")]
     assert [line.split("|")[3].split()[0] for line in headings] == ["fid", "mse", "probe_accuracy", "bits_per_dim"]
 

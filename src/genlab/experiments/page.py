@@ -159,5 +159,8 @@ def _lines(
         if name == main[0] or sum(max(map(len, cells)) + 3 for cells in more) < WIDTH:
             columns = more
     widths = [max(map(len, cells)) for cells in columns]
-    rows = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in zip(*columns, strict=True)]
+    filled = [
+        row for row in zip(*columns, strict=True) if any(row[1 + len(differ) :])
+    ]  # a control may have no number here
+    rows = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in filled]
     return [f"| {' | '.join(row)} |" for row in (rows[0], ["-" * width for width in widths], *rows[1:])]

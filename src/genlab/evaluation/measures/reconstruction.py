@@ -21,7 +21,7 @@ from genlab.sampling.draw import encode_images
     needs=Reconstructs,
     on=LabelledImages,
     better={"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
-    controls={"mean_image": MEAN_IMAGE, "pca": "PCA with as many numbers"},
+    controls={"mean_image": MEAN_IMAGE, "pca": "PCA of as many numbers"},
     protocols=("reconstruction_protocol_hash", "lpips_protocol_hash"),
 )
 def evaluate_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> Metrics:

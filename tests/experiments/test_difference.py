@@ -114,6 +114,16 @@ def test_what_has_no_value_for_each_image_needs_seeds() -> None:
     assert line.startswith("fd_lite0: gan has 2, dcgan 1; it has no value for each test image, so only several seeds")
 
 
+def test_a_question_is_answered_by_its_own_metrics() -> None:
+    known = Known()
+    for model in ("autoencoder", "vae"):
+        run = known.add(model, 0.2, mse=0.1, probe_accuracy=0.5)
+        known[run.run_id] = known[run.run_id].rename(columns={"l1": "mse"})
+    said = known.compare("autoencoder", "vae")
+    starts = [line.partition(":")[0].partition(",")[0] for line in said]
+    assert starts == ["Reconstructs an image", "mse", "Represents an image by a few numbers", "probe_accuracy"]
+
+
 def test_judged_by_other_classifiers_accuracies_are_not_compared() -> None:
     given = {"told": "labels", "fd_lite0": 1.0, "label_accuracy": 0.5}
     runs = [

@@ -249,7 +249,8 @@ def test_a_model_answers_the_questions_that_its_class_is_able_to(name: str) -> N
 
 
 def test_every_measure_answers_a_question() -> None:
-    assert {*directions()} == {name for question in QUESTIONS for name in question.metrics}
+    asked = {name for question in QUESTIONS for name in question.metrics}
+    assert {*directions()} == asked - {"classifier_accuracy"}  # of a study, which is no measure
     assert all(base_name(question.headline[-1]) in directions() for question in QUESTIONS)
     measured = {name for entry in measure.all for name in entry.said.get("protocols", ())}
     assert measured == {name for question in QUESTIONS for name in question.protocols}
@@ -260,6 +261,12 @@ def test_a_model_that_is_told_what_to_draw_stands_with_its_like() -> None:
     assert tables(free, told) == {"Draws from nothing": [["gan"]], "Draws what is asked": [["cgan"]]}
     assert main_metrics(table(told)) == ["label_accuracy", "fd_lite0"]
     assert main_metrics(table(free)) == ["fd_lite0"]
+
+
+def test_what_a_study_finds_of_codes_stands_where_codes_are_judged() -> None:
+    study = {"classifier_accuracy_frozen_10": 0.7, "classifier_accuracy_frozen_10_low": 0.6}
+    rows = table(finished("autoencoder", mse=0.1, probe_accuracy=0.8, **study)).set_index("question")
+    assert rows["classifier_accuracy_frozen_10"].dropna().to_dict() == {"Represents an image by a few numbers": 0.7}
 
 
 def test_the_protocol_of_one_question_divides_no_other() -> None:

@@ -58,7 +58,7 @@ QUESTIONS = (
     Question(
         "Represents an image by a few numbers",
         (Encodes, EncodesDomains, MatchesPrior),
-        ("probe_accuracy", "partner_found"),
+        ("probe_accuracy", "partner_found", "classifier_accuracy"),  # the last is of a study
         ("latents",),
     ),
     Question("Scores how probable an image is", (HasDensity,), ("bits_per_dim", "nll_nats")),
@@ -78,6 +78,6 @@ def base_name(metric: str) -> str:
 
 @cache
 def metric_behind(number: str) -> str:
-    """The registered metric that a number belongs to, as its interval and its controls do; "" where there is none."""
-    stem = f"{base_name(number)}_"
-    return max((known for known in directions() if stem.startswith(f"{known}_")), key=len, default="")
+    """The metric of a measure or of a question that a number belongs to, as its interval does; "" where there is none."""
+    stem, known = f"{base_name(number)}_", {*directions(), *(name for question in QUESTIONS for name in question.headline)}
+    return max((name for name in known if stem.startswith(f"{name}_")), key=len, default="")

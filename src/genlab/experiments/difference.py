@@ -67,13 +67,15 @@ def compare_sides(question: Question, one: Side, other: Side) -> list[str]:
     first, *rest = runs = [*one.runs.values(), *other.runs.values()]
     apart = {metric for protocol, metrics in OF_TRAINING.items() for metric in metrics
              if len({words(run).get(protocol) for run in runs}) > 1}  # fmt: skip
-    found = {name for name in first.final_metrics if all(name in run.final_metrics for run in rest)}
+    known = question.metrics
+    found = [name for name in first.final_metrics if base_name(name) in known and base_name(name) not in apart]
+    shared = [name for name in found if all(name in run.final_metrics for run in rest)]
     same_images = not one.by_image.empty and one.by_image.index.equals(other.by_image.index)
     kept = {*one.by_image} & {*other.by_image} if same_images else set()
     seeds = sorted(one.runs.keys() & other.runs.keys())
     lines = []
-    for name in sorted(found, key=lambda name: [*question.metrics, base_name(name)].index(base_name(name))):
-        if base_name(name) in apart or not (name in kept or base_name(name) in question.headline):
+    for name in sorted(shared, key=lambda name: known.index(base_name(name))):
+        if name not in kept and base_name(name) not in question.headline:
             continue
         if name in kept and len(one.by_image) > 1:
             images = (one.by_image[name] - other.by_image[name]).to_numpy()

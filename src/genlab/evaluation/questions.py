@@ -78,6 +78,7 @@ def base_name(metric: str) -> str:
 
 @cache
 def metric_behind(number: str) -> str:
-    """The metric of a measure or of a question that a number belongs to, as its interval does; "" where there is none."""
-    stem, known = f"{base_name(number)}_", {*directions(), *(name for question in QUESTIONS for name in question.headline)}
+    """The metric that a number belongs to, as an interval's end does; "" where no measure or question names one."""
+    known = {*directions(), *(name for question in QUESTIONS for name in question.headline)}
+    stem = f"{base_name(number)}_"
     return max((name for name in known if stem.startswith(f"{name}_")), key=len, default="")

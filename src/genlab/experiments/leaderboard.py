@@ -284,7 +284,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     runs = table.groupby(SAME_BUT_FOR_SEED, sort=False)
     values, count = runs[names], runs.size()
     width = values.sem().mul(stats.t.ppf(0.975, values.count() - 1))
-    parts = [count.rename("seeds"), runs["run_id"].first(), values.mean()]
+    parts = [count.rename("seeds").to_frame(), runs[["run_id"]].first(), values.mean()]
     for end, sign in (("low", -1), ("high", 1)):
         over_seeds = values.mean() + sign * width
         own = runs[[beside(n, end) for n in ends[end]]].first().set_axis(ends[end], axis=1)

@@ -15,7 +15,7 @@ from genlab.errors import GenlabError
 from genlab.models.glow import Glow
 from genlab.models.nice import NICE, StandardLogistic
 from genlab.models.realnvp import RealNVP
-from genlab.nn.flows import ActNorm, dequantise
+from genlab.nn.flows import ActNorm, Coupling, dequantise
 from genlab.nn.noise import Chance
 from tests.nn.test_flows import log_det_by_autograd
 
@@ -181,6 +181,7 @@ def test_real_nvp_s_scales_are_figure_4() -> None:
     assert text.count("Squeeze") == text.count("Split") == 2
     masks = [mask[0, 0, 0].item() for name, mask in model.named_buffers() if name.endswith("mask")]
     assert masks == [1, 0, 1, 1, 0, 1, 1, 0, 1, 0]
+    assert [part.keeps for part in model.modules() if isinstance(part, Coupling)] == [0, 1, 0, 0, 1, 0]
     widths = {part.last.in_channels for part in model.modules() if type(part).__name__ == "ResNet"}
     assert widths == {4, 8, 16}
 

@@ -85,10 +85,11 @@ def test_energies_are_those_of_all_hidden_states_or_bound_them(kind: str) -> Non
     assert (found, error) == (log_z, 0.0)
 
 
-@pytest.mark.parametrize(("pixels", "hidden"), [(4, 3), (4, 9)])
-def test_log_z_is_added_up_over_the_smaller_side(pixels: int, hidden: int) -> None:
+@pytest.mark.parametrize(("image_size", "hidden"), [(2, 3), (2, 9), (7, 3)])
+def test_log_z_is_added_up_over_the_smaller_side(image_size: int, hidden: int) -> None:
+    """No machine can add up over the states of 49 pixels."""
     torch.manual_seed(0)
-    model = Boltzmann(image_size=2, hidden=hidden).double().requires_grad_(False)
+    model = Boltzmann(image_size=image_size, hidden=hidden).double().requires_grad_(False)
     torch.nn.init.normal_(model.weight)
     torch.nn.init.normal_(model.inner_bias)
     w, a, states = model.weight.numpy(), model.inner_bias.numpy(), bits(hidden)
@@ -229,6 +230,17 @@ def test_what_layers_learn_alone_fits_together(kind: str) -> None:
     by_pixels = torch.cat([v, v], dim=1) @ lower.weight + lower.inner
     by_top = torch.cat([top, top], dim=1) @ upper.weight.T + upper.outer
     torch.testing.assert_close((by_pixels + by_top) / 2, states @ whole.weight + whole.inner)
+
+
+def test_layers_alone_learn_from_their_units_twice() -> None:
+    """The lower one from the pixels, the upper one from draws of h given these, each twice; figure 2 of 2009."""
+    model, x = tiny("deep", pretrain=1), IMAGES[[6]].repeat(4000, 1, 1, 1)
+    rows = model.to_units(x)
+    _, pixels = model.lesson(rows, 0)
+    assert torch.equal(pixels, torch.cat([rows, rows], dim=1))
+    _, h = model.lesson(rows, 1)
+    given = 2 * rows[:1] @ model.weight[:4] + model.inner_bias
+    torch.testing.assert_close(h.mean(dim=0), torch.sigmoid(given)[0], atol=0.03, rtol=0)
 
 
 def test_layers_learn_one_after_the_other_and_then_together() -> None:

@@ -68,9 +68,13 @@ def test_the_unrolled_graph_is_the_loop_written_out(binary: bool) -> None:
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_a_weight_serves_in_both_directions(layers: int) -> None:
-    assert [tuple(w.shape) for w in make(layers=layers).weights] == [(8, 4), *[(8, 8)] * (layers - 1)]
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_a_weight_serves_in_both_directions_and_every_layer_learns(layers: int) -> None:
+    model = make(layers=layers, walkback=4)
+    assert [tuple(w.shape) for w in model.weights] == [(8, 4), *[(8, 8)] * (layers - 1)]
+    (turn,) = model.turns({"images": EVERY.double()}, 0)
+    for gradient in torch.autograd.grad(turn.terms["reconstruction"], list(model.parameters())):
+        assert gradient.abs().max() > 0
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -13,7 +13,7 @@ from tests.judging import judged
 
 def test_the_bounds_are_those_of_scipy_s_gaussians_on_many_dequantisations() -> None:
     rng = np.random.default_rng(0)
-    values = np.cumsum(rng.integers(0, 60, (500, 4)), axis=1).astype(np.uint8)
+    values = np.cumsum(rng.integers(0, 4, (500, 4)), axis=1).astype(np.uint8)  # so few levels that the noise matters
     train, test = values[:400].reshape(-1, 2, 2, 1), values[400:].reshape(-1, 2, 2, 1)
     found = gaussian_nll(iter([train[:150], train[150:]]), test)
     dequantised = values[:400] + 0.5
@@ -21,8 +21,8 @@ def test_the_bounds_are_those_of_scipy_s_gaussians_on_many_dequantisations() -> 
     drawn = (values[400:, None] + rng.random((100, 2000, 4))).reshape(-1, 4)
     full = stats.multivariate_normal(dequantised.mean(axis=0), covariance).logpdf(drawn).mean()
     alone = stats.norm(dequantised.mean(axis=0), np.sqrt(covariance.diagonal())).logpdf(drawn).sum(axis=1).mean()
-    assert found["gaussian"] == pytest.approx(-full, abs=0.002)
-    assert found["independent_gaussians"] == pytest.approx(-alone, abs=0.002)
+    assert found["gaussian"] == pytest.approx(-full, abs=0.01)
+    assert found["independent_gaussians"] == pytest.approx(-alone, abs=0.01)
     assert found["gaussian"] < found["independent_gaussians"] - 1
 
 

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS := .venv-docs
 UV_VERSION := 0.13.9
 WORKERS ?= 2
 export DO_NOT_TRACK := true
@@ -13,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test chaos fuzz golden overview lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -56,6 +57,16 @@ golden: install ## write the golden losses that are missing, such as a new model
 overview: install ## write the table of files in docs/overview.md
 	$(BIN)/python docs/overview.py
 
+docs: install $(DOCS)/.installed ## build the site: build/site/index.html
+	PYTHONPATH=docs $(BIN)/python -m pages build/pages
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 build/pages build/site
+	PYTHONPATH=docs $(BIN)/python -m pages.links build/site
+
+$(DOCS)/.installed: requirements-docs.lock | install
+	PATH="$(abspath $(BIN)):$$PATH" uv venv --quiet --allow-existing --python $(BIN)/python $(DOCS)
+	PATH="$(abspath $(BIN)):$$PATH" uv pip install --quiet --python $(DOCS)/bin/python --require-hashes -r requirements-docs.lock
+	touch $@
+
 lint: install ## check style, types, the direction of imports, and the table of files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -76,8 +87,10 @@ mlflow: install ## show the runs in a browser (MLflow)
 benchmark: install ## images/s and peak memory of pix2pix at 256 x 256 on this machine
 	$(BIN)/python -m genlab.benchmarks.speed $(ARGS)
 
-lock: ## make requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" --output-file requirements.lock
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock"
+lock: ## make requirements.lock and requirements-docs.lock anew from pyproject.toml (needs uv)
+	$(LOCK) pyproject.toml --group dev --output-file requirements.lock
+	$(LOCK) --group docs --output-file requirements-docs.lock
 
 clean: ## remove .venv and caches, but no data
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .viz
+	rm -rf $(VENV) $(DOCS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .viz

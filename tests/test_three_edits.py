@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,7 @@ SETTINGS = """toy:
 """
 LINE = '    "toy": Entry("genlab.models.toy:Toy", "images"),\n'
 PARTS = ("src", "conf", "pyproject.toml", "data/01_raw/fashion_mnist")
+FOR_PAGES = ("docs", "tests/models", "CONTRIBUTING.md", "Makefile")
 EDITS = {"src/genlab/models/toy.py", "conf/base/parameters/toy.yml", "src/genlab/models/__init__.py"}
 
 
@@ -109,7 +111,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def run(root: Path, *command: str) -> str:
     """What a command of this environment says in the copy, where it must succeed."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    environment |= {"PYTHONPATH": str(root / "src")}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root / "docs")])}
     program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
     done = subprocess.run(program, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -131,6 +133,21 @@ def test_kedro_viz_draws_it(project: Project) -> None:
     names = {node["name"] for node in main["nodes"]}
     assert "toy" in main["modular_pipelines"]
     assert {"toy.checkpoint", "toy.samples", "toy.metrics", "toy.figures"} <= names
+
+
+def test_it_has_a_page(project: Project) -> None:
+    """Its formula beside its lines, its settings with their reason, its figures; the list of models names it."""
+    for part in FOR_PAGES:
+        copy = shutil.copytree if (PROJECT / part).is_dir() else shutil.copy
+        (project.root / part).parent.mkdir(exist_ok=True)
+        copy(PROJECT / part, project.root / part)
+    run(project.root, "python", "-m", "pages", "pages")
+    page = (project.root / "pages/models/toy.md").read_text()
+    assert "# Toy: a linear generator that learns by the energy distance" in page
+    assert re.search(r'id="energy_distance"><div class="said"><p><math.*?<mfrac>.*?torch', page, re.S)
+    assert "enough for a toy" in page
+    assert (project.root / "pages/models" / re.findall(r"!\[[^]]*\]\((toy_\w+\.png)\)", page)[0]).exists()
+    assert 'href="toy.html"' in (project.root / "pages/models/index.md").read_text()
 
 
 def test_it_imports_no_other_paper(project: Project) -> None:

@@ -34,7 +34,7 @@ def label_nll(logits: Logits, label: int) -> Float[Tensor, " b"]:
 
 
 class GAN(Model, Samples, Decodes):
-    """Generator Z - 128 - C*H*W and discriminator C*H*W - 128 - 2, whatever the image size."""
+    """Generator Z -> 128 -> C*H*W and discriminator C*H*W -> 128 -> 2, whatever the image size."""
 
     recipe = Recipe(
         optimizer="adagrad",

@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import PROJECT
 
-MODEL = '''"""Toy: a linear generator that learns by the energy distance.
+MODEL = '''\
+"""Toy: a linear generator that learns by the energy distance.
 
 B batch, C channels, H = W image size, Z numbers of noise.
 """

@@ -83,7 +83,7 @@ class Reader:
                 break  # it opens
             operator = RELATIONS[self.take()]
             try:
-                found += f"<mo>{operator}</mo>{self.sum()}"
+                found += f'<mo form="infix" lspace="0.28em" rspace="0.28em">{operator}</mo>{self.sum()}'
             except NoFormulaError:
                 self.at = before
                 break

@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ run: install ## train and evaluate pix2pix on the embedded data; says where ever
 
 compare: install ## the leaderboard of all finished runs: data/08_reporting/leaderboard.html
 	$(BIN)/kedro run --pipeline=compare $(ARGS)
+
+ledger: install ## docs/ledger.md: published numbers beside those of finished runs (make ledger STORES="a/mlflow.db ...")
+	$(BIN)/kedro ledger $(STORES)
 
 reproduce: install ## make a finished run again and say what differs: make reproduce RUN=<id or name>
 	@test -n "$(RUN)" || { echo "which run? make reproduce RUN=<id>, from make mlflow or the leaderboard"; exit 1; }

@@ -1,4 +1,4 @@
-"""The command line: `kedro run` with errors in one line, and `sweep`, `compare`, `reproduce`, `lineage`, `send`."""
+"""The command line: `kedro run`, errors in one line; `sweep`, `compare`, `reproduce`, `lineage`, `ledger`, `send`."""
 
 import copy
 import os
@@ -206,6 +206,25 @@ def lineage(run: str, env: str | None, params: dict[str, Any]) -> None:
     click.echo(describe_chain(read_run(tracker.uri, run), place).to_string(index=False))
 
 
+@click.command()
+@click.argument("stores", nargs=-1)
+@env_option
+@params_option
+@ending_well
+def ledger(stores: tuple[str, ...], env: str | None, params: dict[str, Any]) -> None:
+    """Write docs/ledger.md: published numbers, and those of finished runs.
+
+    STORES are databases of MLflow, or addresses of servers; none: the project's.
+    """
+    from genlab.experiments.ledger import write_ledger
+    from genlab.tracking.runs import read_runs
+
+    tracker, _ = open_project(env, params)
+    uris = [store if "://" in store else f"sqlite:///{Path(store).resolve()}" for store in stores] or [tracker.uri]
+    runs = [run for uri in uris for run in read_runs(uri, tracker.settings.experiment)]
+    write_ledger(tracker.project / "docs", runs)
+
+
 def run_model_by_model(**options: Any) -> Any:
     """`kedro run` with Genlab's runner, unless the command names another."""
     assert kedro_run.callback is not None
@@ -219,5 +238,5 @@ run.params = [copy.copy(option) for option in kedro_run.params]
 for option in run.params:
     if option.name == "params":
         option.callback = read_params
-commands = (sweep, compare, reproduce, lineage, send)
+commands = (sweep, compare, reproduce, lineage, ledger, send)
 cli = click.Group("genlab", commands={"run": run, **{str(command.name): command for command in commands}})

@@ -33,7 +33,7 @@ def run_of(nats: float, typed: dict[str, Any] | None = None, **given: Any) -> Fi
         "machine": "a machine", "test_fingerprint": "t" * 32, **given,
     }  # fmt: skip
     run = finished("made", nll_nats=nats, nll_nats_low=nats - 1, nll_nats_high=nats + 1, train_seconds=1234.5, **tags)
-    run.parameters.update({"data.binarise": "fixed", "model.width": "500"})  # type: ignore[attr-defined]
+    run.parameters.update({"data.binarise": "fixed", "model.width": "500"})
     return run
 
 
@@ -53,8 +53,9 @@ def test_a_number_outside_its_tolerance_is_red_named_and_an_error(tmp_path: Path
         "| 88 | **90.6** (89.6 to 91.6) | +2.6 | **red**, outside ± 2.5 | 1,234 |"
         in (tmp_path / "ledger.md").read_text()
     )
-    with pytest.raises(GenlabError, match="MADE"):
-        ledger(tmp_path, run_of(85.4), tolerance=2.5)
+    for nats in (85.4, float("nan")):
+        with pytest.raises(GenlabError, match="MADE"):
+            ledger(tmp_path, run_of(nats), tolerance=2.5)
     assert "within ± 2.5" in ledger(tmp_path, run_of(90.4), tolerance=2.5)
 
 
@@ -107,13 +108,13 @@ def test_the_command_of_a_row_makes_its_settings(row: Row) -> None:
     from genlab.cli import read_params
 
     params = row.command.partition("--params=")[2]
-    typed = read_params(None, None, params)  # type: ignore[arg-type]
+    typed = read_params(None, None, params)
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env=row.env, runtime_params=typed, **CONFIG_LOADER_ARGS)
     settings = resolve(row.model, loader["parameters"])
     run = finished(
         row.model, **{row.metric: 1.0}, environment=row.env, command=json.dumps({"runtime_params": typed, "parts": {}})
     )
-    run.parameters.update({key: str(value) for key, value in flatten(settings.as_parameters()).items()})  # type: ignore[attr-defined]
+    run.parameters.update({key: str(value) for key, value in flatten(settings.as_parameters()).items()})
     assert row.is_of(run)
 
 

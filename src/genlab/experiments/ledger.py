@@ -56,9 +56,7 @@ class Row:
     tolerance: float | None = None  # of a row that follows its source's recipe
     model: str
     env: str | None = None  # None: Genlab has no command for it
-    settings: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what the command types, by the names of a run's parameters
+    settings: Mapping[str, Any] = field(default_factory=dict)  # what the command types, as a run's parameters are named
 
     @property
     def command(self) -> str:
@@ -83,7 +81,7 @@ class Row:
         """Whether the number of a run lies outside the tolerance."""
         if kept is None or self.tolerance is None or self.published is None:
             return False
-        return abs(kept["metrics"][self.metric] - self.published) > self.tolerance
+        return not abs(kept["metrics"][self.metric] - self.published) <= self.tolerance  # nor is NaN within it
 
 
 def read_rows(folder: Path) -> list[Row]:

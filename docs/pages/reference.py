@@ -89,12 +89,13 @@ def metrics() -> str:
     page = "# Metrics\n\nEach is measured where the model can do what it needs and the images are arranged so.\n"
     for module, entries in groupby(measure.all, key=lambda entry: entry.function.__module__):
         page += f"\n## {module.rpartition('.')[2]}\n\n"
-        for entry in entries:
-            needs = ", ".join(f"`{one.__name__}`" for one in entry.needs) or "nothing"
-            better = [f"`{name}`: {way} is better" for name, way in entry.said.get("better", {}).items()]
-            page += f"Needs {needs}, on `{entry.on.__name__}`. {'; '.join(better)}\n\n"
-            said = prose(inspect.getdoc(entry.function) or "")
-        page += f"{said}\n"
+        for function, registered in groupby(entries, key=lambda entry: entry.function):
+            for entry in registered:
+                needs = ", ".join(f"`{one.__name__}`" for one in entry.needs) or "nothing"
+                ways = entry.said.get("better", {}).items()
+                better = [f"`{name}`: {f'{way} is better' if way else 'no way is better'}" for name, way in ways]
+                page += f"Needs {needs}, on `{entry.on.__name__}`. {'; '.join(better)}\n\n"
+            page += f"{prose(inspect.getdoc(function) or '')}\n\n"
     return page
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import html
+import inspect
 import io
 import re
 import tokenize
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from genlab.evaluation.registry import measure
 from genlab.models import MODELS
-from pages import annotate, derived, links
+from pages import annotate, derived, links, reference
 from tests.conftest import PROJECT
 
 
@@ -91,6 +93,13 @@ def test_deviations_are_found_in_file_and_decisions() -> None:
 
 def test_the_tests_of_a_model_are_sentences() -> None:
     assert ("test_vae.py", "The kl is torchs") in derived.proven(PROJECT / "tests/models", "vae", "VAE")
+
+
+def test_every_measure_says_what_it_is_and_which_way_is_better() -> None:
+    page = reference.metrics()
+    for entry in measure.all:
+        assert page.count(annotate.prose(inspect.getdoc(entry.function) or "")) == 1, entry.function
+    assert "`active_units`: no way is better" in page
 
 
 def test_numbers_are_the_models_own_rows() -> None:

@@ -23,9 +23,7 @@ class Judged(Case[M, E]):
 
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     cache: Cache = NO_CACHE  # of what is computed of real images alone; all models share it
-    kept: "dict[str, pd.Series[Any]]" = field(
-        default_factory=dict
-    )  # what measures have kept of each test image, by metric
+    kept: "dict[str, pd.Series[Any]]" = field(default_factory=dict)  # of each test image, by metric
     untrained: Callable[[], Any] | None = None  # builds the model as it was before its first step
 
     def keep(self, metric: str, ids: Iterable[str], values: np.ndarray) -> None:
@@ -42,6 +40,10 @@ class Judged(Case[M, E]):
         model: Any = self.model
         found: Metrics = {}
         for to in model.targets:
-            end = "" if to == model.targets[0] else f"_{direction(to)}"
-            found |= {f"{name}{end}": value for name, value in measure(to).items()}
+            found |= {f"{name}{self.ending(to)}": value for name, value in measure(to).items()}
         return found
+
+    def ending(self, to: Side) -> str:
+        """How the names of a direction's metrics end."""
+        model: Any = self.model
+        return "" if to == model.targets[0] else f"_{direction(to)}"

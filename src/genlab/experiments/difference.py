@@ -9,11 +9,8 @@ import pandas as pd
 
 from genlab.errors import GenlabError
 from genlab.evaluation.questions import QUESTIONS, Question, base_name
-from genlab.experiments.leaderboard import OF_TRAINING, answers, better, group_runs, why_apart, why_not, words
+from genlab.experiments.leaderboard import OF_TRAINING, SAME, answers, better, group_runs, why_apart, why_not, words
 from genlab.tracking.runs import FinishedRun
-
-SAME = ("model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol")
-"""Tags. Runs that share them differ in nothing but the seed."""
 
 ByImage = Callable[[FinishedRun], pd.DataFrame | None]
 """A run -> its metrics for each test image, where they are known."""

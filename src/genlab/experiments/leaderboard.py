@@ -31,9 +31,9 @@ IDENTITY = [
 ]  # fmt: skip
 CONTESTANT = ["model", "variant", "environment", "dataset", "data_fingerprint", "seed"]
 """Tags. Of the runs that share them all, only one is kept."""
-SAME_BUT_FOR_SEED = [
-    "question", "group", "model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol",
-]  # fmt: skip
+SAME = ("model", "trained_on", "variant", "environment", "data_fingerprint", "training_protocol")
+"""Tags. Runs that share them differ in nothing but the seed."""
+SAME_BUT_FOR_SEED = ["question", "group", *SAME]
 BOOKKEEPING = {*IDENTITY, "sweep", "reproduces", "command", "machine", "error", "resumed_from_step", LINEAGE}
 """Tags about a run. Every other tag without a dot is a metric in words, such as `nll_nats_kind`."""
 

@@ -61,10 +61,9 @@ def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
         if inputs.shape == truth.shape and inputs.dtype == truth.dtype:
             controls["input"] = inputs
         drawn = np.stack([case.drawings[f"{direction(to)}/{name}"] for name in pairs.table["id"]])
-        end = "" if to == case.model.targets[0] else f"_{direction(to)}"
 
         def keep(metric: str, values: np.ndarray) -> None:
-            case.keep(f"{metric}{end}", pairs.table["id"], values)
+            case.keep(f"{metric}{case.ending(to)}", pairs.table["id"], values)
 
         protocol = {
             **case.protocol, "direction": direction(to), "test": pairs.content(), "test_images": len(truth),

@@ -1,5 +1,8 @@
 """What people type, and what they read when it is wrong."""
 
+import os
+import signal
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from genlab.cli import cli, read_params, run
+from genlab.cli import cli, ending_well, read_params, run
 from genlab.errors import GenlabError, in_one_line
 
 OPTION: Any = next(option for option in run.params if option.name == "params")
@@ -75,3 +78,25 @@ def test_an_error_is_one_line_and_its_traceback_comes_on_demand(monkeypatch: pyt
                 in_one_line(fail)(error)
     with pytest.raises(click.UsageError):
         in_one_line(fail)(click.UsageError("as click has it"))
+
+
+def stopped() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stopped_in_a_library() -> None:
+    """As torch, which made an error of its own of what a write raised."""
+    try:
+        stopped()
+    except KeyboardInterrupt:
+        raise RuntimeError("unexpected pos 46 vs 0") from None
+
+
+@pytest.mark.parametrize("command", [stopped, stopped_in_a_library])
+def test_a_signal_ends_a_command_whatever_a_library_made_of_it(
+    command: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ending_well(command)()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "Stopped by SIGTERM. The same command goes on where this one stopped.\n"

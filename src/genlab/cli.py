@@ -30,11 +30,12 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def signals_stop() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise `Stopped` with their number, unless they are ignored, as by nohup.
+def signals_stop() -> Iterator[list[signal.Signals]]:
+    """SIGINT, SIGTERM and SIGHUP raise `Stopped`, unless they are ignored, as by nohup. Yields those that came.
 
     The same signal again ends the process at once; the others are ignored from then on.
     """
+    came: list[signal.Signals] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         for one in before:
@@ -44,14 +45,15 @@ def signals_stop() -> Iterator[None]:
                 os.write(output, b"")
             except OSError:  # the terminal is gone: no word of the end may fail for that
                 os.dup2(os.open(os.devnull, os.O_WRONLY), output)
-        raise Stopped(number)
+        came.append(signal.Signals(number))
+        raise Stopped
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -63,14 +65,15 @@ def ending_well(callback: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(callback)
     def called(*args: Any, **kwargs: Any) -> Any:
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")  # it works, and people type it
-        with signals_stop():
+        with signals_stop() as came:
             try:
                 return in_one_line(callback)(*args, **kwargs)
-            except Stopped as stopped:
-                number = signal.Signals(stopped.args[0])
-                end_open_runs("KILLED", f"stopped by {number.name}")
-                click.echo(f"Stopped by {number.name}. The same command goes on where this one stopped.", err=True)
-                raise SystemExit(128 + number) from stopped
+            except BaseException as error:  # a library may have made its own error of `Stopped`
+                if not came:
+                    raise
+                end_open_runs("KILLED", f"stopped by {came[0].name}")
+                click.echo(f"Stopped by {came[0].name}. The same command goes on where this one stopped.", err=True)
+                raise SystemExit(128 + came[0]) from error
 
     return called
 

@@ -1,5 +1,6 @@
 """Files that hold models and snapshots: whole or not there, and never code."""
 
+import io
 import os
 import pickle
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -165,6 +167,20 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(small_disk: Path) -> Non
         write_state(small_disk / "model.pt", {"x": torch.zeros(10_000_000)})
     assert os.listdir(small_disk) == ["model.pt"]
     assert len(read_state(small_disk / "model.pt")["x"]) == 1000
+
+
+def test_an_interruption_while_a_file_is_written_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's writer turns what is raised inside it into a RuntimeError of its own."""
+
+    class Interrupted(io.FileIO):
+        def write(self, part: Any) -> int:
+            if self.tell() > 64:
+                raise KeyboardInterrupt
+            return super().write(part)
+
+    monkeypatch.setattr("genlab.training.checkpoint.write_file", lambda path, write: write(Interrupted(path, "w")))
+    with pytest.raises(KeyboardInterrupt):
+        write_state(tmp_path / "model.pt", {"x": torch.zeros(3)})
 
 
 def test_a_full_disk_leaves_the_last_snapshots(small_disk: Path) -> None:

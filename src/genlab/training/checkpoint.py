@@ -34,8 +34,8 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
     def save(file: IO[bytes]) -> None:
         try:
             torch.save(dict(state), file)
-        except RuntimeError as error:  # torch's zip writer covers up what the disk said
-            if isinstance(error.__context__, OSError):
+        except RuntimeError as error:  # torch's zip writer covers up what the disk said, and an interruption
+            if isinstance(error.__context__, OSError | KeyboardInterrupt):
                 raise error.__context__ from error
             raise
 

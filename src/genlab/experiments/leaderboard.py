@@ -45,7 +45,7 @@ OF_TRAINING = {
 """Protocols that hold training images, and the metrics that follow from them. Where two runs differ in such a protocol,
 only these metrics get columns of their own. All others stay side by side."""
 
-COSTS: dict[str, Direction | None] = {"parameters": None, "train_seconds": "lower"}
+COSTS: dict[str, Direction | None] = {"parameters": None, "train_seconds": "lower", "draw_seconds": "lower"}
 """What a model costs, and which way is better. All other directions stand beside their measures."""
 
 

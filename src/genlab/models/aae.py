@@ -25,6 +25,7 @@ from genlab.models.base import (
     Condition,
     Decodes,
     Encodes,
+    Family,
     MatchesPrior,
     Model,
     Recipe,
@@ -61,6 +62,7 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, Validate
             asked for and the images have none, or the prior has no part for each class.
     """
 
+    family = Family.RECONSTRUCTION
     recipe = Recipe(
         optimizer="adam",  # the paper has momentum, and a learning rate for each turn; appendix A
         learning_rate=2e-4,

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Reconstructs, StartsClassifier, Turn, Validates
+from genlab.models.base import Batch, Family, Model, Recipe, Reconstructs, StartsClassifier, Turn, Validates
 from genlab.nn.coders import COARSEST, mlp
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_he
@@ -90,6 +90,7 @@ class Autoencoder(Model, StartsClassifier, Reconstructs, Validates):
         GenlabError: the code is not smaller than the image, or the convolutions cannot halve the image size.
     """
 
+    family = Family.RECONSTRUCTION
     recipe = Recipe(optimizer="adam", learning_rate=1e-3, batch_size=64, epochs=30.0)  # common values, of no paper
 
     def __init__(

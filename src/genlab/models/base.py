@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from annotated_types import Gt
@@ -99,6 +100,25 @@ class Recipe(BaseModel):
     mirror: bool = False  # flip left and right with probability 1/2
 
 
+class Family(Enum):
+    """Where a model stands in the lecture's tree, branch by branch from the root.
+
+    The tree under maximum likelihood is figure 9 of Goodfellow 2016 (arXiv:1701.00160). What has no place in it stands
+    beside it.
+    """
+
+    FULLY_VISIBLE = "maximum likelihood", "explicit density", "tractable", "pixel by pixel"
+    CHANGE_OF_VARIABLES = "maximum likelihood", "explicit density", "tractable", "change of variables"
+    VARIATIONAL = "maximum likelihood", "explicit density", "approximate", "variational"
+    MARKOV_CHAIN = "maximum likelihood", "explicit density", "approximate", "Markov chain"
+    IMPLICIT_MARKOV_CHAIN = "maximum likelihood", "implicit density", "Markov chain"
+    DIRECT = "maximum likelihood", "implicit density", "direct"
+    RECONSTRUCTION = "no likelihood", "learned by reconstruction"
+    CONDITIONAL = "applications", "conditional"
+    TRANSLATION = "applications", "translation"
+    UNPLACED = ("a place of its own",)  # the model's file does not say
+
+
 class Model(nn.Module, ABC):
     """A generative model in the words of its paper.
 
@@ -107,6 +127,7 @@ class Model(nn.Module, ABC):
     """
 
     recipe: ClassVar[Recipe] = Recipe()
+    family: ClassVar[Family] = Family.UNPLACED
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -499,6 +520,7 @@ class FlowModel(Model, Samples, Decodes, Encodes, ScoresDensity, Validates):
     B images, D numbers of each. x is an image in [-1, 1], u the same dequantised, in [0, 1], z = f(u) a row of D.
     """
 
+    family = Family.CHANGE_OF_VARIABLES
     condition = None
     density = ("bound", "estimated")
     levels = LEVELS

@@ -22,7 +22,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Completes, Encodes, HasChain, HasEnergy, HasUnits, Model, Recipe, Turn
+from genlab.models.base import Batch, Completes, Encodes, Family, HasChain, HasEnergy, HasUnits, Model, Recipe, Turn
 from genlab.nn.boltzmann import (
     ENUMERATED,
     Machine,
@@ -51,6 +51,7 @@ class Boltzmann(Model, HasChain, Completes, HasEnergy, HasUnits, Encodes):
     image is not the mean over its binarisations: a pipeline refuses it.
     """
 
+    family = Family.MARKOV_CHAIN
     recipe = Recipe(  # Tieleman 2008: as many chains as images in a batch, and a rate that falls linearly to zero
         optimizer="sgd", learning_rate=0.05, batch_size=100, decay_from=0.0,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
+from genlab.models.base import Batch, Condition, Decodes, Family, Model, Recipe, Samples, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator, constrain_weights
 from genlab.nn.gan_losses import GAN_LOSSES
@@ -65,6 +65,7 @@ class CGAN(Model, Samples, Decodes):
         GenlabError: fewer than two classes, or an image size other than 32, 64 or 128.
     """
 
+    family = Family.CONDITIONAL
     recipe = Recipe(
         # The paper's own (SGD, 0.1 falling to 1e-6, batches of 100) is for fully connected networks; this is DCGAN's.
         optimizer="adam",

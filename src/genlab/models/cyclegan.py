@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, EncodesDomains, Model, Recipe, Side, Translates, Turn
+from genlab.models.base import Batch, EncodesDomains, Family, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.image_pool import ImagePool
 from genlab.nn.init import init_normal
@@ -47,6 +47,7 @@ class CycleGAN(Model, Translates, EncodesDomains):
 
     targets: tuple[Side, ...] = ("b", "a")
 
+    family = Family.TRANSLATION
     recipe = Recipe(
         optimizer="adam",  # section 7.1
         learning_rate=2e-4,

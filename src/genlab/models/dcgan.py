@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from genlab.errors import GenlabError
 from genlab.media.pictures.augment import differentiable_augment
-from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
+from genlab.models.base import Batch, Condition, Decodes, Family, Model, Recipe, Samples, Turn
 from genlab.nn.dcgan import DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import GAN_LOSSES, LossName, squared_gradient, unit_gradient_penalty
 from genlab.nn.noise import Chance, Noise, draw_noise
@@ -29,6 +29,7 @@ class DCGAN(Model, Samples, Decodes):
         GenlabError: another image size.
     """
 
+    family = Family.DIRECT
     recipe = Recipe(
         optimizer="adam",  # section 4: Adam, learning rate 2e-4, momentum 0.5
         learning_rate=2e-4,

@@ -19,7 +19,7 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
+from genlab.models.base import Batch, Condition, Decodes, Family, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Chance, Noise, draw_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -36,6 +36,7 @@ def label_nll(logits: Logits, label: int) -> Float[Tensor, " b"]:
 class GAN(Model, Samples, Decodes):
     """Generator Z -> 128 -> C*H*W and discriminator C*H*W -> 128 -> 2, whatever the image size."""
 
+    family = Family.DIRECT
     recipe = Recipe(
         optimizer="adagrad",
         learning_rate=0.1,

@@ -25,7 +25,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Completes, HasChain, Model, Recipe, Turn
+from genlab.models.base import Batch, Completes, Family, HasChain, Model, Recipe, Turn
 from genlab.nn.noise import Chance, Rng, normal_noise, uniform_noise
 
 Images = Float[Tensor, "b c h w"]
@@ -47,6 +47,7 @@ class GSN(Model, HasChain, Completes):
     figures, is the mean of P(X|H).
     """
 
+    family = Family.IMPLICIT_MARKOV_CHAIN
     recipe = Recipe(  # the authors' code; its momentum of 0.5 halves each gradient, and PyTorch's does not
         optimizer="sgd", learning_rate=0.125, momentum=0.5, batch_size=100, epochs=1000.0,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from genlab.models.base import (
     Autoregressive,
     Batch,
     Completes,
+    Family,
     Model,
     Recipe,
     ScoresDensity,
@@ -73,6 +74,7 @@ class MADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         GenlabError: neither hidden layers nor direct connections.
     """
 
+    family = Family.FULLY_VISIBLE
     recipe = Recipe(  # the authors' command for binarised MNIST, which stops where 30 epochs bring nothing better
         optimizer="adagrad", learning_rate=0.01, batch_size=100,
     )  # fmt: skip

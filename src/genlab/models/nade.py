@@ -24,6 +24,7 @@ from genlab.models.base import (
     Autoregressive,
     Batch,
     Completes,
+    Family,
     Model,
     Recipe,
     ScoresDensity,
@@ -92,6 +93,7 @@ class NADE(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validate
         GenlabError: several orderings, but training for one.
     """
 
+    family = Family.FULLY_VISIBLE
     recipe = Recipe(  # the authors' command for orderless training on binarised MNIST
         optimizer="sgd", learning_rate=0.001, momentum=0.9, batch_size=100, epochs=200,
     )  # fmt: skip

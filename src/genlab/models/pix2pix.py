@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Model, Recipe, Side, Translates, Turn
+from genlab.models.base import Batch, Family, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.halvings import halvings
 from genlab.nn.init import init_normal
@@ -120,6 +120,7 @@ class Pix2Pix(Model, Translates):
         GenlabError: the networks cannot take the image size.
     """
 
+    family = Family.TRANSLATION
     recipe = Recipe(
         optimizer="adam",  # section 3.3: Adam, learning rate 2e-4, momentum 0.5 and 0.999
         learning_rate=2e-4,

@@ -25,6 +25,7 @@ from genlab.models.base import (
     Batch,
     Completes,
     Condition,
+    Family,
     Model,
     Recipe,
     ScoresDensity,
@@ -163,6 +164,7 @@ class PixelCNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Vali
         GenlabError: it shall be told labels, and the images have none.
     """
 
+    family = Family.FULLY_VISIBLE
     recipe = Recipe(
         optimizer="rmsprop",  # section 5.1
         learning_rate=1e-3,  # the paper names none: the highest that converged fast, by hand, for each set

@@ -21,6 +21,7 @@ from genlab.models.base import (
     Autoregressive,
     Batch,
     Completes,
+    Family,
     Model,
     Recipe,
     ScoresDensity,
@@ -198,6 +199,7 @@ class Network(CausalNetwork):
 class PixelRNN(Model, Autoregressive, ShowsSteps, Completes, ScoresDensity, Validates):
     """A causal network of LSTMs and the distribution of pixels that it feeds."""
 
+    family = Family.FULLY_VISIBLE
     recipe = Recipe(
         optimizer="rmsprop",  # section 5.1
         learning_rate=1e-3,  # the paper names none: the highest that converged fast, by hand, for each set

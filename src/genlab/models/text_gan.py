@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from genlab.errors import GenlabError
-from genlab.models.base import Batch, Condition, Decodes, Model, Recipe, Samples, Turn
+from genlab.models.base import Batch, Condition, Decodes, Family, Model, Recipe, Samples, Turn
 from genlab.nn.conditional import ProjectionDiscriminator, beside
 from genlab.nn.dcgan import BASE, DCGANDiscriminator, DCGANGenerator
 from genlab.nn.gan_losses import cross_entropy, won_pairs
@@ -130,6 +130,7 @@ class TextGAN(Model, Samples, Decodes):
         GenlabError: data without captions, or an image size other than 32, 64 or 128.
     """
 
+    family = Family.CONDITIONAL
     recipe = Recipe(
         optimizer="adam",  # section 5: Adam, learning rate 2e-4, momentum 0.5, batches of 64, 600 epochs
         learning_rate=2e-4,

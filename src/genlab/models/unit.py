@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, DecodesDomains, EncodesDomains, Model, Recipe, Side, Translates, Turn
+from genlab.models.base import Batch, DecodesDomains, EncodesDomains, Family, Model, Recipe, Side, Translates, Turn
 from genlab.nn.gan_losses import ADVERSARIAL_LOSSES
 from genlab.nn.init import init_he, init_normal
 from genlab.nn.noise import Rng
@@ -119,6 +119,7 @@ class UNIT(Model, Translates, EncodesDomains, DecodesDomains):
 
     targets: tuple[Side, ...] = ("b", "a")
 
+    family = Family.TRANSLATION
     recipe = Recipe(
         optimizer="adam",  # section 5
         learning_rate=1e-4,

@@ -23,6 +23,7 @@ from genlab.models.base import (
     Batch,
     Decodes,
     Encodes,
+    Family,
     MatchesPrior,
     Model,
     Recipe,
@@ -81,6 +82,7 @@ class VAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, ScoresDe
         GenlabError: the networks cannot take the image size, or the prior does not exist in so many dimensions.
     """
 
+    family = Family.VARIATIONAL
     recipe = Recipe(
         optimizer="adagrad",  # section 5; the first iterations chose the rate from 0.01, 0.02 and 0.1
         learning_rate=0.02,

@@ -102,7 +102,8 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     protocol = {"test": content_fingerprint(case.shown), "levels": model.levels, "kind": kind, **effort}
     return {
         **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
-        "bits_per_dim": mean * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
+        "bits_per_dim": mean * per_dim, "bits_per_dim_low": (mean - low) * per_dim,
+        "bits_per_dim_high": (mean + high) * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
         "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
         "nll_images": float(len(images)), "nll_protocol": f"{model.levels} values to a pixel, {kind}",
         "nll_protocol_hash": protocol_hash(protocol), **file_metrics(images, model.levels),

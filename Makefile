@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark lock clean
+.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ compare: install ## the leaderboard of all finished runs: data/08_reporting/lead
 
 ledger: install ## docs/ledger.md: published numbers beside those of finished runs (make ledger STORES="a/mlflow.db ...")
 	$(BIN)/kedro ledger $(STORES)
+
+atlas: install ## the lecture's tree with the newest run of every model: data/08_reporting/atlas.html
+	$(BIN)/kedro run --pipeline=compare --nodes=atlas $(ARGS)
 
 reproduce: install ## make a finished run again and say what differs: make reproduce RUN=<id or name>
 	@test -n "$(RUN)" || { echo "which run? make reproduce RUN=<id>, from make mlflow or the leaderboard"; exit 1; }

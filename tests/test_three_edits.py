@@ -12,7 +12,10 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
+from genlab.models import MODELS
+from genlab.models.base import Family
 from tests.conftest import PROJECT
+from tests.experiments.test_atlas import Page
 
 MODEL = '''\
 """Toy: a linear generator that learns by the energy distance.
@@ -27,7 +30,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from genlab.models.base import Batch, Model, Recipe, Samples, Turn
+from genlab.models.base import Batch, Family, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Chance, draw_noise
 
 
@@ -39,6 +42,7 @@ def energy_distance(x: Tensor, y: Tensor) -> Tensor:
 class Toy(Model, Samples):
     """G(z) = tanh(A z + b)."""
 
+    family = Family.DIRECT
     recipe = Recipe(learning_rate=1e-2, batch_size=16, epochs=1.0)
     condition = None
 
@@ -126,6 +130,15 @@ def test_it_trains_draws_is_measured_and_compared(project: Project) -> None:
     for kind in ("07_model_output/toy/samples", "08_reporting/toy/figures"):
         assert list((project.root / "data" / kind).rglob("*.png"))
     assert pd.read_parquet(results / "leaderboard.parquet")["model"].tolist() == ["toy"]
+
+
+def test_it_is_in_the_atlas(project: Project) -> None:
+    """At its branch, with its numbers; all others wait for a run."""
+    text = (project.root / "data/08_reporting/atlas.html").read_text()
+    page = Page(text)
+    assert page.paths["toy"] == list(Family.DIRECT.value)
+    assert {model for model, *_ in page.values} == {"toy"}
+    assert text.count("Never run here.") == len(MODELS)
 
 
 def test_kedro_viz_draws_it(project: Project) -> None:

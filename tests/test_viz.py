@@ -85,7 +85,8 @@ def test_every_model_is_a_namespace_that_folds(site: Site) -> None:
         ("pix2pix.metrics", "JSONPreview"), ("data.report", "JSONPreview"),
         ("data.report_table", "TablePreview"), ("pix2pix.history", "TablePreview"),
         ("data.images", "TablePreview"), ("data.pairs", "TablePreview"),
-        ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"), ("pix2pix.by_image", "TablePreview"),
+        ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"), ("atlas_page", "HTMLPreview"),
+        ("atlas_picture", "ImagePreview"), ("pix2pix.by_image", "TablePreview"),
     ],
 )  # fmt: skip
 def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
@@ -102,7 +103,7 @@ def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
         case "TablePreview":
             assert len(preview["data"]) > 0
         case "HTMLPreview":
-            assert "<h1>Leaderboard</h1>" in preview
+            assert {"leaderboard_page": "<h1>Leaderboard</h1>", "atlas_page": "<h1>The atlas"}[name] in preview
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

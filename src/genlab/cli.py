@@ -168,11 +168,11 @@ def compare(one: str, other: str, env: str | None, params: dict[str, Any]) -> No
     ONE and OTHER are ids or names of runs, or models: the newest run of each.
     """
     from genlab.experiments.difference import compare_runs
-    from genlab.tracking.runs import read_by_image, read_runs
+    from genlab.tracking.runs import read_runs, read_table
 
     tracker, _ = open_project(env, params)
     runs = read_runs(tracker.uri, tracker.settings.experiment)
-    click.echo("\n".join(compare_runs(one, other, runs, lambda run: read_by_image(tracker.uri, run.run_id))))
+    click.echo("\n".join(compare_runs(one, other, runs, lambda run: read_table(tracker.uri, run.run_id, "by_image"))))
 
 
 @click.command()

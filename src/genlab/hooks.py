@@ -201,8 +201,8 @@ class GenlabHooks:
             if name == "metrics":
                 run.measured = True
                 run.set_tags({LINEAGE: self.catalog[dataset_name].record(dataset_name).lineage()})
-        if name == "by_image":
-            run.by_image = data
+        if name in ("by_image", "history"):
+            setattr(run, name, data)
         if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
                 run.log_picture(f"test_{figure}", pixels, step=0)
@@ -225,7 +225,11 @@ class GenlabHooks:
         for model, run in self.tracker.runs.items():
             if not run.ended:
                 self._finish(model)
-        for name, start in (("compare", "leaderboard"), *(() if self.resolved else ((DATA, f"{DATA}."),))):
+        for name, start in (
+            ("compare", "leaderboard"),
+            ("atlas", "atlas"),
+            *(() if self.resolved else ((DATA, f"{DATA}."),)),
+        ):
             if places := {made: self._place(made) for made in sorted(self.outputs) if made.startswith(start)}:
                 self._say_where(name, places)
         if not self.tracker.wait():

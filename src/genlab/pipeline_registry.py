@@ -1,4 +1,4 @@
-"""The pipelines by name: one for each model, `data`, which trains nothing, and `compare`, the leaderboard.
+"""The pipelines by name: each model, `data`, which trains nothing, and `compare`: leaderboard and atlas.
 
 The default is all models and their comparison.
 """

@@ -138,8 +138,8 @@ def test_a_comparison_that_runs_with_its_models_has_their_numbers(kedro: Kedro, 
 def test_the_default_pipeline_compares_after_every_model() -> None:
     pipelines.set_requested(None)
     names = [node.name for node in register_pipelines()["__default__"].nodes]
-    assert names[-1] == "compare"
-    assert {name.partition(".")[0] for name in names} == {"data", *MODELS, "compare"}
+    assert set(names[-2:]) == {"atlas", "compare"}
+    assert {name.partition(".")[0] for name in names} == {"data", *MODELS, "atlas", "compare"}
 
 
 def test_runs_by_hand_stand_beside_ours(kedro: Kedro, mlflow_uri: str, data_root: Path) -> None:

@@ -71,9 +71,14 @@ def split_direction(metric: str) -> tuple[str, str]:
     return metric.removesuffix(direction), direction
 
 
+def split_column(metric: str) -> str:
+    """A metric's name without the number of its column."""
+    return re.sub(r" \(\d+\)", "", metric)
+
+
 def base_name(metric: str) -> str:
     """A metric's name without the direction of a translation, and without the number of its column."""
-    return re.sub(r" \(\d+\)", "", split_direction(metric)[0])
+    return split_column(split_direction(metric)[0])
 
 
 @cache

@@ -31,6 +31,7 @@ from genlab.experiments.leaderboard import (
     summarise,
     title,
 )
+from genlab.models.base import Family
 
 DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "environment", "seeds": "seeds"}
 """What a row is called beside its model, and that in words. What is the same in all rows stands above the table."""
@@ -63,22 +64,51 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
+def duration(seconds: float) -> str:
+    """A time in a unit that suits it."""
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.3g} min"
+
+
+def family_colours() -> dict[Family, str]:
+    """A colour for each family, dark enough for text on white."""
+    colours = (
+        "#0b5394",
+        "#0b7285",
+        "#7b2d8b",
+        "#a61e4d",
+        "#b3470b",
+        "#2b6a1f",
+        "#5c4a00",
+        "#4338ca",
+        "#9a1c1c",
+        "#4b5563",
+    )
+    return dict(zip(Family, colours, strict=True))
+
+
 def _render(
     template: str, board: Leaderboard, options: dict[str, Any], pictures: Mapping[str, Mapping[str, bytes]],
     verdicts: Callable[[pd.DataFrame], dict[str, list[str]]],
 ) -> str:  # fmt: skip
-    loader = jinja2.PackageLoader("genlab.experiments", "")
-    environment = jinja2.Environment(
-        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, **options
-    )
-    environment.filters |= {"base64": lambda png: b64encode(png).decode(), "number": number}
-    environment.tests["missing"] = pd.isna
-    environment.globals |= {"better": better, "arrows": ARROWS, "kind": kind, "interval": interval, "first": FIRST}
     questions = {
         words: [{**_section(table, pictures), "verdicts": verdicts(table)} for table in tables]
         for words, tables in board.questions().items()
     }
-    return environment.get_template(template).render(questions=questions, skipped=board.skipped)
+    return open_template(template, **options).render(questions=questions, skipped=board.skipped)
+
+
+def open_template(name: str, **options: Any) -> jinja2.Template:
+    """A template with what all of them use."""
+    loader = jinja2.PackageLoader("genlab.experiments", "")
+    environment = jinja2.Environment(
+        loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, **options
+    )
+    environment.filters |= {"base64": lambda picture: b64encode(picture).decode(), "number": number}
+    environment.tests["missing"] = pd.isna
+    environment.globals |= {"better": better, "arrows": ARROWS, "kind": kind, "interval": interval, "first": FIRST}
+    return environment.get_template(name)
 
 
 def interval(row: "pd.Series[Any]", name: str) -> str:

@@ -1,6 +1,7 @@
 """The nodes of every model's pipeline: unpack, call the library, pack. Torch is imported when a node runs."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from genlab.data.store import ImageSet
     from genlab.evaluation.case import Judged
     from genlab.pipelines.parameters import RunSettings
+    from genlab.tracking.tracker import Tracker
     from genlab.training.checkpoint import Checkpoint
 
 Parameters = dict[str, Any]
@@ -306,6 +308,34 @@ def sweep_dimensions(
     return study, {"dimensions": draw_dimensions(study, f"{model}: how much is lost")}
 
 
+def _tracker() -> "Tracker":
+    """The tracker of this `kedro run`."""
+    from genlab.tracking.tracker import current_tracker
+
+    if (tracker := current_tracker()) is None:
+        raise GenlabError("a comparison reads the runs of a project; start it with: kedro run --pipeline=compare")
+    return tracker
+
+
+def atlas(parameters: Parameters, *finished: Any) -> tuple[str, dict[str, np.ndarray]]:
+    """The newest whole run of each model -> the atlas: page and picture. `finished` as in `compare`."""
+    from genlab.experiments.atlas import build_atlas
+    from genlab.experiments.atlas_page import draw_atlas
+    from genlab.experiments.atlas_picture import draw_picture
+    from genlab.tracking.runs import all_runs, read_pictures, read_table
+
+    tracker, page = _tracker(), _folder(parameters, "08_reporting")
+    atlas = build_atlas(
+        all_runs(tracker, scores=False),
+        lambda run: run.pictures or read_pictures(tracker.uri, run.run_id),
+        lambda run: read_table(tracker.uri, run.run_id, "history") if run.history is None else run.history,
+    )
+    site = tracker.project / "build/site/models"
+    built = {leaf.model: site / f"{leaf.model}.html" for leaf in atlas.leaves}
+    pages = {model: os.path.relpath(path, page) for model, path in built.items() if path.exists()}
+    return draw_atlas(atlas, pages), {"atlas": draw_picture(atlas)}
+
+
 def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, str]:
     """The finished runs in MLflow, and those of this `kedro run` -> the leaderboard: table, Markdown, page.
 
@@ -314,13 +344,9 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     """
     from genlab.experiments.leaderboard import build_leaderboard
     from genlab.experiments.page import draw_page, to_markdown
-    from genlab.tracking.runs import all_runs, read_by_image, read_pictures
-    from genlab.tracking.tracker import current_tracker
+    from genlab.tracking.runs import all_runs, read_pictures, read_table
 
-    tracker = current_tracker()
-    if tracker is None:
-        raise GenlabError("a comparison reads the runs of a project; start it with: kedro run --pipeline=compare")
-    settings = compare_settings(parameters)
+    tracker, settings = _tracker(), compare_settings(parameters)
     runs = all_runs(tracker, scores=settings.keep == "best")
     board = build_leaderboard(runs, settings)
     for line in board.skipped:
@@ -332,7 +358,7 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
         if not pictures[run_id]:
             logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
     tables = {
-        run_id: read_by_image(tracker.uri, run_id) if run.by_image is None else run.by_image
+        run_id: read_table(tracker.uri, run_id, "by_image") if run.by_image is None else run.by_image
         for run_id, run in board.runs.items()
     }
     return board.table, to_markdown(board), draw_page(board, pictures, lambda run: tables[run.run_id])

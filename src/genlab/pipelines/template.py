@@ -122,7 +122,15 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
 
 
 def create_compare_pipeline(models: Iterable[str]) -> Pipeline:
-    """The leaderboard of what MLflow holds, once these models, which run with it, have their metrics and figures."""
+    """The leaderboard and the atlas of what MLflow holds, once these models, which run with them, are whole.
+
+    They are made together, since the leaderboard's page links the atlas.
+    """
     awaited = [f"{model}.{name}" for model in models for name in ("metrics", "figures")]
-    outputs = ["leaderboard", "leaderboard_text", "leaderboard_page"]
-    return Pipeline([node(nodes.compare, ["parameters", *awaited], outputs, name="compare", tags="compare")])
+    takes, board = ["parameters", *awaited], ["leaderboard", "leaderboard_text", "leaderboard_page"]
+    return Pipeline(
+        [
+            node(nodes.compare, takes, board, name="compare", tags="compare"),
+            node(nodes.atlas, takes, ["atlas_page", "atlas_picture"], name="atlas", tags="compare"),
+        ]
+    )

@@ -35,6 +35,7 @@ class FinishedRun:
     score: float | None = None  # the best on the validation split; lower is better
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # PNGs, where they are at hand
     by_image: pd.DataFrame | None = None  # the metrics of each test image, where they are at hand
+    history: pd.DataFrame | None = None  # the losses while it trained, where they are at hand
 
     @property
     def final_metrics(self) -> dict[str, float]:
@@ -110,7 +111,7 @@ def all_runs(tracker: Tracker, scores: bool) -> list[FinishedRun]:
     own = [
         FinishedRun(
             run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
-            {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image,
+            {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image, run.history,
         )
         for run in tracker.runs.values() if run.measured
     ]  # fmt: skip
@@ -144,9 +145,9 @@ def read_pictures(uri: str, run_id: str) -> dict[str, bytes]:
     return pictures
 
 
-def read_by_image(uri: str, run_id: str) -> pd.DataFrame | None:
-    """The metrics of a run for each test image; None where they are gone, damaged, or were never kept."""
+def read_table(uri: str, run_id: str, name: str) -> pd.DataFrame | None:
+    """A table of a run, such as `by_image` or `history`; None where it is gone, damaged, or was never kept."""
     with TemporaryDirectory() as folder, suppress(*failures(), ValueError):
-        for path in Path(connect(uri).download_artifacts(run_id, "by_image", folder)).rglob("*.parquet"):
+        for path in Path(connect(uri).download_artifacts(run_id, name, folder)).rglob("*.parquet"):
             return pd.read_parquet(path)
     return None

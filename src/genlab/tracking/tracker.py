@@ -151,6 +151,7 @@ class TrackedRun:
         self.score: float | None = None  # the best so far
         self.pictures: dict[str, np.ndarray] = {}
         self.by_image: pd.DataFrame | None = None  # the metrics of each test image
+        self.history: pd.DataFrame | None = None  # the losses while it trained
         self.outbox = Outbox(tracker.unsent / name)
         self.unwritten: deque[Message] = deque()  # what the disk refused to keep
         self._tell(Message("create", {"tags": self.tags.copy(), "parent": parent, "time": self.started}))

@@ -12,7 +12,7 @@ from genlab.sampling.draw import direction, other
 
 @figure(needs=Translates, on=TwoDomains, overview=True)
 def draw_grids_of_translations(case: Judged[Translates, TwoDomains]) -> dict[str, np.ndarray]:
-    """`translations`, or `translations_to_a` and `translations_to_b` for a model that goes both ways."""
+    """`translations`: inputs, drawings and truth; `translations_to_<domain>` of a model that goes both ways."""
     targets = case.model.targets
     return {"translations" if len(targets) == 1 else f"translations_to_{to}": translation_grid(case, to)
             for to in targets}  # fmt: skip

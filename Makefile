@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas lock clean
+.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ send: install ## send to MLflow what could not be sent while it was down
 
 test: install ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 $(ARGS)
+
+browser: install ## the tests that need a real browser; installs Debian's where there is none
+	command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	GENLAB_BROWSER=required OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_viz.py tests/experiments/test_atlas_in_a_browser.py $(ARGS)
 
 chaos: install ## the long campaign of faults: kills and full disks at every change of a file
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)

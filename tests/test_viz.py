@@ -5,8 +5,6 @@ import functools
 import http.server
 import io
 import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +14,8 @@ import pytest
 from PIL import Image
 
 from genlab.models import MODELS
+from tests.browser import dump_page
 from tests.conftest import PROJECT, Swept
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class Site(NamedTuple):
@@ -118,26 +115,6 @@ def address(site: Site) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-def dump_page(address: str, folder: Path, until: str) -> str:
-    """A page as a browser has it once its scripts have put `until` into it, or have had long enough for that.
-
-    The browser's clock runs ahead while a busy machine still answers, so that one length of time is not enough.
-    """
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)}")
-    page = ""
-    for seconds in (20, 60, 180, 540):
-        command = [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}",
-            f"--virtual-time-budget={1000 * seconds}", "--dump-dom", address,
-        ]  # fmt: skip
-        page = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
-        if until in page:
-            break
-    return page
 
 
 def test_a_browser_shows_the_preview_of_the_pictures(site: Site, address: str, tmp_path: Path) -> None:

@@ -135,9 +135,9 @@ class Leaf:
         return {}
 
     @property
-    def other_pictures(self) -> dict[str, bytes]:
-        """All others."""
-        return {name: png for name, png in self.pictures.items() if name not in self.first_pictures}
+    def all_pictures(self) -> dict[str, bytes]:
+        """All, these first."""
+        return {**self.first_pictures, **self.pictures}
 
     @property
     def command(self) -> str:
@@ -224,7 +224,7 @@ def _headlines(table: pd.DataFrame, run: FinishedRun) -> Iterable[Number]:
     """The first metric that a run has of a group; nothing where it is not in the group."""
     for _, row in table[table["run_id"] == run.run_id].iterrows():
         known = [name for name in main_metrics(table) if name not in COSTS and pd.notna(row[name])]
-        yield Number(row["question"], known[0], row)
+        yield from (Number(row["question"], name, row) for name in known[:1])
 
 
 def captions() -> dict[str, str]:
@@ -278,8 +278,8 @@ def _scatter(heading: str, rows: pd.DataFrame, metrics: tuple[str, str], log: bo
     """A point for each row that has both metrics."""
 
     def value(row: "pd.Series[float]", name: str) -> tuple[float, float, float]:
-        low, high = (row.get(beside(name, end), row[name]) for end in ("low", "high"))
-        return row[name], low, high
+        low, high = (row.get(beside(name, end)) for end in ("low", "high"))
+        return (row[name], low, high) if low is not None and pd.notna(low) else (row[name],) * 3
 
     points = [
         Point(row["model"], model_class(row["model"]).__name__, value(row, metrics[0]), value(row, metrics[1]))

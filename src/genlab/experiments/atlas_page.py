@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from functools import partial
 
 from PIL import Image
 
@@ -18,11 +19,10 @@ def draw_atlas(atlas: Atlas, pages: Mapping[str, str]) -> str:
     """The page. `pages` are the addresses of the models' pages, of those that have one."""
     template = open_template("atlas.html.jinja", autoescape=True, lstrip_blocks=True)
     for size in SIZES:
-        template.environment.filters["webp"] = lambda png, size=size: to_webp(png, size)
         page = template.render(
             atlas=atlas, pages=pages, abilities=[*ABILITIES, TOLD], caption=caption, colours=family_colours(),
             families={leaf.model: leaf.family for leaf in atlas.leaves}, lines=COLOURS, width=WIDTH, height=HEIGHT,
-            duration=duration, number=number,
+            duration=duration, number=number, webp=partial(to_webp, size=size),
         )  # fmt: skip
         if len(page.encode()) < LARGEST:
             break

@@ -11,10 +11,10 @@ from genlab.experiments.atlas import Atlas, Branch, Leaf
 from genlab.experiments.leaderboard import better
 from genlab.experiments.page import ARROWS, duration, family_colours, number
 
-WIDTH, MARGIN, GAP = 1600, 20, 10
-NAME = (150, 44)  # of a branch
-STEP = NAME[0] + 36  # from a branch to the next
-CARD = (190, 214)  # of a leaf
+WIDTH, MARGIN, GAP = 1440, 20, 10
+NAME = (124, 44)  # of a branch
+STEP = NAME[0] + 26  # from a branch to the next
+CARD = (190, 236)  # of a leaf
 SHOWN = (174, 104)  # of its picture, at most
 DARK, PALE, LINE = "#1b1f24", "#57606a", "#8c959f"
 
@@ -55,9 +55,9 @@ def _draw_branch(sheet: Image.Image, name: str, branch: Branch, depth: int, top:
         pen.line([(fork, end), (left + STEP, end)], LINE, 2)
     box = (left, middle - NAME[1] // 2, left + NAME[0], middle + NAME[1] // 2)
     pen.rounded_rectangle(box, 8, "#eaeef2" if depth else DARK)
-    words = name if len(name) < 18 else "\n".join(name.rsplit(" ", 1))
+    words = name if len(name) < 15 else "\n".join(name.rsplit(" ", 1))
     colour = DARK if depth else "white"
-    pen.multiline_text((left + NAME[0] // 2, middle), words, colour, font(13, True), "mm", align="center")
+    pen.multiline_text((left + NAME[0] // 2, middle), words, colour, font(12, True), "mm", align="center")
     return y, middle
 
 
@@ -83,5 +83,5 @@ def _draw_leaf(sheet: Image.Image, leaf: Leaf, place: Place) -> None:
     elif "train_seconds" in leaf.run.metrics:
         lines.append((f"trained {duration(leaf.run.metrics['train_seconds'])}", PALE))
     for text, ink in lines:
-        pen.text((left + 8, y), text, ink, font(10))
-        y += 13
+        pen.text((left + 8, y), text, ink, font(11))
+        y += 15

@@ -99,8 +99,18 @@ def atlas(*runs: FinishedRun, pictures: Mapping[str, bytes] | None = None) -> At
 
 
 @pytest.fixture(scope="module")
-def page() -> Page:
-    return Page(draw_atlas(atlas(VAE, GAN), {"vae": "../models/vae.html"}))
+def text() -> str:
+    return draw_atlas(atlas(VAE, GAN), {"vae": "../models/vae.html"})
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def empty() -> str:
+    return draw_atlas(atlas(), {})
 
 
 def test_every_model_says_its_place() -> None:
@@ -112,7 +122,7 @@ def test_every_model_hangs_on_its_branch(page: Page) -> None:
     assert page.paths == {name: list(model_class(name).family.value) for name in MODELS}
 
 
-def test_numbers_are_those_of_the_run(page: Page) -> None:
+def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
     assert {model for model, *_ in page.values} == {"vae", "gan"}
     for model, metric, value, written in page.values:
         assert value == {"vae": VAE, "gan": GAN}[model].metrics[metric]
@@ -120,7 +130,6 @@ def test_numbers_are_those_of_the_run(page: Page) -> None:
             assert written == number(value)
     said = {(model, metric) for model, metric, *_ in page.values}
     assert said >= {("vae", name) for name in ("fd_lite0", "bits_per_dim", "train_seconds", "draw_seconds")}
-    text = draw_atlas(atlas(VAE), {})
     assert "real images 12.5" in text
     assert "independent pixels 5" in text
     assert "3 to 3.5" in text
@@ -135,11 +144,10 @@ def test_the_newest_whole_run_is_shown_and_its_command() -> None:
     assert leaf.command == "kedro run --pipeline=vae --env=mnist --params=seed=3,vae.model.beta=2"
 
 
-def test_a_model_that_never_ran_says_so() -> None:
-    text = draw_atlas(atlas(), {})
-    assert text.count("Never run here.") == len(MODELS)
-    assert all(f"<code>kedro run --pipeline={name}</code>" in text for name in MODELS)
-    assert Page(text).values == []
+def test_a_model_that_never_ran_says_so(empty: str) -> None:
+    assert empty.count("Never run here.") == len(MODELS)
+    assert all(f"<code>kedro run --pipeline={name}</code>" in empty for name in MODELS)
+    assert Page(empty).values == []
 
 
 def test_abilities_are_those_of_the_capabilities() -> None:
@@ -207,11 +215,10 @@ def contrast(colour: str, other: str = "#ffffff") -> float:
     return (max(light) + 0.05) / (min(light) + 0.05)
 
 
-def test_text_stands_out_from_its_ground() -> None:
+def test_text_stands_out_from_its_ground(empty: str) -> None:
     assert contrast("#000000") == pytest.approx(21)
     assert {colour: contrast(colour) for colour in family_colours().values() if contrast(colour) < 4.5} == {}
-    text = draw_atlas(atlas(), {})
-    colours = set(re.findall(r"[{; ]color: (#[0-9a-f]{6})", text))
+    colours = set(re.findall(r"[{; ]color: (#[0-9a-f]{6})", empty))
     assert len(colours) > 2
     assert {colour: contrast(colour) for colour in colours if contrast(colour) < 4.5} == {}
 

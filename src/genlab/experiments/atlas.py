@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 
@@ -227,6 +228,7 @@ def _headlines(table: pd.DataFrame, run: FinishedRun) -> Iterable[Number]:
         yield from (Number(row["question"], name, row) for name in known[:1])
 
 
+@cache
 def captions() -> dict[str, str]:
     """What figures show, by how their names begin: figures say it in their first line."""
     said = (" ".join((entry.function.__doc__ or "").split("\n\n")[0].split()) for entry in figure.all)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import re
 import shlex
 import sys
@@ -280,8 +281,9 @@ def _scatter(heading: str, rows: pd.DataFrame, metrics: tuple[str, str], log: bo
     """A point for each row that has both metrics."""
 
     def value(row: "pd.Series[float]", name: str) -> tuple[float, float, float]:
-        low, high = (row.get(beside(name, end)) for end in ("low", "high"))
-        return (row[name], low, high) if low is not None and pd.notna(low) else (row[name],) * 3
+        ends = (row.get(beside(name, end), math.nan) for end in ("low", "high"))
+        low, high = (row[name] if pd.isna(end) else end for end in ends)
+        return row[name], low, high
 
     points = [
         Point(row["model"], model_class(row["model"]).__name__, value(row, metrics[0]), value(row, metrics[1]))

@@ -29,7 +29,7 @@ SAME = {"test_fingerprint": "t1", "samples_protocol_hash": "s1", "machine": "m1"
 GIVEN = {"env": "mnist", "runtime_params": {"seed": 3, "vae": {"model": {"beta": 2}}, "data_root": "x"}}
 VAE = finished(
     "vae", **SAME, fd_lite0=98.76543, kid_lite0=0.5, kid_lite0_low=0.4, kid_lite0_high=0.7, fd_lite0_real=12.5,
-    bits_per_dim=3.25, bits_per_dim_low=3.0, bits_per_dim_high=3.5, nll_nats_kind="bound, estimated",
+    fd_lite0_noise=777.0,     bits_per_dim=3.25, bits_per_dim_low=3.0, bits_per_dim_high=3.5, nll_nats_kind="bound, estimated",
     bits_per_dim_kind="bound, estimated", nll_protocol_hash="n1", bits_per_dim_independent_pixels=5.0,
     draw_seconds=0.01, command=json.dumps(GIVEN),
 )  # fmt: skip
@@ -130,7 +130,7 @@ def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
             assert written == number(value)
     said = {(model, metric) for model, metric, *_ in page.values}
     assert said >= {("vae", name) for name in ("fd_lite0", "bits_per_dim", "train_seconds", "draw_seconds")}
-    assert "real images 12.5" in text
+    assert "real images 12.5; independent pixels 777" in text
     assert "independent pixels 5" in text
     assert "3 to 3.5" in text
     assert "density: bound, estimated" in text

@@ -74,8 +74,8 @@ class Number:
     @property
     def controls(self) -> dict[str, float]:
         """What stands in the place of the model, in words, and its value."""
-        found = {said: self.row.get(beside(self.column, name)) for name, said in controls().items()}
-        return {said: value for said, value in found.items() if value is not None and pd.notna(value)}
+        found = ((said, self.row.get(beside(self.column, name), math.nan)) for name, said in controls().items())
+        return {said: value for said, value in found if pd.notna(value)}
 
 
 @dataclass(frozen=True)

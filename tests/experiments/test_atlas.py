@@ -29,7 +29,8 @@ SAME = {"test_fingerprint": "t1", "samples_protocol_hash": "s1", "machine": "m1"
 GIVEN = {"env": "mnist", "runtime_params": {"seed": 3, "vae": {"model": {"beta": 2}}, "data_root": "x"}}
 VAE = finished(
     "vae", **SAME, fd_lite0=98.76543, kid_lite0=0.5, kid_lite0_low=0.4, kid_lite0_high=0.7, fd_lite0_real=12.5,
-    fd_lite0_noise=777.0,     bits_per_dim=3.25, bits_per_dim_low=3.0, bits_per_dim_high=3.5, nll_nats_kind="bound, estimated",
+    fd_lite0_noise=777.0, bits_per_dim=3.25, bits_per_dim_low=3.0, bits_per_dim_high=3.5,
+    nll_nats_kind="bound, estimated",
     bits_per_dim_kind="bound, estimated", nll_protocol_hash="n1", bits_per_dim_independent_pixels=5.0,
     draw_seconds=0.01, command=json.dumps(GIVEN),
 )  # fmt: skip

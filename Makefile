@@ -92,7 +92,7 @@ viz: install ## show the pipelines with their pictures in a browser (kedro-viz)
 	$(BIN)/kedro viz run
 
 mlflow: install ## show the runs in a browser (MLflow)
-	$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlruns/mlflow.db}
+	$(BIN)/kedro mlflow $(ARGS)
 
 benchmark: install ## images/s and peak memory of pix2pix at 256 x 256 on this machine
 	$(BIN)/python -m genlab.benchmarks.speed $(ARGS)

@@ -107,7 +107,7 @@ def test_mlflow_knows_the_run(finished: Swept) -> None:
     assert parameters["data.edges.sigma"] == "1.0"
     assert parameters["seed"] == "0"
     metrics = json.loads(newest(data_root / "08_reporting/pix2pix/metrics.json").read_text())
-    assert run.data.metrics["l1"] == pytest.approx(metrics["l1"])
+    assert run.data.metrics["test/l1"] == pytest.approx(metrics["l1"])
     tags = run.data.tags
     assert len(tags["mlflow.source.git.commit"]) >= 7
     assert tags["kedro.save_version"] == max((data_root / "08_reporting/pix2pix/metrics.json").iterdir()).name
@@ -118,11 +118,11 @@ def test_mlflow_knows_the_run(finished: Swept) -> None:
     assert (learned_from.name, learned_from.source) == ("fashion_mnist", f"{trained} pairs")
     assert learned_from.digest == tags["data_fingerprint"]
     client = MlflowClient(mlflow_uri)
-    curve = client.get_metric_history(run.info.run_id, "generator/g_l1")
+    curve = client.get_metric_history(run.info.run_id, "train/g_l1")
     assert [point.step for point in curve] == [2, 4, 6]
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
     for step in (4, 6):
-        assert any(f"drawings+step+{step}+" in path for path in images)
+        assert any(f"train~drawings+step+{step}+" in path for path in images)
     assert {item.path for item in client.list_artifacts(run.info.run_id)} >= {"figures", "curves", "metrics"}
 
 
@@ -195,7 +195,7 @@ def test_a_disk_that_fills_up_while_saving(
     assert result.exit_code == 0, result.output
     resumed = runs(mlflow_uri)[-1]
     assert resumed.data.tags["resumed_from_step"] == "4"
-    curve = MlflowClient(mlflow_uri).get_metric_history(resumed.info.run_id, "generator/g_l1")
+    curve = MlflowClient(mlflow_uri).get_metric_history(resumed.info.run_id, "train/g_l1")
     assert [point.step for point in sorted(curve, key=lambda p: p.step)] == [2, 4, 6], "the curve is whole"
 
 

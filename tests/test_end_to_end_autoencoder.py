@@ -42,12 +42,12 @@ def test_a_run_leaves_metrics_figures_and_studies(kedro: Kedro, data_root: Path,
     (run,) = runs(mlflow_uri)
     assert run.info.status == "FINISHED"
     numbers = json.loads(newest(reporting / "classifier_metrics.json").read_text())
-    assert run.data.metrics["classifier_accuracy_frozen_all"] == numbers["classifier_accuracy_frozen_all"]
-    assert run.data.metrics["mse"] == metrics["mse"]
+    assert run.data.metrics["test/classifier_accuracy_frozen_all"] == numbers["classifier_accuracy_frozen_all"]
+    assert run.data.metrics["test/mse"] == metrics["mse"]
     client = MlflowClient(mlflow_uri)
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]
     for figure in ("reconstructions", "latents", "classifiers", "dimensions"):
-        assert any(f"test_{figure}" in path for path in images), figure
+        assert any(f"test~{figure}+" in path for path in images), figure
     assert any(point.step == 4 for point in client.get_metric_history(run.info.run_id, "validation/score"))
 
 

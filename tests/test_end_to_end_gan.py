@@ -49,7 +49,7 @@ def test_an_alarm_is_said_and_recorded_and_the_run_ends_well(
     assert result.exit_code == 0, result.output
     run = runs(mlflow_uri)[-1]
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["alarm/generator_collapsed"] == 1
+    assert run.data.metrics["train/alarm_generator_collapsed"] == 1
     assert "drawings differ from each other 0%" in run.data.tags["alarm.generator_collapsed"]
     said = [record.message for record in caplog.records if "generator collapsed at step" in record.message]
     assert len(said) == 1

@@ -83,7 +83,7 @@ def test_every_model_is_a_namespace_that_folds(site: Site) -> None:
         ("data.report_table", "TablePreview"), ("pix2pix.history", "TablePreview"),
         ("data.images", "TablePreview"), ("data.pairs", "TablePreview"),
         ("leaderboard", "TablePreview"), ("leaderboard_page", "HTMLPreview"), ("atlas_page", "HTMLPreview"),
-        ("atlas_picture", "ImagePreview"), ("pix2pix.by_image", "TablePreview"),
+        ("atlas_picture", "ImagePreview"), ("pix2pix.by_image", "TablePreview"), ("pix2pix.card", "HTMLPreview"),
     ],
 )  # fmt: skip
 def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
@@ -100,7 +100,22 @@ def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
         case "TablePreview":
             assert len(preview["data"]) > 0
         case "HTMLPreview":
-            assert {"leaderboard_page": "<h1>Leaderboard</h1>", "atlas_page": "<h1>The atlas"}[name] in preview
+            titles = {"leaderboard_page": "Leaderboard", "atlas_page": "The atlas", "pix2pix.card": "pix2pix"}
+            assert f"<h1>{titles[name]}" in preview
+
+
+def test_a_folded_model_shows_its_pictures_and_numbers_and_nothing_else(site: Site, swept: Swept) -> None:
+    """Of what the models leave behind, one screen has a card each."""
+    names = {node["id"]: node["name"] for node in site.main["nodes"]}
+    for model in MODELS:
+        left = {names[one] for one in site.main["modular_pipelines"][model]["outputs"]}
+        assert left == {f"{model}.card"}
+    card = site.shown("pix2pix.card")["preview"]
+    metrics = json.loads(max((swept.root / "08_reporting/pix2pix/metrics.json").glob("*/metrics.json")).read_text())
+    assert f"<td>{metrics['l1']:.4g}</td>" in card
+    assert f"the mean training image {metrics['l1_mean_image']:.4g}" in card
+    png = card.partition('src="data:image/png;base64,')[2].partition('"')[0]
+    assert min(Image.open(io.BytesIO(base64.b64decode(png))).size) > 30
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

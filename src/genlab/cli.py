@@ -1,4 +1,4 @@
-"""The command line: `kedro run`, errors in one line; `sweep`, `compare`, `reproduce`, `lineage`, `ledger`, `send`."""
+"""The command line: `kedro run` with errors in one line, and the commands beside it."""
 
 import copy
 import os
@@ -190,6 +190,19 @@ def send(env: str | None, params: dict[str, Any]) -> None:
 
 
 @click.command()
+@click.option("--port", default=5000, help="Of the page, where MLflow is no server of its own.")
+@env_option
+@params_option
+@ending_well
+def mlflow(port: int, env: str | None, params: dict[str, Any]) -> None:
+    """Show the runs in a browser."""
+    from genlab.tracking.view import show_runs
+
+    tracker, _ = open_project(env, params)
+    show_runs(tracker, port)
+
+
+@click.command()
 @click.argument("run")
 @env_option
 @params_option
@@ -241,5 +254,5 @@ run.params = [copy.copy(option) for option in kedro_run.params]
 for option in run.params:
     if option.name == "params":
         option.callback = read_params
-commands = (sweep, compare, reproduce, lineage, ledger, send)
+commands = (sweep, compare, reproduce, lineage, ledger, send, mlflow)
 cli = click.Group("genlab", commands={"run": run, **{str(command.name): command for command in commands}})

@@ -32,12 +32,14 @@ from genlab.pipelines.parameters import (
     resolve,
 )
 from genlab.pipelines.template import DATA, names_in
-from genlab.tracking.tracker import Tracker, TrackingSettings, end_open_runs, set_tracker
+from genlab.tracking.tracker import NOTE, TEST, Tracker, TrackingSettings, end_open_runs, set_tracker
 
 logger = logging.getLogger(__name__)
 
 REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
 """The options of `kedro run` that choose a part of the pipelines."""
+
+WHOLE = "The models of one `kedro run`: a run each, below this one. What compares them is among the artifacts."
 
 
 class GenlabHooks:
@@ -124,6 +126,8 @@ class GenlabHooks:
                 raise GenlabError(said) from error
             if name in models:
                 self.resolved[name] = settings
+        if len(self.resolved) > 1:
+            self.tracker.open_whole("run", {**self.tags, "models": ", ".join(self.resolved), NOTE: WHOLE})
         set_tracker(self.tracker)
 
     def _go_on(
@@ -191,13 +195,18 @@ class GenlabHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Metrics and figures go to the model's run as soon as they are saved; the last of all closes it."""
+        """Metrics and figures go to the model's run as soon as they are saved; the last of all closes it.
+
+        What belongs to no model, such as the leaderboard, goes to the run of the whole.
+        """
         model, _, name = dataset_name.partition(".")
+        if self.tracker.whole and not name:
+            self.tracker.whole.log_files(self._place(dataset_name), folder="")
         if model not in self.missing:
             return
         run = self.tracker.runs[model]
         if name == "metrics" or name.endswith("_metrics"):
-            run.log_metrics(data)
+            run.log_results(data)
             if name == "metrics":
                 run.measured = True
                 run.set_tags({LINEAGE: self.catalog[dataset_name].record(dataset_name).lineage()})
@@ -205,7 +214,7 @@ class GenlabHooks:
             setattr(run, name, data)
         if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
-                run.log_picture(f"test_{figure}", pixels, step=0)
+                run.log_picture(f"{TEST}{figure}", pixels, step=0)
                 run.pictures[figure] = pixels
         self.missing[model].discard(dataset_name)
         if not self.missing[model]:
@@ -213,8 +222,8 @@ class GenlabHooks:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
-        """Close the open run as failed, with the error. If none has begun, the data failed for all models."""
-        if not self.tracker.runs:
+        """Close the open runs as failed, with the error. A model that has not begun has no run, unless it is alone."""
+        if not self.tracker.all():
             for model in self.resolved:
                 self._open(model)
         end_open_runs("FAILED", str(error))
@@ -225,6 +234,8 @@ class GenlabHooks:
         for model, run in self.tracker.runs.items():
             if not run.ended:
                 self._finish(model)
+        if self.tracker.whole:
+            self.tracker.whole.end("FINISHED")
         for name, start in (
             ("compare", "leaderboard"),
             ("atlas", "atlas"),
@@ -240,6 +251,9 @@ class GenlabHooks:
 
     def _finish(self, model: str) -> None:
         """Send the files of the reporting layer to the run, close it, and show where everything is."""
+        from genlab.experiments.note import describe_run  # needs torch, which not every command does
+        from genlab.tracking.runs import as_finished
+
         run, places = self.tracker.runs[model], {}
         for output in sorted(name for name in self.outputs if name.startswith(f"{model}.")):
             name = output.removeprefix(f"{model}.")
@@ -247,6 +261,7 @@ class GenlabHooks:
             if self.catalog[output].metadata["kedro-viz"]["layer"] == "reporting":
                 run.log_files(places[name], name)
         run.set_tags({f"path.{name}": str(path) for name, path in places.items()})
+        run.set_tags({NOTE: describe_run(as_finished(run))})
         run.end("FINISHED")
         alarms = {name: text for name, text in run.tags.items() if name.startswith("alarm.")}
         tracked = {"MLflow run": f"{run.name}, in {masked(self.tracker.uri)} (see: make mlflow)"}

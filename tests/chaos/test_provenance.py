@@ -14,6 +14,7 @@ import pytest
 from click.testing import Result
 
 import genlab.io.local
+from genlab.tracking.tracker import TEST
 from tests.pipelines.test_provenance import SMALL, paint
 from tests.test_end_to_end import runs
 
@@ -53,9 +54,8 @@ class Campaign:
     @staticmethod
     def metrics(run: Any) -> dict[str, float]:
         """Those of `evaluate`, without times. All others are curves."""
-        curves = ("loss_", "learning_rate")
         return {name: value for name, value in run.data.metrics.items()
-                if "/" not in name and "second" not in name and not name.startswith(curves)}  # fmt: skip
+                if name.startswith(TEST) and "second" not in name}  # fmt: skip
 
     def truth(self, pictures: int, settings: Settings) -> dict[str, float]:
         """The metrics of a run that nobody disturbs."""

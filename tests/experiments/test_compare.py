@@ -84,7 +84,7 @@ def test_the_leaderboard_has_a_row_per_run_with_its_metrics(swept: Swept) -> Non
     for _, row in table.iterrows():
         stored = MlflowClient(swept.uri).get_run(row["run_id"])
         for name in ("l1", "psnr", "ssim", "l1_low", "parameters", "train_seconds"):
-            assert row[name] == stored.data.metrics[name]
+            assert row[name] == stored.data.metrics[f"test/{name}"]
     metrics = max((swept.root / "08_reporting/pix2pix/metrics.json").glob("*/metrics.json"))
     assert set(json.loads(metrics.read_text())) <= set(table.columns)
     text = (swept.root / "08_reporting/leaderboard.md").read_text()
@@ -133,6 +133,27 @@ def test_a_comparison_that_runs_with_its_models_has_their_numbers(kedro: Kedro, 
     assert len(table["run_id"][0]) == 32
     assert "data:image/png" in (data_root / "08_reporting/leaderboard.html").read_text()
     assert result.output.index("pix2pix is done.") < result.output.index("compare is done.")
+
+
+def test_a_sweep_of_several_models_has_a_level_between_that_keeps_the_leaderboard(
+    data_root: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap_project(PROJECT)
+    monkeypatch.chdir(PROJECT)
+    small = "training.steps=2,sample.count=12,evaluation.features=false,evaluation.resamples=20"
+    command = ["sweep", "--pipelines=gan,vae,compare", "--env=test", f"--params=data_root={data_root},{small}"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    client = MlflowClient(mlflow_uri)
+    found = client.search_runs([one.experiment_id for one in client.search_experiments()])
+    runs = {run.info.run_name.partition("-")[0]: run for run in found}
+    assert {run.info.status for run in found} == {"FINISHED"}
+    above = {name: run.data.tags.get("mlflow.parentRunId") for name, run in runs.items()}
+    ids = {name: run.info.run_id for name, run in runs.items()}
+    assert above == {"sweep": None, "run": ids["sweep"], "gan": ids["run"], "vae": ids["run"]}
+    kept = {item.path for item in client.list_artifacts(ids["run"])}
+    assert kept == {"leaderboard.html", "leaderboard.md", "leaderboard.parquet"}
+    assert "vae" in set(board(data_root)["model"])
 
 
 def test_the_default_pipeline_compares_after_every_model() -> None:
@@ -256,7 +277,7 @@ def test_a_run_through_a_real_server_that_dies_in_mid_run_is_sent_afterwards(
     client = MlflowClient(gate.address)
     stored: Run = client.get_run(run.run_id)
     assert stored.info.status == "FINISHED"
-    for curve in ("generator/g_l1", "discriminator/d_real"):
+    for curve in ("train/g_l1", "train/d_real"):
         assert sorted(point.step for point in client.get_metric_history(run.run_id, curve)) == [2, 4, 6]
     assert {item.path for item in client.list_artifacts(run.run_id)} >= {"figures", "curves", "metrics", "images"}
     assert compare(kedro).exit_code == 0

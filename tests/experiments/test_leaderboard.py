@@ -79,9 +79,11 @@ def test_settings_of_a_sweep_and_environments_do_not_replace_each_other() -> Non
 
 
 def test_curves_and_what_is_only_about_the_run_are_no_metrics() -> None:
-    run = finished(l1=1.0, command="{}", machine="m", **{"generator/g_l1": 3.0, "learning_rate": 0.1})
-    board = table(run)
+    curves = {"train/g_l1": 3.0, "train/learning_rate": 0.1, "validation/score": 1.0}
+    board = table(finished(command="{}", machine="m", **{"test/l1": 1.0, **curves}))
     assert {*board.columns} - {*IDENTITY} == {"l1", "protocol_hash"}
+    older = table(finished(l1=1.0, command="{}", machine="m", **{"generator/g_l1": 3.0, "learning_rate": 0.1}))
+    assert [*older.columns] == [*board.columns]
 
 
 @pytest.mark.parametrize("other", [{"protocol_hash": "p2"}, {"test_fingerprint": "t2"}, {"fid_protocol": "q2"}])

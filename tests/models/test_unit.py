@@ -101,7 +101,7 @@ def test_every_loss_is_a_term_of_its_own_and_is_its_equation(noiseless: None) ->
     encoder = {"a": model.encoder_a, "b": model.encoder_b}
     generator = {"a": model.generator_a, "b": model.generator_b}
     critic = {"a": model.critic_a, "b": model.critic_b}
-    names = ("reconstruction", "kl", "adversarial", "cycle", "cycle_kl")
+    names = ("reconstruction", "kl", "g_adversarial", "g_cycle", "cycle_kl")
     assert set(turn.terms) == {f"{name}_{side}" for name in names for side in "ab"}
     for side, across in (("a", "b"), ("b", "a")):
         z, z_across = encoder[side](x[side]), encoder[across](x[across])
@@ -110,8 +110,8 @@ def test_every_loss_is_a_term_of_its_own_and_is_its_equation(noiseless: None) ->
         expected = {
             "reconstruction": 7 * F.l1_loss(generator[side](z), x[side]),
             "kl": 5 * 0.5 * z.pow(2).mean(),
-            "adversarial": -3 * F.logsigmoid(critic[side](generator[side](z_across))[0]).mean(),
-            "cycle": 13 * F.l1_loss(generator[side](through), x[side]),
+            "g_adversarial": -3 * F.logsigmoid(critic[side](generator[side](z_across))[0]).mean(),
+            "g_cycle": 13 * F.l1_loss(generator[side](through), x[side]),
             "cycle_kl": 11 * 0.5 * (z.pow(2).mean() + through.pow(2).mean()),  # equation 7: of both latents
         }
         for name, value in expected.items():
@@ -139,7 +139,7 @@ def test_the_turns_draw_noise_and_translating_does_not() -> None:
         torch.manual_seed(seed)
         *_, turn = model.turns(x, 0)
         terms.append(turn.terms)
-    for name in ("reconstruction_a", "cycle_b", "adversarial_a"):
+    for name in ("reconstruction_a", "g_cycle_b", "g_adversarial_a"):
         assert terms[0][name] != terms[1][name], name
     assert torch.equal(model.translate(x["a"], "b"), model.translate(x["a"], "b"))
 

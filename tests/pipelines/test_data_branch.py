@@ -105,22 +105,28 @@ def test_models_of_different_sizes_have_arrays_of_their_own_and_run_one_after_an
         [path] = data_root.glob(f"06_models/{model}/checkpoint.pt/*/*.pt")
         found[model] = Checkpoint.read(path).spec.shapes["images"]
     assert {model: size for model, (*_, size) in found.items()} == {"vae": 64, "gan": 32}
-    first, second = runs(mlflow_uri)
+    whole, first, second = runs(mlflow_uri)
     assert (first.data.tags["model"], second.data.tags["model"]) == ("vae", "gan")
     assert first.info.end_time <= second.info.start_time, "a run lasts as long as its own work"
+    assert whole.info.start_time <= first.info.start_time
+    assert whole.info.end_time >= second.info.end_time
+    assert {run.data.tags["mlflow.parentRunId"] for run in (first, second)} == {whole.info.run_id}
 
 
 def test_a_run_that_breaks_leaves_whole_models(kedro: Kedro, data_root: Path, mlflow_uri: str) -> None:
     result = kedro("--pipelines=gan,dcgan,cgan", **{"dcgan.training.learning_rate": "1.0e+30", "sample.count": 12})
     assert result.exit_code == 1
-    status = {run.data.tags["model"]: run.info.status for run in runs(mlflow_uri)}
+    whole, *rest = runs(mlflow_uri)
+    status = {run.data.tags["model"]: run.info.status for run in rest}
     assert status == {"gan": "FINISHED", "dcgan": "FAILED"}, "cgan never began"
+    assert (whole.info.status, whole.data.tags["models"]) == ("FAILED", "gan, dcgan, cgan")
+    assert whole.data.tags["error"] == rest[-1].data.tags["error"]
     assert list(data_root.glob("08_reporting/gan/metrics.json/*/metrics.json"))
 
 
-def test_bad_data_fail_all_models(kedro: Kedro, data_root: Path, mlflow_uri: str) -> None:
+def test_bad_data_fail_the_whole_before_a_model_begins(kedro: Kedro, data_root: Path, mlflow_uri: str) -> None:
     (data_root / "01_raw/fashion_mnist/train-images-idx3-ubyte.gz").unlink()
     assert kedro("--pipelines=gan,vae").exit_code == 1
-    assert {(run.data.tags["model"], run.info.status) for run in runs(mlflow_uri)} == {
-        ("gan", "FAILED"), ("vae", "FAILED"),
-    }  # fmt: skip
+    (whole,) = runs(mlflow_uri)
+    assert (whole.info.status, whole.data.tags["models"]) == ("FAILED", "vae, gan")
+    assert "is missing; fetch or restore it" in whole.data.tags["error"]

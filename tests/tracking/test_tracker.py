@@ -176,7 +176,7 @@ def tell(run: TrackedRun, steps: range) -> None:
 
 
 def finish(run: TrackedRun, file: Path) -> None:
-    run.log_metrics({"l1": 0.25, "nll_nats_kind": "exact"})
+    run.log_results({"l1": 0.25, "nll_nats_kind": "exact"})
     run.log_picture("drawings", np.zeros((4, 4, 3), np.uint8), 3)
     run.log_files(file, "metrics")
     run.log_dataset("set", "f00d", "here")
@@ -220,11 +220,50 @@ def test_a_server_that_is_down_is_said_once_and_everything_is_sent_later(
     run, steps, pictures = told(mlflow_uri, "vae-now")
     assert (run.info.status, steps, len(pictures) > 0) == ("FINISHED", [0, 1, 2], True)
     assert run.data.tags["nll_nats_kind"] == "exact"
-    assert (run.data.metrics["l1"], len(run.data.params)) == (0.25, 151)
+    assert (run.data.metrics["test/l1"], len(run.data.params)) == (0.25, 151)
     assert run.inputs.dataset_inputs[0].dataset.digest == "f00d"
     assert MlflowClient(mlflow_uri).list_artifacts(run.info.run_id, "metrics")[0].path == "metrics/metrics.json"
     assert not list(tracker.unsent.glob("*"))
     assert list(send_kept(later)) == []
+
+
+def above(uri: str, *names: str) -> set[str]:
+    """The ids of the runs that runs of these names belong to."""
+    return {told(uri, name)[0].data.tags["mlflow.parentRunId"] for name in names}
+
+
+def test_runs_that_are_sent_later_belong_to_the_run_of_the_whole(
+    tracker: Tracker, file: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever order their names have: `run` comes behind `aae`."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    whole = tracker.open_whole("run", {"kedro.save_version": "now"})
+    for model in ("aae", "vae"):
+        finish(tracker.open_run(model, {"kedro.save_version": "now"}), file)
+    whole.end("FINISHED")
+    assert not tracker.wait()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 3
+    assert above(mlflow_uri, "aae-now", "vae-now") == {told(mlflow_uri, "run-now")[0].info.run_id}
+
+
+def test_the_run_of_the_whole_is_sent_before_those_that_belong_to_it(gate: Gate, tracker: Tracker, file: Path) -> None:
+    """The server is back when the first model ends; the whole goes on, and no kill would leave it open."""
+    gate.open = False
+    whole = tracker.open_whole("run", {"kedro.save_version": "back"})
+    first = tracker.open_run("aae", {"kedro.save_version": "back"})
+    assert not tracker.wait()
+    gate.open = True
+    finish(first, file)
+    assert tracker.wait()
+    assert above(gate.address, "aae-back") == {told(gate.address, "run-back")[0].info.run_id}
+    assert list(send_kept(Tracker(tracker.project, tracker.settings))) == [], "the whole lives"
+    assert whole.outbox, "another process can close it"
+    whole.end("FINISHED")
+    assert tracker.wait()
+    assert told(gate.address, "run-back")[0].info.status == "FINISHED"
+    assert not list(tracker.unsent.glob("*"))
 
 
 def test_what_mlflow_never_takes_is_said_and_the_rest_goes_on(
@@ -235,7 +274,7 @@ def test_what_mlflow_never_takes_is_said_and_the_rest_goes_on(
     finish(run, file)
     assert tracker.wait()
     assert "MLflow does not take metrics of vae-now" in caplog.text
-    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"l1": 0.25}
+    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"test/l1": 0.25}
 
 
 def test_a_disk_that_is_full_as_well_stops_nothing(
@@ -346,7 +385,7 @@ def test_a_disk_that_has_room_again_gets_what_waited(
     assert not tracker.wait()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
-    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"l1": 0.25}
+    assert told(mlflow_uri, "vae-now")[0].data.metrics == {"test/l1": 0.25}
 
 
 def test_one_run_that_cannot_be_sent_holds_up_no_other(
@@ -441,7 +480,7 @@ def test_an_address_that_is_no_mlflow_is_said_in_one_line_and_all_can_be_sent_el
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
     run, _, pictures = told(mlflow_uri, "vae-now")
-    assert (run.info.status, run.data.metrics["l1"], len(pictures) > 0) == ("FINISHED", 0.25, True)
+    assert (run.info.status, run.data.metrics["test/l1"], len(pictures) > 0) == ("FINISHED", 0.25, True)
 
 
 def test_a_server_that_breaks_off_and_is_back_at_the_end_of_the_run(
@@ -475,4 +514,4 @@ def test_a_server_that_is_stuck_holds_up_nothing(gate: Gate, tracker: Tracker, f
     tracker._thread.join(30)  # the one request that was on its way arrives, too late to be counted
     assert len(list(send_kept(Tracker(tracker.project, tracker.settings)))) == 1
     run, steps, _ = told(gate.address, "vae-stuck")
-    assert (run.info.status, steps, run.data.metrics["l1"]) == ("FINISHED", [0, 1, 2], 0.25)
+    assert (run.info.status, steps, run.data.metrics["test/l1"]) == ("FINISHED", [0, 1, 2], 0.25)

@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 
 from genlab.tracking import training
-from genlab.tracking.training import TrainingRecord
+from genlab.tracking.training import TrainingRecord, name_in_mlflow
 from genlab.training.alarms import Alarm
 from genlab.training.fit import Sight
 from genlab.training.trainer import Progress
+from tests.models.test_contract import CASES
+from tests.models.test_golden import golden_file
+
+
+@pytest.mark.parametrize(("name", "variant"), CASES)
+def test_two_losses_of_a_model_never_share_a_name(name: str, variant: str) -> None:
+    """In MLflow the player's name is gone, so that the losses of several models are one chart."""
+    losses = golden_file(name, variant).read_text().splitlines()[0].removeprefix("# ").split()
+    assert len({name_in_mlflow(loss, name) for loss in losses}) == len(losses)
 
 
 class Heard:
@@ -28,18 +37,18 @@ def test_curves_alarms_pictures_and_earlier_steps_are_told(monkeypatch: pytest.M
     monkeypatch.setattr(training, "run_of", lambda model: run)
     record = TrainingRecord("vae")
     picture = np.zeros((2, 2, 3), np.uint8)
-    progress = Progress(step=4, total=6, images_seen=8, seconds=1.0, values={"vae/kl": 1.0})
+    progress = Progress(step=4, total=6, images_seen=8, seconds=1.0, values={"vae/kl": 1.0, "loss_vae": 2.0})
     record.see(Sight(progress, picture, score=0.5, alarms=(Alarm("divergence", 3, "it does"),)))
     record.see(Sight(Progress(step=5, total=6, images_seen=9, seconds=1.0, values={"vae/kl": 9.0}, pulse=True), None))
     fitted: Any = SimpleNamespace(history=[{"step": 2.0, "vae/kl": 2.0}, {"step": 4.0, "vae/kl": 1.0}], resumed_from=2)
     record.end(fitted)
     assert run.calls == [
-        ("log_metrics", {"vae/kl": 1.0, "validation/score": 0.5}, 4),
-        ("log_metrics", {"alarm/divergence": 1.0}, 3),
+        ("log_metrics", {"train/kl": 1.0, "train/loss": 2.0, "validation/score": 0.5}, 4),
+        ("log_metrics", {"train/alarm_divergence": 1.0}, 3),
         ("set_tags", {"alarm.divergence": "step 3: it does"}),
-        ("log_picture", "drawings", picture, 4),
+        ("log_picture", "train/drawings", picture, 4),
         ("set_tags", {"resumed_from_step": "2"}),
-        ("log_metrics", {"vae/kl": 2.0}, 2),
+        ("log_metrics", {"train/kl": 2.0}, 2),
     ]
     monkeypatch.setattr(training, "run_of", lambda model: None)
     silent = TrainingRecord("vae")

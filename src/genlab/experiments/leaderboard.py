@@ -212,7 +212,7 @@ def _rows(group: Group) -> list[dict[str, Any]]:
             column = seen[protocol].setdefault(stated, len(seen[protocol]) + 1) if stated else 1
             if column > 1:
                 start = rf"^({'|'.join(metrics)})"
-                row = {re.sub(start, rf"\1 ({column})", k) if k in run.metrics else k: v for k, v in row.items()}
+                row = {re.sub(start, rf"\1 ({column})", k) if k in run.final_metrics else k: v for k, v in row.items()}
         rows.append(row)
     return rows
 
@@ -264,7 +264,7 @@ def main_metrics(table: pd.DataFrame) -> list[str]:
     return sorted(measured, key=rank)
 
 
-def kind(row: "pd.Series[Any]", metric: str) -> str:
+def kind(row: "pd.Series[Any] | Mapping[str, Any]", metric: str) -> str:
     """Whether a number is exact or a bound, computed or estimated; "" where it does not say."""
     text = row.get(f"{metric}_kind")
     return text if isinstance(text, str) else ""

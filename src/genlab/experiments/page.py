@@ -1,6 +1,6 @@
-"""The leaderboard as one HTML file that needs nothing else, with pictures beside the numbers, and as Markdown.
+"""The leaderboard as one HTML file that needs nothing else and as Markdown, and a card of one run.
 
-The templates `page.html.jinja` and `page.md.jinja` say how both look. All that a run can say is escaped: names, labels,
+The templates beside this file say how they look. All that a run can say is escaped: names, labels,
 tags.
 """
 
@@ -8,7 +8,7 @@ import html
 import itertools
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from textwrap import shorten
 from typing import Any
 
@@ -16,10 +16,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from genlab.evaluation.questions import QUESTIONS, base_name
+from genlab.evaluation.registry import controls
 from genlab.experiments.difference import ByImage, compare_sides, sides_of
 from genlab.experiments.leaderboard import (
     SAME_BUT_FOR_SEED,
     Leaderboard,
+    answers,
     beside,
     best_rows,
     better,
@@ -32,6 +35,7 @@ from genlab.experiments.leaderboard import (
     title,
 )
 from genlab.models.base import Family
+from genlab.tracking.runs import FinishedRun
 
 DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "environment", "seeds": "seeds"}
 """What a row is called beside its model, and that in words. What is the same in all rows stands above the table."""
@@ -39,6 +43,7 @@ ARROWS = {"higher": "↑", "lower": "↓"}
 FIRST = 7  # metrics that a table of the page shows at first
 WIDTH = 120  # characters of a table in Markdown, at most
 LONGEST = 40  # characters of a word in Markdown
+HEADLINE = ("question", "metric", "value", "95 % interval", "beside it")
 
 
 def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]], by_image: ByImage) -> str:
@@ -50,6 +55,28 @@ def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]], b
 def to_markdown(board: Leaderboard) -> str:
     """The tables as Markdown that a screen holds: of the metrics, the first ones that fit."""
     return _render("page.md.jinja", board, {"finalize": escape}, {}, lambda table: {})
+
+
+def draw_card(run: FinishedRun) -> str:
+    """A page of one run: a few of its drawings, and its headline metrics beside their controls."""
+    few = {name: png for name, png in run.pictures.items() if name.startswith("few_")}
+    return open_template("card.html.jinja", autoescape=True).render(
+        model=run.tags["model"], run=run, pictures=few, columns=HEADLINE, rows=list(headline(run))
+    )
+
+
+def headline(run: FinishedRun) -> Iterator[tuple[str, ...]]:
+    """The headline metrics of a run, a row of `HEADLINE` each."""
+    found = {**run.tags, **run.final_metrics}
+    for question in QUESTIONS:
+        names = [name for first in question.headline for name in run.final_metrics if base_name(name) == first]
+        for name in names if answers(run, question) else ():
+            known = [(said, found.get(beside(name, control))) for control, said in controls().items()]
+            said = [f"{said} {number(value)}" for said, value in known if isinstance(value, float)]
+            about = kind(found, name)
+            value = f"{number(run.final_metrics[name])}{f' ({about})' * bool(about)}"
+            named = f"{name} {ARROWS.get(better(name) or '', '')}".strip()
+            yield question.words, named, value, interval(found, name), "; ".join(said)
 
 
 def escape(value: Any) -> str:
@@ -111,7 +138,7 @@ def open_template(name: str, **options: Any) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def interval(row: "pd.Series[Any]", name: str) -> str:
+def interval(row: "pd.Series[Any] | Mapping[str, Any]", name: str) -> str:
     """The 95 % interval of a number: over test images for a run, over seeds for a mean; "" where there is none."""
     low, high = (row.get(beside(name, end), float("nan")) for end in ("low", "high"))
     return f"{number(low)} to {number(high)}" if pd.notna(low) and pd.notna(high) else ""

@@ -65,8 +65,9 @@ def run_sweep(
     combinations = list(itertools.product(*lists.values()))  # the last key's values next to each other
     version = generate_timestamp()
     name = f"sweep-{version}"
-    about = {"kedro.save_version": version, "sweep": name, "pipelines": ", ".join(pipelines), "model": ""}
-    parent = tracker.open_run("sweep", about)
+    parent = tracker.open_whole(
+        "sweep", {"kedro.save_version": version, "sweep": name, "pipelines": ", ".join(pipelines)}
+    )
     parent.log_parameters({key: ", ".join(values) for key, values in lists.items()})
     tracker.wait()  # children look for their parent
     failed = []

@@ -177,7 +177,7 @@ class AAE(Model, Samples, Decodes, Encodes, MatchesPrior, Reconstructs, Validate
             "discriminator",  # the regularisation phase
             {"d_real": cross_entropy(on_real, real=True).mean(), "d_fake": cross_entropy(on_fake, real=False).mean()},
         )
-        yield Turn("encoder", {"adversarial": cross_entropy(self.judge(z, labels), real=True).mean()})
+        yield Turn("encoder", {"g_adversarial": cross_entropy(self.judge(z, labels), real=True).mean()})
 
     def validation(self, batch: Batch, rng: Chance) -> Float[Tensor, " b"]:
         """The mean squared error of each reconstruction, in the pixel range [0, 1]."""

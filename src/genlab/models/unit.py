@@ -236,8 +236,8 @@ class UNIT(Model, Translates, EncodesDomains, DecodesDomains):
         return {
             f"reconstruction_{side}": self.reconstruction_weight * reconstruction_nll(x, again).mean(),
             f"kl_{side}": self.kl_weight * kl,
-            f"adversarial_{side}": self.adversarial_weight * critic.loss(translated, real=True).mean(),
-            f"cycle_{side}": self.cycle_weight * reconstruction_nll(x, back).mean(),
+            f"g_adversarial_{side}": self.adversarial_weight * critic.loss(translated, real=True).mean(),
+            f"g_cycle_{side}": self.cycle_weight * reconstruction_nll(x, back).mean(),
             f"cycle_kl_{side}": self.cycle_kl_weight * (kl + kl_through),
         }
 

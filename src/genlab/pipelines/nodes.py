@@ -272,6 +272,20 @@ def report(
     return figure.run(case), draw_curves(history, "<br>".join(title))
 
 
+def show(model: str, metrics: dict[str, float | str], figures: Mapping[str, np.ndarray], *others: Any) -> str:
+    """A card of the model, as a page: a few drawings, and the headline metrics beside their controls.
+
+    `others` is what else the model leaves behind: the card is made last, and kedro-viz folds the rest away.
+    """
+    from genlab.experiments.page import draw_card
+    from genlab.tracking.runs import FinishedRun, to_png
+
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    words = {name: value for name, value in metrics.items() if isinstance(value, str)}
+    pictures = {name: to_png(pixels) for name, pixels in figures.items()}
+    return draw_card(FinishedRun("", model, 0, {**words, "model": model}, {}, numbers, pictures=pictures))
+
+
 def classify(
     model: str, checkpoint: "Checkpoint", examples: "LabelledImages", parameters: Parameters
 ) -> tuple[pd.DataFrame, dict[str, float | str], dict[str, np.ndarray]]:

@@ -98,6 +98,7 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
     arranged += ["data.captions"] if captions else []
     studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
+    shown = ["metrics", "figures", "curves", "by_image", *(name for _, outputs in studies for name in outputs)]
 
     def step(function: Any, takes: list[str], outputs: str | list[str], stage: str) -> Node:
         """A node within the namespace of the model."""
@@ -117,17 +118,18 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
             later(nodes.evaluate, ["checkpoint", drawings], ["metrics", "by_image"], "evaluate"),
             later(nodes.report, ["checkpoint", drawings, "history"], ["figures", "curves"], "report"),
             *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
+            step(nodes.show, [f"{model}.{name}" for name in shown], "card", "report"),
         ]
     )
 
 
 def create_compare_pipeline(models: Iterable[str]) -> Pipeline:
-    """The leaderboard and the atlas of what MLflow holds, once these models, which run with them, are whole.
+    """The leaderboard and the atlas of what MLflow holds, once these models, which run with them, have their cards.
 
     They are made together, since the leaderboard's page links the atlas.
     """
-    awaited = [f"{model}.{name}" for model in models for name in ("metrics", "figures")]
-    takes, board = ["parameters", *awaited], ["leaderboard", "leaderboard_text", "leaderboard_page"]
+    takes = ["parameters", *(f"{model}.card" for model in models)]
+    board = ["leaderboard", "leaderboard_text", "leaderboard_page"]
     return Pipeline(
         [
             node(nodes.compare, takes, board, name="compare", tags="compare"),

@@ -161,6 +161,11 @@ class Outbox:
     def __bool__(self) -> bool:
         return self._state.exists() or self._lines.exists()
 
+    def began(self) -> int:
+        """When the run began: one that belongs to another begins after it. 0 where nothing says so."""
+        first = next(self.messages(), None)
+        return first.values.get("time", 0) if first else 0
+
     def messages(self) -> Iterator[Message | None]:
         """What was kept, in its order; None for what is damaged."""
         for line in self._kept():

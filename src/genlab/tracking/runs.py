@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from genlab.errors import GenlabError
-from genlab.tracking.tracker import SCORE, Tracker, connect, failures
+from genlab.tracking.tracker import SCORE, TEST, TrackedRun, Tracker, connect, failures
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,12 @@ class FinishedRun:
 
     @property
     def final_metrics(self) -> dict[str, float]:
-        """The metrics of the finished model. A name with a slash is a curve, as is the learning rate."""
-        return {name: v for name, v in self.metrics.items() if "/" not in name and name != "learning_rate"}
+        """The metrics of the finished model, as `metrics.json` calls them. Another name with a slash is a curve.
+
+        Runs of an older Genlab, which `kedro reproduce` still makes, have them without `test/`.
+        """
+        names = {name: name.removeprefix(TEST) for name in self.metrics if name != "learning_rate"}
+        return {own: self.metrics[name] for name, own in names.items() if "/" not in own}
 
     def __str__(self) -> str:
         return f"{self.name} ({self.run_id[:8]})"
@@ -108,13 +112,7 @@ def all_runs(tracker: Tracker, scores: bool) -> list[FinishedRun]:
             a warning.
     """
     tracker.wait()
-    own = [
-        FinishedRun(
-            run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
-            {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image, run.history,
-        )
-        for run in tracker.runs.values() if run.measured
-    ]  # fmt: skip
+    own = [as_finished(run) for run in tracker.runs.values() if run.measured]
     try:
         stored = read_runs(tracker.uri, tracker.settings.experiment, scores)
     except GenlabError as error:
@@ -124,6 +122,14 @@ def all_runs(tracker: Tracker, scores: bool) -> list[FinishedRun]:
         stored = []
     ids = {run.run_id for run in own}
     return [*(run for run in stored if run.run_id not in ids), *own]
+
+
+def as_finished(run: TrackedRun) -> FinishedRun:
+    """A run of this command, as it is so far."""
+    return FinishedRun(
+        run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
+        {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image, run.history,
+    )  # fmt: skip
 
 
 def to_png(pixels: np.ndarray | Image.Image) -> bytes:

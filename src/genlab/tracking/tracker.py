@@ -1,4 +1,6 @@
-"""MLflow: one run per `kedro run` and model. Nodes report through `run_of`, hooks open and close the runs.
+"""MLflow: one run per `kedro run` and model, and one above them where several models run.
+
+Nodes report through `run_of`, hooks open and close the runs.
 
 A thread of its own talks to MLflow, so a slow server does not hold up the training. A server that cannot be reached
 never stops the work. The first failure is logged, and the rest is kept in files (`Outbox`). It is sent when the run
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RUN_TAGS = "GENLAB_RUN_TAGS"  # JSON: tags for every run that this process or its children open; _parent names a run
+NOTE = "mlflow.note.content"  # the tag that MLflow shows as the description of a run
 GONE = "the process was killed; another one closed this run"
+TEST, TRAIN = "test/", "train/"  # how names begin in MLflow, which sorts charts by the word before the slash
 SCORE = "validation/score"  # the curve of the score on the validation split; lower is better
 
 
@@ -142,8 +146,10 @@ def failures() -> tuple[type[Exception], ...]:
 class TrackedRun:
     """One run in MLflow. It remembers what it records, for a comparison before MLflow has all of it."""
 
-    def __init__(self, tracker: "Tracker", name: str, tags: Mapping[str, str], parent: str | None) -> None:
-        self.tracker, self.name, self.started = tracker, name, milliseconds()
+    def __init__(
+        self, tracker: "Tracker", name: str, tags: Mapping[str, str], within: "TrackedRun | None", parent: str | None
+    ) -> None:
+        self.tracker, self.name, self.within, self.started = tracker, name, within, milliseconds()
         self.run_id: str | None = None  # until MLflow has created it
         self.kept = False  # is something in its outbox?
         self.measured, self.ended = False, False
@@ -162,13 +168,17 @@ class TrackedRun:
         self.parameters |= values
         self._tell(Message("parameters", values))
 
-    def log_metrics(self, metrics: Mapping[str, Any], step: int = 0) -> None:
-        """Record the numbers among `metrics` in one request; text becomes tags."""
-        numbers = {key: float(value) for key, value in metrics.items() if isinstance(value, int | float)}
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers in one request."""
+        numbers = {key: float(value) for key, value in metrics.items()}
         self.metrics |= numbers
         self.score = min((value for value in (self.score, numbers.get(SCORE)) if value is not None), default=None)
         self._tell(Message("metrics", {"numbers": numbers, "step": step, "time": milliseconds()}))
-        self.set_tags({key: value for key, value in metrics.items() if isinstance(value, str)})
+
+    def log_results(self, results: Mapping[str, Any]) -> None:
+        """Record what was measured of the finished model: numbers as `test/NAME`, words as tags."""
+        self.log_metrics({f"{TEST}{key}": value for key, value in results.items() if isinstance(value, int | float)})
+        self.set_tags({key: value for key, value in results.items() if isinstance(value, str)})
 
     def log_picture(self, name: str, pixels: np.ndarray, step: int) -> None:
         """Record (H, W, 3) uint8 pixels under `name` at a step; MLflow shows them with a slider over the steps."""
@@ -207,6 +217,7 @@ class Tracker:
         database = project / "mlruns/mlflow.db"
         self._own_uri = f"sqlite:///{str(database).replace('%', '%25').replace('?', '%3F')}"  # it is read as a URL
         self.runs: dict[str, TrackedRun] = {}
+        self.whole: TrackedRun | None = None  # where several models run: the run above theirs
         self.failed = False  # MLflow does not answer: everything is kept
         self._waiting: deque[tuple[TrackedRun, Message]] = deque()  # the first is on its way
         self._changed = threading.Condition()  # guards _waiting and the outboxes
@@ -229,11 +240,19 @@ class Tracker:
         return self.project / self.settings.unsent
 
     def open_run(self, model: str, tags: Mapping[str, str]) -> TrackedRun:
-        """Start a run named after the model; an empty tag is left out."""
+        """Start a run named after the model; an empty tag is left out. It belongs to that of the whole, if any."""
+        self.runs[model] = self._open(model, {"model": model, **tags})
+        return self.runs[model]
+
+    def open_whole(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        """Start a run that holds those which are opened from now on."""
+        self.whole = self._open(name, tags)
+        return self.whole
+
+    def _open(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
         given = json.loads(os.environ.get(RUN_TAGS, "{}"))
         parent = given.pop("_parent", None)
         common = {
-            "model": model,
             "machine": describe_machine(),
             "mlflow.user": os.environ.get("USER", "unknown"),
             "mlflow.source.name": " ".join(["kedro", *sys.argv[1:]]),
@@ -241,8 +260,12 @@ class Tracker:
             "mlflow.source.git.commit": git_commit(self.project),
         }
         own = {name: masked(text) for name, text in {**common, **tags, **given}.items() if text}
-        self.runs[model] = TrackedRun(self, f"{model}-{tags['kedro.save_version']}", own, parent)
-        return self.runs[model]
+        above = self.whole.name if self.whole else parent
+        return TrackedRun(self, f"{name}-{tags['kedro.save_version']}", own, self.whole, above)
+
+    def all(self) -> list[TrackedRun]:
+        """The runs, that of the whole last: it ends last."""
+        return [*self.runs.values(), *([self.whole] if self.whole else [])]
 
     def post(self, run: TrackedRun, message: Message) -> None:
         """Hand a message to the thread; returns at once."""
@@ -264,12 +287,12 @@ class Tracker:
                 for run, message in self._waiting:
                     self._keep(run, message)
                 self._waiting.clear()
-            for run in self.runs.values():
+            for run in self.all():
                 if run.unwritten and (error := self._write_down(run)):
                     logger.warning("%d messages about %s are lost: %s", len(run.unwritten), run.name, error)
                 if run.ended:
                     run.outbox.release()
-        return not any(run.kept for run in self.runs.values())
+        return not any(run.kept for run in self.all())
 
     @cached_property
     def client(self) -> Any:
@@ -345,17 +368,22 @@ class Tracker:
         return None
 
     def _send_again(self, run: TrackedRun) -> None:
-        """At the end of a run: perhaps the server is back."""
+        """At the end of a run: perhaps the server is back. The run that it belongs to goes first."""
         unsendable: tuple[type[Exception], ...] = (*failures(), ValueError)
-        try:
-            run.run_id = run.outbox.send(self.client, self.experiment_id)[0] or run.run_id
-            while run.unwritten:
-                run.run_id = deliver(self.client, self.experiment_id, run.name, run.run_id, run.unwritten[0])
-                run.unwritten.popleft()
-        except unsendable:
-            return
-        logger.warning("MLflow at %s is back; %s is sent", self.uri, run.name)
-        run.kept = self.failed = False
+        for one in (run.within, run):
+            if one is None or not one.kept:
+                continue
+            try:
+                one.run_id = one.outbox.send(self.client, self.experiment_id)[0] or one.run_id
+                while one.unwritten:
+                    one.run_id = deliver(self.client, self.experiment_id, one.name, one.run_id, one.unwritten[0])
+                    one.unwritten.popleft()
+                if not one.ended:
+                    one.outbox.begin(one.run_id)
+            except unsendable:
+                return
+            logger.warning("MLflow at %s is back; %s is sent", self.uri, one.name)
+            one.kept = self.failed = False
 
     def _close_abandoned(self) -> None:
         """Close the runs whose processes are gone. What else of them waits is left to `kedro send`."""
@@ -372,9 +400,9 @@ def in_a_line(error: Exception) -> str:
 
 
 def abandoned(unsent: Path) -> Iterator[Outbox]:
-    """What other processes have left, each kept from others while it is looked at."""
-    for folder in sorted(path for path in unsent.glob("[!.]*") if path.is_dir()):
-        outbox = Outbox(folder)
+    """What other processes have left, in the order of its beginning, each kept from others while it is looked at."""
+    outboxes = [Outbox(path) for path in sorted(unsent.glob("[!.]*")) if path.is_dir()]
+    for outbox in sorted(outboxes, key=Outbox.began):
         try:
             outbox.claim()
         except BlockingIOError:
@@ -433,7 +461,7 @@ def current_tracker() -> Tracker | None:
 def end_open_runs(status: Literal["FAILED", "KILLED"], error: str) -> None:
     """Close every open run, with the reason as a tag. No run is open afterwards."""
     for tracker in _current:
-        for run in tracker.runs.values():
+        for run in tracker.all():
             if not run.ended:
                 run.set_tags({"error": error})
                 run.end(status)

@@ -2,33 +2,45 @@
 
 from collections.abc import Iterable, Mapping
 
-from genlab.tracking.tracker import run_of
+from genlab.tracking.tracker import TRAIN, run_of
 from genlab.training.alarms import Alarm, alarms_of
 from genlab.training.fit import Fitted, Sight
+
+
+def name_in_mlflow(value: str, model: str) -> str:
+    """What a value of the history is called in MLflow: losses of one meaning share a chart, whoever minimises them."""
+    player, _, name = value.rpartition("/")
+    return value if player == "validation" else f"{TRAIN}{name.removeprefix('train_').removesuffix(f'_{model}')}"
 
 
 class TrainingRecord:
     """Reports to the open run of a model. Without an open run, as in a notebook, it does nothing."""
 
     def __init__(self, model: str) -> None:
-        self.run = run_of(model)
+        self.model, self.run = model, run_of(model)
 
     def see(self, sight: Sight) -> None:
         """Record a report of `fit`."""
         if not self.run or sight.progress.pulse:
             return
         step = sight.progress.step
-        found = {"validation/score": sight.score, "validation/diversity": sight.diversity}
-        looked = {name: value for name, value in found.items() if value is not None}
-        self.run.log_metrics({**sight.progress.values, **looked}, step)
+        looked = {"validation/score": sight.score, "validation/diversity": sight.diversity}
+        self._log(
+            {**sight.progress.values, **{name: value for name, value in looked.items() if value is not None}}, step
+        )
         self._warn(sight.alarms)
         if sight.picture is not None:
-            self.run.log_picture("drawings", sight.picture, step)
+            self.run.log_picture(f"{TRAIN}drawings", sight.picture, step)
+
+    def _log(self, row: Mapping[str, float], step: int) -> None:
+        assert self.run
+        named = {name_in_mlflow(name, self.model): value for name, value in row.items() if name != "step"}
+        self.run.log_metrics(named, step)
 
     def _warn(self, alarms: Iterable[Alarm]) -> None:
         assert self.run
         for alarm in alarms:
-            self.run.log_metrics({f"alarm/{alarm.kind}": 1.0}, alarm.step)
+            self.run.log_metrics({f"{TRAIN}alarm_{alarm.kind}": 1.0}, alarm.step)
             self.run.set_tags({f"alarm.{alarm.kind}": f"step {alarm.step}: {alarm.message}"})
 
     def end(self, fitted: Fitted) -> None:
@@ -39,6 +51,6 @@ class TrainingRecord:
         if not fitted.resumed_from:
             return
         self.run.set_tags({"resumed_from_step": str(fitted.resumed_from)})
-        rows: list[Mapping[str, float]] = [row for row in fitted.history if row["step"] <= fitted.resumed_from]
-        for row in rows:
-            self.run.log_metrics({name: value for name, value in row.items() if name != "step"}, int(row["step"]))
+        for row in fitted.history:
+            if row["step"] <= fitted.resumed_from:
+                self._log(row, int(row["step"]))

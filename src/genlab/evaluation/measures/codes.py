@@ -30,7 +30,7 @@ def active_units(codes: np.ndarray) -> int:
     return int((codes.var(axis=0) > ACTIVE).sum())
 
 
-@measure(needs=Encodes, on=LabelledImages, better={"active_units": None})
+@measure(needs=Encodes, on=LabelledImages, better={"active_units": None}, papers={"active_units": "Burda et al. 2016"})
 def count_units(case: Judged[Encodes, LabelledImages]) -> Metrics:
     """`latent_dim`, and `active_units`: how many of a code's numbers vary over the test images."""
     codes = encode_images(case, case.shown.pixels)

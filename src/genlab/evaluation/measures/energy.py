@@ -31,7 +31,7 @@ def doubt(estimates: list[tuple[float, float]], temperatures: int) -> str:
     return ""
 
 
-@measure(needs=HasEnergy, on=LabelledImages)
+@measure(needs=HasEnergy, on=LabelledImages, papers={"log_partition_nats": "Salakhutdinov and Murray 2008"})
 def evaluate_energy(case: Judged[HasEnergy, LabelledImages]) -> Metrics:
     """`likelihood_metrics` of a model that knows energies.
 

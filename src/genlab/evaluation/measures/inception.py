@@ -34,7 +34,10 @@ NAME = "weights-inception-2015-12-05-6726825d.pth"
 ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{NAME}"
 NAMED_DIGITS = "6726825d"  # the beginning of the file's SHA-256, which torch's hub puts into its name
 BATCH = 32
-BETTER = {"fid": "lower", "kid": "lower"}
+SAID: dict[str, Any] = {
+    "better": {"fid": "lower", "kid": "lower"}, "controls": CONTROLS, "protocols": ("fid_protocol_hash",),
+    "papers": {"fid": "Heusel et al. 2017", "kid": "Binkowski et al. 2018"},
+}  # fmt: skip
 WITHOUT = (
     "no fid and kid: they need the Inception weights of torch-fidelity; --params=evaluation.inception_weights=auto "
     f"downloads them (91 MB), or give the path of {NAME}"
@@ -94,8 +97,8 @@ def _say_once(message: str) -> None:
     logger.warning(message)
 
 
-@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=("fid_protocol_hash",))
-@measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=("fid_protocol_hash",))
+@measure(needs=Samples, on=LabelledImages, **SAID)
+@measure(needs=Translates, on=TwoDomains, **SAID)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_inception` of new images or translations."""
     return each_set(

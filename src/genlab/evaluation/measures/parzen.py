@@ -50,6 +50,7 @@ def cluster_centres(images: np.ndarray, count: int, seed: int) -> np.ndarray:
     on=LabelledImages,
     better={"parzen_nats": "higher"},
     controls={"train": "training images", "kmeans": "k-means centres of training images"},
+    papers={"parzen_nats": "judged by Theis et al. 2016"},
 )
 def evaluate_parzen(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`parzen_nats` of the test split, in the pixel range [0, 1], by `evaluation.parzen_samples` drawings.

@@ -23,6 +23,7 @@ from genlab.sampling.draw import encode_images
     better={"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
     controls={"mean_image": MEAN_IMAGE, "pca": "PCA of as many numbers"},
     protocols=("reconstruction_protocol_hash", "lpips_protocol_hash"),
+    papers={"ssim": "Wang et al. 2004", "lpips": "Zhang et al. 2018"},
 )
 def evaluate_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> Metrics:
     """mse, psnr, ssim and, where there are weights, lpips of the reconstructions of the test split.

@@ -42,6 +42,12 @@ BETTER = {
 }  # fmt: skip
 CONTROLS = {"real": "real images", "noise": "independent pixels"}
 PROTOCOLS = ("samples_protocol_hash", "nearest_train_protocol_hash")
+FEATURES = "on the features of Tan and Le 2019"
+PAPERS = {
+    "fd_lite0": f"Heusel et al. 2017 {FEATURES}", "kid_lite0": f"Binkowski et al. 2018 {FEATURES}",
+    "precision": "Kynkaanniemi et al. 2019", "recall": "Kynkaanniemi et al. 2019", "density": "Naeem et al. 2020",
+    "coverage": "Naeem et al. 2020",
+}  # fmt: skip
 COPY_QUANTILE = 0.01  # a drawing that is nearer to a training image than 99 % of new real images counts as a copy
 
 
@@ -133,8 +139,8 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
     }  # fmt: skip
 
 
-@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS)
-@measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS)
+@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS, papers=PAPERS)
+@measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS, papers=PAPERS)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_samples` of new images or translations."""
 

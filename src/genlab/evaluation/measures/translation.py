@@ -37,6 +37,7 @@ def training_rows(examples: TwoDomains, side: Side) -> np.ndarray:
     better={"l1": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
     controls={"mean_image": MEAN_IMAGE, "random_image": "another image at random", "input": "the input itself"},
     protocols=("protocol_hash", "lpips_protocol_hash"),
+    papers={"ssim": "Wang et al. 2004", "lpips": "Zhang et al. 2018"},
 )
 def evaluate_translations(case: Judged[Translates, TwoDomains]) -> Metrics:
     """l1, psnr, ssim and, where there are weights, lpips of the drawings of the test split against their truth.

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from genlab.models import MODELS
+from genlab.pipelines.template import STUDIES
 from tests.browser import dump_page
 from tests.conftest import PROJECT, Swept
 
@@ -104,12 +105,13 @@ def test_results_are_previewed(site: Site, name: str, kind: str) -> None:
             assert f"<h1>{titles[name]}" in preview
 
 
-def test_a_folded_model_shows_its_pictures_and_numbers_and_nothing_else(site: Site, swept: Swept) -> None:
-    """Of what the models leave behind, one screen has a card each."""
+def test_a_folded_model_shows_its_pictures_and_numbers_and_its_studies(site: Site, swept: Swept) -> None:
+    """Of what the models leave behind, one screen has a card each, and what only some are asked."""
     names = {node["id"]: node["name"] for node in site.main["nodes"]}
     for model in MODELS:
         left = {names[one] for one in site.main["modular_pipelines"][model]["outputs"]}
-        assert left == {f"{model}.card"}
+        studies = {name for study in MODELS[model].studies for name in STUDIES[study][1]}
+        assert left == {f"{model}.{name}" for name in {"card", *studies}}
     card = site.shown("pix2pix.card")["preview"]
     metrics = json.loads(max((swept.root / "08_reporting/pix2pix/metrics.json").glob("*/metrics.json")).read_text())
     assert f"<td>{metrics['l1']:.4g}</td>" in card
@@ -134,5 +136,5 @@ def address(site: Site) -> Iterator[str]:
 
 def test_a_browser_shows_the_preview_of_the_pictures(site: Site, address: str, tmp_path: Path) -> None:
     preview = f'src="data:image/png;base64,{site.shown("pix2pix.figures")["preview"][:2000]}'
-    place = f"{address}/?pid=__default__&sid={site.ids['pix2pix.figures']}&expandAllPipelines=true"
+    place = f"{address}/?pid=pix2pix&sid={site.ids['pix2pix.figures']}&expandAllPipelines=true"
     assert preview in dump_page(place, tmp_path, until=preview)

@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 REPEATED = ("from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
 """The options of `kedro run` that choose a part of the pipelines."""
 
-WHOLE = "The models of one `kedro run`: a run each, below this one. What compares them is among the artifacts."
+WHOLE = "The models of one `kedro run`: a run each, below this one."
+COMPARED = f"{WHOLE} What compares them is among the artifacts."
 
 
 class GenlabHooks:
@@ -127,7 +128,8 @@ class GenlabHooks:
             if name in models:
                 self.resolved[name] = settings
         if len(self.resolved) > 1:
-            self.tracker.open_whole("run", {**self.tags, "models": ", ".join(self.resolved), NOTE: WHOLE})
+            note = COMPARED if "leaderboard" in self.outputs else WHOLE
+            self.tracker.open_whole("run", {**self.tags, "models": ", ".join(self.resolved), NOTE: note})
         set_tracker(self.tracker)
 
     def _go_on(
@@ -199,6 +201,8 @@ class GenlabHooks:
 
         What belongs to no model, such as the leaderboard, goes to the run of the whole.
         """
+        from genlab.tracking.runs import to_png  # needs pandas, which not every command does
+
         model, _, name = dataset_name.partition(".")
         if self.tracker.whole and not name:
             self.tracker.whole.log_files(self._place(dataset_name), folder="")
@@ -215,7 +219,7 @@ class GenlabHooks:
         if name == "figures" or name.endswith("_figures"):
             for figure, pixels in data.items():
                 run.log_picture(f"{TEST}{figure}", pixels, step=0)
-                run.pictures[figure] = pixels
+                run.pictures[figure] = to_png(pixels)
         self.missing[model].discard(dataset_name)
         if not self.missing[model]:
             self._finish(model)
@@ -236,11 +240,8 @@ class GenlabHooks:
                 self._finish(model)
         if self.tracker.whole:
             self.tracker.whole.end("FINISHED")
-        for name, start in (
-            ("compare", "leaderboard"),
-            ("atlas", "atlas"),
-            *(() if self.resolved else ((DATA, f"{DATA}."),)),
-        ):
+        others = {"compare": "leaderboard", "atlas": "atlas"} | ({} if self.resolved else {DATA: f"{DATA}."})
+        for name, start in others.items():
             if places := {made: self._place(made) for made in sorted(self.outputs) if made.startswith(start)}:
                 self._say_where(name, places)
         if not self.tracker.wait():

@@ -139,7 +139,8 @@ def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
 
 def test_the_newest_whole_run_is_shown_and_its_command() -> None:
     newer, partial = finished("vae", **SAME, fd_lite0=7.0), finished("vae")
-    leaves = {leaf.model: leaf for leaf in atlas(newer, VAE, partial).leaves}
+    later = finished("vae", **SAME, fd_lite0=8.0, command=json.dumps({"parts": {"from_nodes": ["vae.draw"]}}))
+    leaves = {leaf.model: leaf for leaf in atlas(newer, VAE, partial, later).leaves}
     assert leaves["vae"].run is newer
     (leaf,) = (leaf for leaf in atlas(VAE).leaves if leaf.run)
     assert leaf.command == "kedro run --pipeline=vae --env=mnist --params=seed=3,vae.model.beta=2"
@@ -173,6 +174,14 @@ def test_only_what_can_be_compared_stands_in_one_chart(other: dict[str, str], ch
             for point in scatter.points:
                 run = {"vae": VAE, "gan": gan}[point.model]
                 assert point.y == tuple(run.metrics[f"kid_lite0{end}"] for end in ("", "_low", "_high"))
+
+
+def test_a_chart_without_a_point_is_none() -> None:
+    """The one that says how probable images are does not say how well it draws."""
+    metrics = {name: value for name, value in VAE.metrics.items() if not name.startswith("kid_lite0")}
+    probable, *costs = atlas(replace(VAE, metrics=metrics), GAN).scatters.values()
+    assert probable == []
+    assert [[point.model for point in chart.points] for (chart,) in costs] == [["gan"], ["gan"]]
 
 
 @pytest.mark.parametrize("count", [2, 9, 16])

@@ -152,7 +152,7 @@ def test_a_sweep_of_several_models_has_a_level_between_that_keeps_the_leaderboar
     ids = {name: run.info.run_id for name, run in runs.items()}
     assert above == {"sweep": None, "run": ids["sweep"], "gan": ids["run"], "vae": ids["run"]}
     kept = {item.path for item in client.list_artifacts(ids["run"])}
-    assert kept == {"leaderboard.html", "leaderboard.md", "leaderboard.parquet"}
+    assert kept == {"atlas.html", "atlas.png", "leaderboard.html", "leaderboard.md", "leaderboard.parquet"}
     assert "vae" in set(board(data_root)["model"])
 
 

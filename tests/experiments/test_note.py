@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from plotly.graph_objects import Figure
 
 from genlab.data.sources.listing import EMBEDDED
 from genlab.data.sources.public import SETS
@@ -118,7 +119,7 @@ def test_a_card_shows_few_drawings_and_the_same_numbers_and_escapes_words() -> N
     metrics = {"l1": 0.0512, "l1_low": 0.05, "l1_high": 0.06, "l1_mean_image": 0.25, "parameters": 7.0}
     words = {"test_data": "<script>", "trained_on": "3,420 pairs"}
     figures = dict.fromkeys(("few_translations_to_b", "translations_to_b"), np.zeros((40, 60, 3), np.uint8))
-    card = show("pix2pix", {**metrics, **words}, figures, "curves", "by_image")
+    card = show("pix2pix", {**metrics, **words}, figures, Figure())
     assert re.search(r"<td>l1 ↓</td><td>0.0512</td><td>0.05 to 0.06</td>\s*<td>the mean training image 0.25</td>", card)
     assert card.count("data:image/png;base64,") == 1
     assert 'alt="pix2pix: few translations to b"' in card

@@ -132,6 +132,7 @@ def test_a_slice_takes_the_settings_of_the_checkpoint(vae: Kedro, data_root: Pat
 def test_what_was_changed_by_hand_is_refused(vae: Kedro, data_root: Path) -> None:
     assert "there is no vae.checkpoint yet" in vae("--from-nodes=vae.draw").output
     assert vae("--to-nodes=vae.draw").exit_code == 0
+    assert vae("--from-nodes=vae.evaluate").exit_code == 0, "all that follows, and no more is asked for"
     drawing = next(newest(data_root / "07_model_output/vae/samples").rglob("*.png"))
     Image.new("L", (32, 32)).save(drawing)
     assert "is not what was saved: it is damaged or was changed" in vae("--from-nodes=vae.evaluate").output

@@ -1,6 +1,9 @@
 """MLflow's page: what it is told to show, and where it is."""
 
+import http.server
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,30 @@ def test_the_installed_page_knows_these_words() -> None:
         *view.describe_view([]),
     ]
     assert [word for word in words if f'"{word}"' not in text] == []
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    """Says that it is well."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *said: object) -> None:
+        pass
+
+
+def test_a_server_on_this_machine_is_found_past_a_proxy_and_what_is_none_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with http.server.HTTPServer(("127.0.0.1", 0), Healthy) as server, ThreadPoolExecutor() as pool:
+        pool.submit(server.handle_request)
+        assert view.answers(f"http://127.0.0.1:{server.server_port}")
+    with socket.create_server(("127.0.0.1", 0)) as other, ThreadPoolExecutor() as pool:
+        pool.submit(lambda: other.accept()[0].close())
+        assert not view.answers(f"http://127.0.0.1:{other.getsockname()[1]}")
 
 
 def test_the_view_is_in_the_experiment_and_the_address_names_it(

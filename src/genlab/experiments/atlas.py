@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -126,7 +127,7 @@ class Leaf:
     @property
     def first_numbers(self) -> list[Number]:
         """Of its numbers the first and the last: how well it draws, and what it says of an image."""
-        return [n for i, n in enumerate(self.numbers) if i in (0, len(self.numbers) - 1)]
+        return self.numbers[:1] + self.numbers[1:][-1:]
 
     @property
     def first_pictures(self) -> dict[str, bytes]:
@@ -144,18 +145,11 @@ class Leaf:
     @property
     def command(self) -> str:
         """What makes the run, or a first one."""
-        given = json.loads(self.run.tags.get("command", "{}")) if self.run else {}
+        given = _command(self.run) if self.run else {}
         parameters = flatten({k: v for k, v in (given.get("runtime_params") or {}).items() if k != "data_root"})
-        said = ",".join(f"{name}={value}" for name, value in parameters.items())
-        options = {"--env": given.get("env"), "--params": said}
-        return shlex.join(
-            [
-                "kedro",
-                "run",
-                f"--pipeline={self.model}",
-                *(f"{name}={value}" for name, value in options.items() if value),
-            ]
-        )
+        said = ",".join(f"{name}={'null' if value is None else value}" for name, value in parameters.items())
+        options = {"--pipeline": self.model, "--env": given.get("env"), "--params": said}
+        return shlex.join(["kedro", "run", *(f"{name}={value}" for name, value in options.items() if value)])
 
     def can(self, ability: str) -> str:
         """Whether it is able to, in a word: "no" or how."""
@@ -194,9 +188,16 @@ class Atlas:
         return root
 
 
+def _command(run: FinishedRun) -> dict[str, Any]:
+    """The command of a run; empty where it does not say."""
+    given: dict[str, Any] = json.loads(run.tags.get("command", "{}"))
+    return given
+
+
 def newest_whole(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
-    """The newest run of each model that has all that is told about it."""
-    whole = (run for run in runs if run.tags["model"] in MODELS and "reproduces" not in run.tags and not why_not(run))
+    """The newest run of each model that has all that is told about it, and that one command makes again."""
+    known = (run for run in runs if run.tags["model"] in MODELS and "reproduces" not in run.tags and not why_not(run))
+    whole = (run for run in known if not _command(run).get("parts"))
     return {run.tags["model"]: run for run in sorted(whole, key=lambda run: run.started)}
 
 
@@ -258,18 +259,20 @@ def _scatters(board: Leaderboard, tables: list[pd.DataFrame]) -> dict[str, list[
     draws = [t for t in tables if {Samples, Translates}.intersection(question_of(t).asks) and _quality(t)]
     scores = [t for t in tables if HasDensity in question_of(t).asks]
     probable = [
-        _scatter(title(score), both, (main_metrics(score)[0], str(_quality(drawn))), log=False)
+        _scatter(title(score), both, metrics, log=False)
         for score in scores for drawn in draws
-        if len(both := drawn.merge(score[["run_id", *score.columns.difference(drawn.columns)]], on="run_id"))
+        if (metrics := (main_metrics(score)[0], str(_quality(drawn))))
+        and len(both := _with_both(drawn.merge(score[["run_id", *score.columns.difference(drawn.columns)]]), metrics))
     ]  # fmt: skip
     costs: dict[str, list[Scatter]] = {"train_seconds": [], "draw_seconds": []}
     for time, charts in costs.items():
         for table in draws:
             machines = table["run_id"].map(lambda run_id: board.runs[run_id].tags.get("machine", ""))
             for machine, rows in table.groupby(machines):
-                if time in rows and rows[[time, str(_quality(table))]].notna().all(axis=1).any():
+                metrics = time, str(_quality(table))
+                if time in rows and len(known := _with_both(rows, metrics)):
                     heading = f"{question_of(table).words}: {title(table)}; {machine}"
-                    charts.append(_scatter(heading, rows, (time, str(_quality(table))), log=True))
+                    charts.append(_scatter(heading, known, metrics, log=True))
     return {
         "Do models that find new images probable also draw well?": probable,
         "What does quality cost in training?": costs["train_seconds"],
@@ -277,8 +280,13 @@ def _scatters(board: Leaderboard, tables: list[pd.DataFrame]) -> dict[str, list[
     }
 
 
+def _with_both(rows: pd.DataFrame, metrics: tuple[str, str]) -> pd.DataFrame:
+    """The rows that have both metrics."""
+    return rows.dropna(subset=list(metrics))
+
+
 def _scatter(heading: str, rows: pd.DataFrame, metrics: tuple[str, str], log: bool) -> Scatter:
-    """A point for each row that has both metrics."""
+    """A point for each row."""
 
     def value(row: "pd.Series[float]", name: str) -> tuple[float, float, float]:
         ends = (row.get(beside(name, end), math.nan) for end in ("low", "high"))
@@ -287,7 +295,7 @@ def _scatter(heading: str, rows: pd.DataFrame, metrics: tuple[str, str], log: bo
 
     points = [
         Point(row["model"], model_class(row["model"]).__name__, value(row, metrics[0]), value(row, metrics[1]))
-        for _, row in rows.dropna(subset=list(metrics)).iterrows()
+        for _, row in rows.iterrows()
     ]
     names = [f"{split_column(name).replace('_', ' ')} {ARROWS.get(better(name) or '', '')}" for name in metrics]
     return Scatter(heading, points, (names[0], names[1]), log)

@@ -80,8 +80,8 @@ def _draw_leaf(sheet: Image.Image, leaf: Leaf, place: Place) -> None:
         lines += [(f"{said}: {number(value)}", PALE) for said, value in list(one.controls.items())[:1]]
     if leaf.run is None:
         lines.append(("never run here", DARK))
-    elif "train_seconds" in leaf.run.metrics:
-        lines.append((f"trained {duration(leaf.run.metrics['train_seconds'])}", PALE))
+    elif "train_seconds" in leaf.run.final_metrics:
+        lines.append((f"trained {duration(leaf.run.final_metrics['train_seconds'])}", PALE))
     for text, ink in lines:
         pen.text((left + 8, y), text, ink, font(11))
         y += 15

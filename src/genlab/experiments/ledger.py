@@ -120,7 +120,7 @@ def keep(run: FinishedRun, metrics: Iterable[str]) -> dict[str, Any]:
         "data": run.tags["data_fingerprint"],
         "test_images": run.tags["test_fingerprint"],
         "checkpoint": chain(run)[f"{run.tags['model']}.checkpoint"].digest,
-        "metrics": numbers | {"train_seconds": run.metrics["train_seconds"]},
+        "metrics": numbers | {"train_seconds": run.final_metrics["train_seconds"]},
     }
 
 

@@ -59,9 +59,8 @@ def to_markdown(board: Leaderboard) -> str:
 
 def draw_card(run: FinishedRun) -> str:
     """A page of one run: a few of its drawings, and its headline metrics beside their controls."""
-    few = {name: png for name, png in run.pictures.items() if name.startswith("few_")}
     return open_template("card.html.jinja", autoescape=True).render(
-        model=run.tags["model"], run=run, pictures=few, columns=HEADLINE, rows=list(headline(run))
+        model=run.tags["model"], run=run, columns=HEADLINE, rows=list(headline(run))
     )
 
 
@@ -100,19 +99,8 @@ def duration(seconds: float) -> str:
 
 def family_colours() -> dict[Family, str]:
     """A colour for each family, dark enough for text on white."""
-    colours = (
-        "#0b5394",
-        "#0b7285",
-        "#7b2d8b",
-        "#a61e4d",
-        "#b3470b",
-        "#2b6a1f",
-        "#5c4a00",
-        "#4338ca",
-        "#9a1c1c",
-        "#4b5563",
-    )
-    return dict(zip(Family, colours, strict=True))
+    colours = "#0b5394 #0b7285 #7b2d8b #a61e4d #b3470b #2b6a1f #5c4a00 #4338ca #9a1c1c #4b5563"
+    return dict(zip(Family, colours.split(), strict=True))
 
 
 def _render(

@@ -221,9 +221,9 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
 
 def _case(
     checkpoint: "Checkpoint", examples: "Examples", settings: "RunSettings", parameters: Parameters,
-    drawings: Mapping[str, np.ndarray] | None = None,
+    drawings: Mapping[str, np.ndarray] | None = None, by_image: pd.DataFrame | None = None,
 ) -> "Judged[Any, Any]":  # fmt: skip
-    """The trained model on its device, beside its images and its drawings."""
+    """The trained model on its device, beside its images, its drawings and what was measured of each image."""
     from genlab.evaluation.case import Judged
     from genlab.evaluation.features.cache import Cache
     from genlab.training.machine import drawing_device
@@ -234,6 +234,7 @@ def _case(
         chosen.build(device, statistics), examples, settings.sample, statistics=chosen.statistics(statistics),
         drawings=drawings or {}, evaluation=settings.evaluation, cache=Cache(_folder(parameters, "04_feature")),
         untrained=lambda: chosen.build_untrained(device, statistics),
+        kept={} if by_image is None else {str(name): row for name, row in by_image.set_index("id").items()},
     )  # fmt: skip
 
 
@@ -259,30 +260,32 @@ def evaluate(
 
 def report(
     model: str, checkpoint: "Checkpoint", drawings: dict[str, np.ndarray], history: pd.DataFrame,
-    examples: "Examples", parameters: Parameters,
+    by_image: pd.DataFrame, examples: "Examples", parameters: Parameters,
 ) -> tuple[dict[str, np.ndarray], "go.Figure"]:  # fmt: skip
-    """Drawings and history -> the figures and the curves."""
+    """Drawings, their metrics and history -> the figures and the curves."""
     from genlab.report.curves import draw_curves
     from genlab.report.registry import figure
     from genlab.training.alarms import alarms_of
 
-    case = _case(checkpoint, examples, resolve(model, parameters), parameters, drawings)
+    case = _case(checkpoint, examples, resolve(model, parameters), parameters, drawings, by_image)
     rows: list[Any] = [row.dropna().to_dict() for _, row in history.iterrows()]
     title = [f"{model}: losses while training", *(f"step {alarm.step}: {alarm.message}" for alarm in alarms_of(rows))]
     return figure.run(case), draw_curves(history, "<br>".join(title))
 
 
-def show(model: str, metrics: dict[str, float | str], figures: Mapping[str, np.ndarray], *others: Any) -> str:
+def show(
+    model: str, metrics: dict[str, float | str], figures: Mapping[str, np.ndarray], curves: "go.Figure"
+) -> str:  # fmt: skip
     """A card of the model, as a page: a few drawings, and the headline metrics beside their controls.
 
-    `others` is what else the model leaves behind: the card is made last, and kedro-viz folds the rest away.
+    The curves are not on it. A node that takes them lets kedro-viz fold them away behind the card.
     """
     from genlab.experiments.page import draw_card
     from genlab.tracking.runs import FinishedRun, to_png
 
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     words = {name: value for name, value in metrics.items() if isinstance(value, str)}
-    pictures = {name: to_png(pixels) for name, pixels in figures.items()}
+    pictures = {name: to_png(pixels) for name, pixels in figures.items() if name.startswith("few_")}
     return draw_card(FinishedRun("", model, 0, {**words, "model": model}, {}, numbers, pictures=pictures))
 
 

@@ -85,7 +85,7 @@ class RunSettings:
                 return {"seed": self.seed, "model": self.arguments, "training": training}
             case "draw":
                 sample = self.sample.model_dump(mode="json")
-                return {"sample": {**sample, **sample.pop("arguments")}}
+                return {"sample": sample.pop("arguments") | sample}
         return {"evaluation": self.evaluation.model_dump(mode="json")}
 
     def tags(self) -> dict[str, str]:

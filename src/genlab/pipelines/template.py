@@ -98,7 +98,6 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
     arranged += ["data.captions"] if captions else []
     studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
-    shown = ["metrics", "figures", "curves", "by_image", *(name for _, outputs in studies for name in outputs)]
 
     def step(function: Any, takes: list[str], outputs: str | list[str], stage: str) -> Node:
         """A node within the namespace of the model."""
@@ -116,9 +115,14 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
             later(nodes.train, [], ["checkpoint", "history"], "train"),
             later(nodes.draw, ["checkpoint"], drawings, "sample"),
             later(nodes.evaluate, ["checkpoint", drawings], ["metrics", "by_image"], "evaluate"),
-            later(nodes.report, ["checkpoint", drawings, "history"], ["figures", "curves"], "report"),
+            later(nodes.report, ["checkpoint", drawings, "history", "by_image"], ["figures", "curves"], "report"),
             *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
-            step(nodes.show, [f"{model}.{name}" for name in shown], "card", "report"),
+            step(
+                nodes.show,
+                [f"{model}.{name}" for name in ("metrics", "figures", "curves")],
+                "card",
+                "report",
+            ),
         ]
     )
 

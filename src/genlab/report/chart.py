@@ -93,7 +93,7 @@ def place_labels(points: Sequence[tuple[float, float]], labels: Sequence[str]) -
         width = LETTER * len(label)
         around = [
             (x + far * across + (min(across, 0) - (across == 0) / 2) * width, y + (far + LINE / 2) * down - LINE / 2)
-            for far in (8, 16, 26, 38, 52, 70)
+            for far in (8, 16, 26, 38, 52, 70, 90, 112, 136)
             for across, down in ((1, -1), (1, 1), (-1, -1), (-1, 1), (1, 0), (-1, 0), (0, -1), (0, 1))
         ]
         boxes = [(left, top, left + width, top + LINE) for left, top in around]

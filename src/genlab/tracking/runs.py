@@ -128,7 +128,7 @@ def as_finished(run: TrackedRun) -> FinishedRun:
     """A run of this command, as it is so far."""
     return FinishedRun(
         run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
-        {name: to_png(pixels) for name, pixels in run.pictures.items()}, run.by_image, run.history,
+        run.pictures, run.by_image, run.history,
     )  # fmt: skip
 
 

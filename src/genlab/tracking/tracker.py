@@ -155,7 +155,7 @@ class TrackedRun:
         self.measured, self.ended = False, False
         self.tags, self.parameters, self.metrics = dict(tags), dict[str, str](), dict[str, float]()
         self.score: float | None = None  # the best so far
-        self.pictures: dict[str, np.ndarray] = {}
+        self.pictures: dict[str, bytes] = {}  # PNGs of the figures
         self.by_image: pd.DataFrame | None = None  # the metrics of each test image
         self.history: pd.DataFrame | None = None  # the losses while it trained
         self.outbox = Outbox(tracker.unsent / name)

@@ -9,8 +9,9 @@ import webbrowser
 from collections.abc import Iterable
 from contextlib import suppress
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import click
 
@@ -85,7 +86,8 @@ def show_runs(tracker: Tracker, port: int) -> None:
 
 def answers(place: str) -> bool:
     """Whether an MLflow server is there."""
-    with suppress(OSError), urlopen(f"{place}/health", timeout=5) as answer:
+    direct = build_opener(ProxyHandler({}))  # a proxy for other addresses does not know this machine
+    with suppress(OSError, HTTPException), direct.open(f"{place}/health", timeout=5) as answer:
         return bool(answer.status == HTTPStatus.OK)
     return False
 

@@ -33,7 +33,9 @@ def test_the_worst_drawing_stands_at_the_bottom_under_its_input_and_over_its_tru
     drawings = {f"a_to_b/{name}": pixels for name, pixels in {**truth, **wrong}.items()}
     errors = {name: np.abs(wrong[name].astype(float) - truth[name]).mean() for name in wrong}
     order = sorted(wrong, key=lambda name: errors[name])
-    figures = draw_translation_extremes(judged(Reaches("b"), shoes, drawings))
+    case = judged(Reaches("b"), shoes, drawings)
+    case.keep("l1", ids, np.array([errors.get(name, 0.0) for name in ids]))
+    figures = draw_translation_extremes(case)
     picture, names = figures["best_middle_worst_to_b"], ["middle drawing"]
     for name, column in zip(order, (EACH - 2, EACH - 1), strict=True):
         source, drawn, real = column_of(picture, names, 9, 3, column)[-3:]

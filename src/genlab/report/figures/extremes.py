@@ -5,7 +5,6 @@ import numpy as np
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.pairs import TwoDomains
 from genlab.evaluation.case import Judged
-from genlab.evaluation.pixel_errors import l1, mse
 from genlab.media.pictures.tiles import draw_tiles
 from genlab.models.base import Reconstructs, Side, Translates
 from genlab.report.registry import figure
@@ -33,9 +32,9 @@ def draw_extremes(errors: np.ndarray, strips: dict[str, np.ndarray]) -> np.ndarr
 @figure(needs=Reconstructs, on=LabelledImages)
 def draw_reconstruction_extremes(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`best_middle_worst`: test images over their reconstructions, by `mse`."""
-    again, images = case.group("reconstructions"), case.shown.pixels
-    drawn = np.stack([again[name] for name in case.shown.table["id"]])
-    return {"best_middle_worst": draw_extremes(mse(drawn, images), {"image": images, "drawing": drawn})}
+    again, ids = case.group("reconstructions"), case.shown.table["id"]
+    strips = {"image": case.shown.pixels, "drawing": np.stack([again[name] for name in ids])}
+    return {"best_middle_worst": draw_extremes(case.kept["mse"][ids].to_numpy(), strips)}
 
 
 @figure(needs=Translates, on=TwoDomains)
@@ -46,8 +45,8 @@ def draw_translation_extremes(case: Judged[Translates, TwoDomains]) -> dict[str,
         return {}
 
     def one(to: Side) -> np.ndarray:
-        group, truth = case.group(direction(to)), pairs.side(to)
-        drawn = np.stack([group[name] for name in pairs.table["id"]])
-        return draw_extremes(l1(drawn, truth), {"input": pairs.side(other(to)), "drawing": drawn, "truth": truth})
+        group, ids = case.group(direction(to)), pairs.table["id"]
+        strips = {"input": pairs.side(other(to)), "drawing": np.stack([group[name] for name in ids])}
+        return draw_extremes(case.kept[f"l1{case.ending(to)}"][ids].to_numpy(), {**strips, "truth": pairs.side(to)})
 
     return {f"best_middle_worst_to_{to}": one(to) for to in case.model.targets}

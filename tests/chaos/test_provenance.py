@@ -123,7 +123,7 @@ class Campaign:
         """Every number that MLflow has is that of a run of the settings that stand beside it."""
         for run in list(self.new_runs()):
             found = self.metrics(run)
-            if "mse" not in found:
+            if f"{TEST}mse" not in found:
                 continue
             settings = tuple(run.data.params[name.removeprefix("vae.")] for name in CHOICES)
             pictures = self.pictures[run.data.tags["data_fingerprint"]]

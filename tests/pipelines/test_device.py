@@ -37,14 +37,14 @@ def stages(few_images: LabelledImages, monkeypatch: pytest.MonkeyPatch) -> dict[
     trained = Checkpoint(
         "vae", {"width": 4, "latent_dim": 2}, few_images.spec, model.state_dict(), "last", 1, 1, 1.0, 0, ""
     )
-    history = pd.DataFrame({"step": [1.0]})
+    history, by_image = pd.DataFrame({"step": [1.0]}), pd.DataFrame({"id": ["a"]})
 
     def stage(node: Any, *others: Any) -> Callable[..., Any]:
         return lambda **training: node("vae", trained, *others, few_images, {"data_root": "", "training": training})
 
     return {
-        "draw": stage(nodes.draw), "evaluate": stage(nodes.evaluate, {}), "report": stage(nodes.report, {}, history),
-        "classify": stage(nodes.classify), "sweep_dimensions": stage(nodes.sweep_dimensions),
+        "draw": stage(nodes.draw), "evaluate": stage(nodes.evaluate, {}),
+        "report": stage(nodes.report, {}, history, by_image), "classify": stage(nodes.classify), "sweep_dimensions": stage(nodes.sweep_dimensions),
     }  # fmt: skip
 
 

@@ -44,7 +44,8 @@ def stages(few_images: LabelledImages, monkeypatch: pytest.MonkeyPatch) -> dict[
 
     return {
         "draw": stage(nodes.draw), "evaluate": stage(nodes.evaluate, {}),
-        "report": stage(nodes.report, {}, history, by_image), "classify": stage(nodes.classify), "sweep_dimensions": stage(nodes.sweep_dimensions),
+        "report": stage(nodes.report, {}, history, by_image), "classify": stage(nodes.classify),
+        "sweep_dimensions": stage(nodes.sweep_dimensions),
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lock clean
+.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lock clean lessons
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -76,6 +76,10 @@ $(DOCS)/.installed: requirements-docs.lock | install
 	PATH="$(abspath $(BIN)):$$PATH" uv venv --quiet --allow-existing --python $(BIN)/python $(DOCS)
 	PATH="$(abspath $(BIN)):$$PATH" uv pip install --quiet --python $(DOCS)/bin/python --require-hashes -r requirements-docs.lock
 	touch $@
+
+lessons: install ## run the nine lessons, keep what they show, and test the answers (one: make lessons ARGS=4)
+	$(BIN)/python notebooks/lessons/execute.py $(ARGS)
+	$(BIN)/python -m pytest notebooks/lessons/answers
 
 lint: install ## check style, types, the direction of imports, and the table of files
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from genlab.models import MODELS
-from pages import annotate, derived, reference
+from pages import annotate, derived, lessons, reference
 from pages.formulas import typeset
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +150,7 @@ def write(folder: Path) -> None:
     }
     for place in reference.API:
         pages[f"api/{place.replace('/', '.')}"] = reference.api(ROOT / "src/genlab", place)
+    (folder / "lessons/index.md").write_text(lessons.course(ROOT / "notebooks/lessons", folder / "lessons"))
     for name, text in pages.items():
         (folder / f"reference/{name}.md").write_text(text)
 

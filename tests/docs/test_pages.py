@@ -4,15 +4,17 @@ import ast
 import html
 import inspect
 import io
+import json
 import re
 import tokenize
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from genlab.evaluation.registry import measure
 from genlab.models import MODELS
-from pages import annotate, derived, links, reference
+from pages import annotate, derived, lessons, links, reference
 from tests.conftest import PROJECT
 
 
@@ -109,6 +111,16 @@ def test_numbers_are_the_models_own_rows() -> None:
     assert derived.numbers(results, "vae") == [
         ("Runs", ["model", "l1"], [["vae", "**0.1**"]], [("Seen", "images/vae_x.png")])
     ]
+
+
+def test_the_course_has_the_question_and_the_picture_of_each_lesson(tmp_path: Path) -> None:
+    page = lessons.course(PROJECT / "notebooks/lessons", tmp_path / "lessons")
+    notebooks = sorted((PROJECT / "notebooks/lessons").glob("*.ipynb"))
+    first = [json.loads(path.read_text())["cells"][0]["source"][0].strip() for path in notebooks]
+    assert re.findall(r"^## (.*)", page, re.M) == [line.removeprefix("# ") for line in first]
+    assert {path.suffix for path in (tmp_path / "lessons").iterdir()} == {".ipynb", ".png"}
+    for name in re.findall(r"\((\d_\w+\.png)\)", page):
+        assert Image.open(tmp_path / "lessons" / name).width > 300
 
 
 @pytest.mark.parametrize(

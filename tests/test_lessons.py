@@ -20,6 +20,10 @@ sys.path.insert(0, str(FOLDER))
 from execute import code_digest  # noqa: E402
 
 
+def test_there_are_nine() -> None:
+    assert [path.name[:2] for path in LESSONS] == [f"{number}_" for number in range(1, 10)]
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 class TestLesson:
     def test_it_asks_first_and_names_commands_that_exist(self, path: Path) -> None:

@@ -30,6 +30,9 @@ def execute(path: Path, kernel: tuple[Any, Any]) -> None:
     client = NotebookClient(notebook, km=manager, timeout=None, record_timing=False)
     client.kc = channels
     client.execute(reset_kc=False, cleanup_kc=False)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("image/jpeg", None)  # a picture shows itself as PNG and, larger, as JPEG
     notebook.metadata["executed"] = code_digest(notebook)
     nbformat.write(notebook, path)
 

@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lock clean lessons
+.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lessons lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'

@@ -73,7 +73,7 @@ SETTINGS = """toy:
 """
 LINE = '    "toy": Entry("genlab.models.toy:Toy", "images"),\n'
 PARTS = ("src", "conf", "pyproject.toml", "data/01_raw/fashion_mnist")
-FOR_PAGES = ("docs", "tests/models", "CONTRIBUTING.md", "Makefile")
+FOR_PAGES = ("notebooks/lessons", "docs", "tests/models", "CONTRIBUTING.md", "Makefile")
 EDITS = {"src/genlab/models/toy.py", "conf/base/parameters/toy.yml", "src/genlab/models/__init__.py"}
 
 

@@ -172,7 +172,7 @@ def compare(one: str, other: str, env: str | None, params: dict[str, Any]) -> No
 
     tracker, _ = open_project(env, params)
     runs = read_runs(tracker.uri, tracker.settings.experiment)
-    click.echo("\n".join(compare_runs(one, other, runs, lambda run: read_table(tracker.uri, run.run_id, "by_image"))))
+    click.echo("\n".join(compare_runs(one, other, runs, lambda run: read_table(tracker.uri, run, "by_image"))))
 
 
 @click.command()

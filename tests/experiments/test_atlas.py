@@ -25,14 +25,18 @@ from genlab.tracking.runs import FinishedRun
 from tests.conftest import Swept
 from tests.experiments.test_leaderboard import finished
 
-SAME = {"test_fingerprint": "t1", "samples_protocol_hash": "s1", "machine": "m1", "train_seconds": 9}
-GIVEN = {"env": "mnist", "runtime_params": {"seed": 3, "vae": {"model": {"beta": 2}}, "data_root": "x"}}
+PLAIN: dict[str, Any] = {"env": None, "runtime_params": {}, "parts": {}}
+GIVEN = {**PLAIN, "env": "mnist", "runtime_params": {"seed": 3, "vae": {"model": {"beta": 2}}, "data_root": "x"}}
+SAME = {
+    "test_fingerprint": "t1", "samples_protocol_hash": "s1", "machine": "m1", "train_seconds": 9,
+    "command": json.dumps(PLAIN),
+}  # fmt: skip
 VAE = finished(
-    "vae", **SAME, fd_lite0=98.76543, kid_lite0=0.5, kid_lite0_low=0.4, kid_lite0_high=0.7, fd_lite0_real=12.5,
-    fd_lite0_noise=777.0, bits_per_dim=3.25, bits_per_dim_low=3.0, bits_per_dim_high=3.5,
-    nll_nats_kind="bound, estimated",
+    "vae", **{**SAME, "command": json.dumps(GIVEN)}, fd_lite0=98.76543, kid_lite0=0.5, kid_lite0_low=0.4,
+    kid_lite0_high=0.7, fd_lite0_real=12.5, fd_lite0_noise=777.0, bits_per_dim=3.25, bits_per_dim_low=3.0,
+    bits_per_dim_high=3.5, nll_nats_kind="bound, estimated",
     bits_per_dim_kind="bound, estimated", nll_protocol_hash="n1", bits_per_dim_independent_pixels=5.0,
-    draw_seconds=0.01, command=json.dumps(GIVEN),
+    draw_seconds=0.01,
 )  # fmt: skip
 GAN = finished("gan", **SAME, fd_lite0=50.0, kid_lite0=0.3, kid_lite0_low=0.2, kid_lite0_high=0.4, draw_seconds=0.001)
 
@@ -139,8 +143,9 @@ def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
 
 def test_the_newest_whole_run_is_shown_and_its_command() -> None:
     newer, partial = finished("vae", **SAME, fd_lite0=7.0), finished("vae")
-    later = finished("vae", **SAME, fd_lite0=8.0, command=json.dumps({"parts": {"from_nodes": ["vae.draw"]}}))
-    leaves = {leaf.model: leaf for leaf in atlas(newer, VAE, partial, later).leaves}
+    begun = {**PLAIN, "parts": {"from_nodes": ["vae.draw"]}}
+    others = [finished("vae", **{**SAME, "command": said}, fd_lite0=8.0) for said in (json.dumps(begun), "no JSON")]
+    leaves = {leaf.model: leaf for leaf in atlas(newer, VAE, partial, *others).leaves}
     assert leaves["vae"].run is newer
     (leaf,) = (leaf for leaf in atlas(VAE).leaves if leaf.run)
     assert leaf.command == "kedro run --pipeline=vae --env=mnist --params=seed=3,vae.model.beta=2"

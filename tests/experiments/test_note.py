@@ -1,6 +1,7 @@
 """What a run says of itself, and whom it cites."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 
@@ -11,9 +12,8 @@ from plotly.graph_objects import Figure
 from genlab.data.sources.listing import EMBEDDED
 from genlab.data.sources.public import SETS
 from genlab.evaluation.registry import papers
-from genlab.experiments import note
 from genlab.experiments.note import bibliography, cited, describe_run, references
-from genlab.models import MODELS
+from genlab.models import MODELS, model_class
 from genlab.pipelines.nodes import show
 from genlab.tracking.runs import FinishedRun
 from tests.experiments.test_leaderboard import finished, whole
@@ -27,7 +27,8 @@ def keys(text: str) -> list[str]:
 
 def file_of(model: str) -> str:
     """What a model's file says at its top, without accents."""
-    return "".join(letter for letter in unicodedata.normalize("NFKD", note._file_of(model)) if letter.isascii())
+    text = str(sys.modules[model_class(model).__module__].__doc__)
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if letter.isascii())
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,35 @@
 """The atlas: every model in its place in the lecture's tree, with what its newest whole run on this machine says."""
 
 import inspect
-import json
 import math
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import pandas as pd
 
+from genlab.errors import GenlabError
 from genlab.evaluation.questions import QUESTIONS, split_column
-from genlab.evaluation.registry import controls
 from genlab.experiments.leaderboard import (
     COSTS,
     Leaderboard,
     beside,
     better,
     build_leaderboard,
+    controls_of,
     main_metrics,
     question_of,
     title,
     why_not,
 )
 from genlab.experiments.page import ARROWS
+from genlab.experiments.reproduce import Command, read_command
 from genlab.experiments.settings import CompareSettings
-from genlab.models import MODELS, model_class
+from genlab.models import MODELS, model_class, title_and_paper
 from genlab.models.base import (
     Capability,
     Completes,
@@ -75,8 +76,7 @@ class Number:
     @property
     def controls(self) -> dict[str, float]:
         """What stands in the place of the model, in words, and its value."""
-        found = ((said, self.row.get(beside(self.column, name), math.nan)) for name, said in controls().items())
-        return {said: value for said, value in found if pd.notna(value)}
+        return controls_of(self.row, self.column)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Leaf:
     @property
     def paper(self) -> list[str]:
         """What its file says first: a sentence, then the paper."""
-        return [" ".join(part.split()) for part in (sys.modules[self.kind.__module__].__doc__ or "").split("\n\n")[:2]]
+        return title_and_paper(self.model)
 
     @property
     def density(self) -> str:
@@ -145,10 +145,11 @@ class Leaf:
     @property
     def command(self) -> str:
         """What makes the run, or a first one."""
-        given = _command(self.run) if self.run else {}
-        parameters = flatten({k: v for k, v in (given.get("runtime_params") or {}).items() if k != "data_root"})
+        given = _command(self.run) if self.run else None
+        typed, env = (given["runtime_params"], given["env"]) if given else ({}, None)
+        parameters = flatten({name: value for name, value in typed.items() if name != "data_root"})
         said = ",".join(f"{name}={'null' if value is None else value}" for name, value in parameters.items())
-        options = {"--pipeline": self.model, "--env": given.get("env"), "--params": said}
+        options = {"--pipeline": self.model, "--env": env, "--params": said}
         return shlex.join(["kedro", "run", *(f"{name}={value}" for name, value in options.items() if value)])
 
     def can(self, ability: str) -> str:
@@ -188,16 +189,17 @@ class Atlas:
         return root
 
 
-def _command(run: FinishedRun) -> dict[str, Any]:
-    """The command of a run; empty where it does not say."""
-    given: dict[str, Any] = json.loads(run.tags.get("command", "{}"))
-    return given
+def _command(run: FinishedRun) -> Command | None:
+    """The command that makes a whole run again; None where none does."""
+    with suppress(GenlabError):
+        if not (command := read_command(run))["parts"]:
+            return command
+    return None
 
 
 def newest_whole(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
     """The newest run of each model that has all that is told about it, and that one command makes again."""
-    known = (run for run in runs if run.tags["model"] in MODELS and "reproduces" not in run.tags and not why_not(run))
-    whole = (run for run in known if not _command(run).get("parts"))
+    whole = (run for run in runs if "reproduces" not in run.tags and _command(run) and not why_not(run))
     return {run.tags["model"]: run for run in sorted(whole, key=lambda run: run.started)}
 
 

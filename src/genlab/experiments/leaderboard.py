@@ -243,6 +243,12 @@ def beside(metric: str, ending: str) -> str:
     return f"{stem}_{ending}{direction}"
 
 
+def controls_of(row: "pd.Series[Any] | Mapping[str, Any]", metric: str) -> dict[str, float]:
+    """What a metric is held against, in words, and its value."""
+    found = ((said, row.get(beside(metric, ending))) for ending, said in controls().items())
+    return {said: value for said, value in found if pd.notna(value)}
+
+
 def question_of(table: pd.DataFrame) -> Question:
     """The question that the runs of a group answer."""
     return next(one for one in QUESTIONS if one.words == table["question"].iloc[0])

@@ -18,8 +18,7 @@ import yaml
 
 from genlab.errors import GenlabError
 from genlab.evaluation.questions import metric_behind
-from genlab.evaluation.registry import controls
-from genlab.experiments.leaderboard import beside, better
+from genlab.experiments.leaderboard import beside, better, controls_of
 from genlab.experiments.lineage import chain, missing_links
 from genlab.experiments.page import ARROWS, number
 from genlab.models import MODELS, model_class
@@ -155,8 +154,8 @@ def _cells(row: Row, kept: Mapping[str, Any] | None) -> str:
 def _note(row: Row, kept: Mapping[str, Any] | None) -> str:
     said = [f"{row.source} {row.differs}", *([f"`{row.command}`"] if row.env else [])]
     if kept:
-        values = {words: kept["metrics"].get(beside(row.metric, name)) for name, words in controls().items()}
-        shown = ", ".join(f"{words} {number(value)}" for words, value in values.items() if value is not None)
+        values = controls_of(kept["metrics"], row.metric)
+        shown = ", ".join(f"{words} {number(value)}" for words, value in values.items())
         day = datetime.fromtimestamp(kept["started"] / 1000, UTC).date()
         run, commit, data, checkpoint = (kept[name][:8] for name in ("run", "commit", "data", "checkpoint"))
         said += [f"Beside it: {shown}."] if shown else []

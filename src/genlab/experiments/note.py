@@ -1,7 +1,6 @@
 """What MLflow says of a run: headline numbers beside controls, how they came about, and a paragraph for a paper."""
 
 import re
-import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,7 @@ from genlab.evaluation.registry import papers
 from genlab.experiments.leaderboard import words
 from genlab.experiments.lineage import chain
 from genlab.experiments.page import HEADLINE, headline
-from genlab.models import MODELS, model_class
+from genlab.models import MODELS, title_and_paper
 from genlab.tracking.runs import FinishedRun
 
 SOFTWARE = ("torch", "kedro", "mlflow")
@@ -45,7 +44,7 @@ def lineage_of(run: FinishedRun) -> str:
 def methods(run: FinishedRun) -> str:
     """What was done, in sentences that name their sources."""
     has, settings, tags = run.final_metrics, run.parameters, run.tags
-    said = [" ".join(part.split()) for part in _file_of(tags["model"]).split("\n\n")[:2]]  # a title, the papers
+    said = title_and_paper(tags["model"]) if tags["model"] in MODELS else [f"{tags['model']}."]
     if "step" in has:
         optimizer, rate, batch = (
             settings.get(f"training.{key}") for key in ("optimizer", "learning_rate", "batch_size")
@@ -66,11 +65,6 @@ def methods(run: FinishedRun) -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in SOFTWARE)
     said.append(f"Software: Genlab {tags.get('mlflow.source.git.commit', '')[:10]}, {packages} (Paszke et al. 2019).")
     return " ".join(said)
-
-
-def _file_of(model: str) -> str:
-    """What the file of a model says at its top; of an unknown model its name."""
-    return (sys.modules[model_class(model).__module__].__doc__ if model in MODELS else None) or f"{model}."
 
 
 def _data(source: str) -> str:

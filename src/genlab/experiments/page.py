@@ -17,7 +17,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from genlab.evaluation.questions import QUESTIONS, base_name
-from genlab.evaluation.registry import controls
 from genlab.experiments.difference import ByImage, compare_sides, sides_of
 from genlab.experiments.leaderboard import (
     SAME_BUT_FOR_SEED,
@@ -27,6 +26,7 @@ from genlab.experiments.leaderboard import (
     best_rows,
     better,
     control_rows,
+    controls_of,
     kind,
     main_metrics,
     question_of,
@@ -70,8 +70,7 @@ def headline(run: FinishedRun) -> Iterator[tuple[str, ...]]:
     for question in QUESTIONS:
         names = [name for first in question.headline for name in run.final_metrics if base_name(name) == first]
         for name in names if answers(run, question) else ():
-            known = [(said, found.get(beside(name, control))) for control, said in controls().items()]
-            said = [f"{said} {number(value)}" for said, value in known if isinstance(value, float)]
+            said = [f"{said} {number(value)}" for said, value in controls_of(run.final_metrics, name).items()]
             about = kind(found, name)
             value = f"{number(run.final_metrics[name])}{f' ({about})' * bool(about)}"
             named = f"{name} {ARROWS.get(better(name) or '', '')}".strip()

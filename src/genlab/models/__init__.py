@@ -1,5 +1,6 @@
 """The models, by the name of their pipeline. A new one is one line here; none is imported before it is asked for."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -51,3 +52,9 @@ def model_class(name: str) -> "type[Model]":
         raise GenlabError(f"there is no model {name!r}; there are: {', '.join(MODELS)}")
     module, _, cls = MODELS[name].place.partition(":")
     return getattr(import_module(module), cls)
+
+
+def title_and_paper(name: str) -> list[str]:
+    """What the file of a model says first: a sentence, then the paper."""
+    text = sys.modules[model_class(name).__module__].__doc__ or ""
+    return [" ".join(part.split()) for part in text.split("\n\n")[:2]]

@@ -345,7 +345,7 @@ def atlas(parameters: Parameters, *finished: Any) -> tuple[str, dict[str, np.nda
     atlas = build_atlas(
         all_runs(tracker, scores=False),
         lambda run: run.pictures or read_pictures(tracker.uri, run.run_id),
-        lambda run: read_table(tracker.uri, run.run_id, "history") if run.history is None else run.history,
+        lambda run: read_table(tracker.uri, run, "history"),
     )
     site = tracker.project / "build/site/models"
     built = {leaf.model: site / f"{leaf.model}.html" for leaf in atlas.leaves}
@@ -368,14 +368,10 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     board = build_leaderboard(runs, settings)
     for line in board.skipped:
         logger.warning("%s", line)
-    at_hand = {run.run_id: dict(run.pictures) for run in runs}
     pictures = {}
-    for run_id in board.runs:
-        pictures[run_id] = at_hand[run_id] or read_pictures(tracker.uri, run_id)
+    for run_id, run in board.runs.items():
+        pictures[run_id] = run.pictures or read_pictures(tracker.uri, run_id)
         if not pictures[run_id]:
             logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
-    tables = {
-        run_id: read_table(tracker.uri, run_id, "by_image") if run.by_image is None else run.by_image
-        for run_id, run in board.runs.items()
-    }
+    tables = {run_id: read_table(tracker.uri, run, "by_image") for run_id, run in board.runs.items()}
     return board.table, to_markdown(board), draw_page(board, pictures, lambda run: tables[run.run_id])

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, MaxNLocator
 
+from genlab.report.curves import is_positive, names_by_player
+
 WIDTH, HEIGHT = 380, 300  # of a chart
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 42  # around its axes
 LETTER, LINE = 6.6, 14  # width and height of a letter in a label
@@ -130,15 +132,13 @@ def curves(history: pd.DataFrame) -> list[Lines]:
         history: as in `draw_curves`.
     """
     charts = []
-    names = [name for name in history.columns if "/" in name]
-    for player in dict.fromkeys(name.partition("/")[0] for name in names):
-        mine = [name for name in names if name.startswith(f"{player}/")]
+    for player, mine in names_by_player(history).items():
         known = {name: history[["step", name]].replace([np.inf, -np.inf], np.nan).dropna() for name in mine}
         thin = {name: rows.iloc[:: -(-len(rows) // MOST_POINTS)] for name, rows in known.items() if len(rows)}
         if not thin:
             continue
         steps, values = (pd.concat([rows.iloc[:, column] for rows in thin.values()]) for column in (0, 1))
-        x, y = axes_for(("step", ""), steps, values, (False, bool((values > 0).all())))
+        x, y = axes_for(("step", ""), steps, values, (False, is_positive(values.to_frame())))
         lines = {
             name.partition("/")[2]: " ".join(f"{x.at(step)},{y.at(value)}" for step, value in rows.to_numpy())
             for name, rows in thin.items()

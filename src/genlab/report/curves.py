@@ -7,14 +7,28 @@ from plotly.subplots import make_subplots
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
 
 
+def names_by_player(history: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns "player/term" of each player."""
+    found: dict[str, list[str]] = {}
+    for name in history.columns:
+        if "/" in name:
+            found.setdefault(name.partition("/")[0], []).append(name)
+    return found
+
+
+def is_positive(curves: pd.DataFrame) -> bool:
+    """Whether all that is known is positive: an axis is logarithmic then, since terms differ by orders of magnitude."""
+    return bool(((curves > 0) | curves.isna()).all(axis=None))
+
+
 def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
     """One panel per player with its terms over the steps, logarithmic where all are positive; a click hides a curve.
 
     Args:
         history: a row per report, with `step` and a column "player/term" for each curve.
     """
-    curves = [name for name in history.columns if "/" in name]
-    players = list(dict.fromkeys(name.partition("/")[0] for name in curves))
+    names = names_by_player(history)
+    players, curves = list(names), [name for name in history.columns if "/" in name]
     figure = make_subplots(rows=len(players), shared_xaxes=True, subplot_titles=players, vertical_spacing=0.08)
     for number, name in enumerate(curves):
         player, _, term = name.partition("/")
@@ -30,7 +44,6 @@ def draw_curves(history: pd.DataFrame, title: str) -> go.Figure:
     figure.update_xaxes(title_text="training step", row=len(players), col=1)
     figure.update_yaxes(title_text="mean since the last report")
     for row, player in enumerate(players, start=1):
-        shown = history[[name for name in curves if name.startswith(f"{player}/")]]
-        if ((shown > 0) | shown.isna()).all(axis=None):
-            figure.update_yaxes(type="log", row=row, col=1)  # terms differ by orders of magnitude
+        if is_positive(history[names[player]]):
+            figure.update_yaxes(type="log", row=row, col=1)
     return figure

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -151,9 +151,12 @@ def read_pictures(uri: str, run_id: str) -> dict[str, bytes]:
     return pictures
 
 
-def read_table(uri: str, run_id: str, name: str) -> pd.DataFrame | None:
-    """A table of a run, such as `by_image` or `history`; None where it is gone, damaged, or was never kept."""
+def read_table(uri: str, run: FinishedRun, name: Literal["by_image", "history"]) -> pd.DataFrame | None:
+    """A table of a run, at hand or in MLflow; None where it is gone, damaged, or was never kept."""
+    at_hand: pd.DataFrame | None = getattr(run, name)
+    if at_hand is not None:
+        return at_hand
     with TemporaryDirectory() as folder, suppress(*failures(), ValueError):
-        for path in Path(connect(uri).download_artifacts(run_id, name, folder)).rglob("*.parquet"):
+        for path in Path(connect(uri).download_artifacts(run.run_id, name, folder)).rglob("*.parquet"):
             return pd.read_parquet(path)
     return None

@@ -141,6 +141,16 @@ def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
     assert "density: bound, estimated" in text
 
 
+def test_the_control_that_is_hardest_to_beat_comes_first() -> None:
+    controls = {"bits_per_dim_png": 4.0, "bits_per_dim_webp": 3.1, "probe_accuracy_pixels": 0.7}
+    controls |= {"bits_per_dim_independent_pixels": 5.0, "probe_accuracy_untrained": 0.75}
+    run = finished("vae", **SAME, bits_per_dim=3.2, probe_accuracy=0.8, **controls)
+    (leaf,) = (leaf for leaf in atlas(run).leaves if leaf.run)
+    said = {one.metric: list(one.controls.values()) for one in leaf.numbers}
+    assert said["bits_per_dim"] == [3.1, 4.0, 5.0]
+    assert said["probe_accuracy"] == [0.75, 0.7]
+
+
 def test_the_newest_whole_run_is_shown_and_its_command() -> None:
     newer, partial = finished("vae", **SAME, fd_lite0=7.0), finished("vae")
     begun = {**PLAIN, "parts": {"from_nodes": ["vae.draw"]}}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 
 import pandas as pd
 
@@ -75,8 +76,9 @@ class Number:
 
     @property
     def controls(self) -> dict[str, float]:
-        """What stands in the place of the model, in words, and its value."""
-        return controls_of(self.row, self.column)
+        """What stands in the place of the model, in words, and its value; the hardest to beat comes first."""
+        found = controls_of(self.row, self.column).items()
+        return dict(sorted(found, key=itemgetter(1), reverse=better(self.column) == "higher"))
 
 
 @dataclass(frozen=True)

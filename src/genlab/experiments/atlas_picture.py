@@ -14,8 +14,8 @@ from genlab.experiments.page import ARROWS, duration, family_colours, number
 WIDTH, MARGIN, GAP = 1440, 20, 10
 NAME = (124, 44)  # of a branch
 STEP = NAME[0] + 26  # from a branch to the next
-CARD = (190, 236)  # of a leaf
-SHOWN = (174, 104)  # of its picture, at most
+CARD = (204, 236)  # of a leaf
+SHOWN = (188, 104)  # of its picture, at most
 DARK, PALE, LINE = "#1b1f24", "#57606a", "#8c959f"
 
 Place = tuple[int, int]

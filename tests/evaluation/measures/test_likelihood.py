@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import torch
 from genlab.data import store
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
+from genlab.evaluation.features.cache import Cache
 from genlab.evaluation.measures import likelihood
 from genlab.evaluation.measures.likelihood import evaluate_density, file_metrics, independent_pixels_nll, sheets
 from genlab.evaluation.measures.parzen import parzen_log_likelihood
@@ -113,6 +115,22 @@ def test_black_and_white_noise_costs_a_bit_and_grey_has_no_file() -> None:
     assert 1 <= file_metrics(noise, 2)["bits_per_dim_png"] < 1.3
     assert file_metrics(noise // 2, 2) == {}
     assert file_metrics(np.repeat(noise, 2, axis=3), 256) == {}
+
+
+def test_files_are_made_once_for_the_same_images_and_levels(tmp_path: Path) -> None:
+    model, cache = Coins(image_size=4, channels=1, latent_dim=2, width=4), Cache(tmp_path)
+    black, found = binary(20, 0), {}
+    for name, levels, images in (
+        ("first", 2, black),
+        ("again", 2, black),
+        ("levels", 256, black),
+        ("swapped", 2, black[::-1]),
+    ):
+        model.levels = levels
+        found[name] = evaluate_density(judged(model, examples(images), cache=cache))["bits_per_dim_webp"]
+        kept = len(list(tmp_path.glob("files-*")))
+        assert kept == {"first": 1, "again": 1, "levels": 2, "swapped": 3}[name], "the order of a sheet counts"
+    assert found["again"] == found["first"]
 
 
 def test_sheets_hold_every_image_once(monkeypatch: pytest.MonkeyPatch) -> None:

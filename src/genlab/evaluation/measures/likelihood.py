@@ -13,6 +13,7 @@ from PIL import Image
 from genlab.data.arrange.examples import content_fingerprint
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.evaluation.case import Judged, Metrics
+from genlab.evaluation.features.cache import content
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
@@ -100,13 +101,15 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     low, high = (math.hypot(end - mean, 1.96 * error) for end in ends)
     control = float(independent_pixels_nll(case.examples.split("train"), images, model.levels).mean())
     protocol = {"test": content_fingerprint(case.shown), "levels": model.levels, "kind": kind, **effort}
+    named = {"images": content(images), "levels": model.levels}
+    files = case.cache.values("files", named, lambda: file_metrics(images, model.levels))
     return {
         **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
         "bits_per_dim": mean * per_dim, "bits_per_dim_low": (mean - low) * per_dim,
         "bits_per_dim_high": (mean + high) * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
         "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
         "nll_images": float(len(images)), "nll_protocol": f"{model.levels} values to a pixel, {kind}",
-        "nll_protocol_hash": protocol_hash(protocol), **file_metrics(images, model.levels),
+        "nll_protocol_hash": protocol_hash(protocol), **files,
     }  # fmt: skip
 
 

@@ -42,7 +42,9 @@ def test_a_run_leaves_metrics_figures_and_studies(kedro: Kedro, data_root: Path,
     (run,) = runs(mlflow_uri)
     assert run.info.status == "FINISHED"
     numbers = json.loads(newest(reporting / "classifier_metrics.json").read_text())
-    assert run.data.metrics["test/classifier_accuracy_frozen_all"] == numbers["classifier_accuracy_frozen_all"]
+    assert (
+        run.data.metrics["test/classifier_study_accuracy_frozen_all"] == numbers["classifier_study_accuracy_frozen_all"]
+    )
     assert run.data.metrics["test/mse"] == metrics["mse"]
     client = MlflowClient(mlflow_uri)
     images = [item.path for item in client.list_artifacts(run.info.run_id, "images")]

@@ -252,7 +252,7 @@ def test_a_model_answers_the_questions_that_its_class_is_able_to(name: str) -> N
 
 def test_every_measure_answers_a_question() -> None:
     asked = {name for question in QUESTIONS for name in question.metrics}
-    assert {*directions()} == asked - {"classifier_accuracy"}  # of a study, which is no measure
+    assert {*directions()} == asked - {"classifier_study_accuracy"}  # of a study, which is no measure
     measured = {name for entry in measure.all for name in entry.said.get("protocols", ())}
     assert measured == {name for question in QUESTIONS for name in question.protocols}
 
@@ -265,9 +265,16 @@ def test_a_model_that_is_told_what_to_draw_stands_with_its_like() -> None:
 
 
 def test_what_a_study_finds_of_codes_stands_where_codes_are_judged() -> None:
-    study = {"classifier_accuracy_frozen_10": 0.7, "classifier_accuracy_frozen_10_low": 0.6}
+    study = {"classifier_study_accuracy_frozen_10": 0.7, "classifier_study_accuracy_frozen_10_low": 0.6}
     rows = table(finished("autoencoder", mse=0.1, probe_accuracy=0.8, **study)).set_index("question")
-    assert rows["classifier_accuracy_frozen_10"].dropna().to_dict() == {"Represents an image by a few numbers": 0.7}
+    found = rows["classifier_study_accuracy_frozen_10"].dropna().to_dict()
+    assert found == {"Represents an image by a few numbers": 0.7}
+
+
+def test_how_often_the_judge_is_right_is_no_number_of_a_model() -> None:
+    judged = table(finished("vae", probe_accuracy=0.8, classifier_accuracy=0.9, bits_per_dim=3.0))
+    found = {metric for _, rows in judged.groupby("question") for metric in main_metrics(rows)}
+    assert found == {"probe_accuracy", "bits_per_dim"}
 
 
 def test_the_protocol_of_one_question_divides_no_other() -> None:

@@ -58,7 +58,7 @@ QUESTIONS = (
     Question(
         "Represents an image by a few numbers",
         (Encodes, EncodesDomains, MatchesPrior),
-        ("probe_accuracy", "partner_found", "classifier_accuracy"),  # the last is of a study
+        ("probe_accuracy", "partner_found", "classifier_study_accuracy"),  # the last is of a study
         ("latents",),
     ),
     Question("Scores how probable an image is", (HasDensity,), ("bits_per_dim", "nll_nats")),

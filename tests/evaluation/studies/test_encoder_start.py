@@ -84,7 +84,7 @@ def test_intervals_are_students() -> None:
     (row,) = summarise(study).to_dict("records")
     low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((np.mean(values), low, high))
-    assert classifier_metrics(study)["classifier_accuracy_pixels_all_low"] == pytest.approx(low)
+    assert classifier_metrics(study)["classifier_study_accuracy_pixels_all_low"] == pytest.approx(low)
 
 
 def test_images_without_labels_are_refused_with_the_reason(fashion: LabelledImages) -> None:

@@ -151,11 +151,11 @@ def summarise(study: pd.DataFrame) -> pd.DataFrame:
 
 
 def classifier_metrics(study: pd.DataFrame) -> dict[str, float]:
-    """`classifier_accuracy_<method>_<labels>` with `..._low` and `..._high`; the largest number of labels is `all`."""
+    """`classifier_study_accuracy_<method>_<labels>` with `..._low` and `..._high`; all labels are `all`."""
     summary = summarise(study)
     metrics: dict[str, float] = {"classifier_seeds": float(study["seed"].nunique())}
     for row in summary.to_dict("records"):
         labels = "all" if row["labels"] == summary["labels"].max() else row["labels"]
-        name = f"classifier_accuracy_{row['method']}_{labels}"
+        name = f"classifier_study_accuracy_{row['method']}_{labels}"
         metrics |= {name: row["mean"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
     return metrics

@@ -30,7 +30,7 @@ def test_a_run_draws_both_ways_and_back_and_is_held_against_truth(kedro: Kedro, 
     assert {path.name for path in drawn.iterdir()} == {"a_to_b", "b_to_a", "a_to_b_to_a", "b_to_a_to_b"}
     assert all(len(list(path.iterdir())) == 600 for path in drawn.iterdir())
     figures = {path.stem for path in newest(data_root / f"08_reporting/{model}/figures").iterdir()}
-    assert {"translations_to_a", "translations_to_b"} <= figures
+    assert {"translations_to_a", "translations_to_b", "few_translations", "few_translations_b_to_a"} <= figures
     assert ("shared_latents" in figures) == (model == "unit")
     Checkpoint.read(newest(data_root / f"06_models/{model}/checkpoint.pt")).build()
 

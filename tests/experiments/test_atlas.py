@@ -16,7 +16,7 @@ from PIL import Image
 
 from genlab.experiments.atlas import ABILITIES, Atlas, build_atlas
 from genlab.experiments.atlas_page import LARGEST, draw_atlas
-from genlab.experiments.atlas_picture import draw_picture
+from genlab.experiments.atlas_picture import WIDTH, draw_picture
 from genlab.experiments.page import family_colours, number
 from genlab.models import MODELS, model_class
 from genlab.models.base import Family
@@ -294,5 +294,5 @@ def test_a_run_leaves_the_atlas_with_the_numbers_of_its_metrics(swept: Swept) ->
     assert {(model, value == metrics[metric]) for model, metric, value, _ in shown} == {("pix2pix", True)}
     assert metrics["draw_seconds"] > 0
     assert "While it trained" in text
-    assert Image.open(swept.root / "08_reporting/atlas/atlas.png").width == 1440
+    assert Image.open(swept.root / "08_reporting/atlas/atlas.png").width == WIDTH
     assert 'href="atlas.html"' in (swept.root / "08_reporting/leaderboard.html").read_text()

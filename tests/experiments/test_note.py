@@ -119,11 +119,11 @@ def test_the_note_holds_numbers_beside_controls_lineage_command_and_methods() ->
 def test_a_card_shows_few_drawings_and_the_same_numbers_and_escapes_words() -> None:
     metrics = {"l1": 0.0512, "l1_low": 0.05, "l1_high": 0.06, "l1_mean_image": 0.25, "parameters": 7.0}
     words = {"test_data": "<script>", "trained_on": "3,420 pairs"}
-    figures = dict.fromkeys(("few_translations_to_b", "translations_to_b"), np.zeros((40, 60, 3), np.uint8))
+    figures = dict.fromkeys(("few_translations", "translations"), np.zeros((40, 60, 3), np.uint8))
     card = show("pix2pix", {**metrics, **words}, figures, Figure())
     assert re.search(r"<td>l1 ↓</td><td>0.0512</td><td>0.05 to 0.06</td>\s*<td>the mean training image 0.25</td>", card)
     assert card.count("data:image/png;base64,") == 1
-    assert 'alt="pix2pix: few translations to b"' in card
+    assert 'alt="pix2pix: few translations"' in card
     assert "<script>" not in card
 
 

@@ -1,8 +1,8 @@
 """What a measure looks at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from genlab.models.base import Side
 from genlab.sampling.case import Case, E, M
 from genlab.sampling.draw import direction
 
+T = TypeVar("T")
 Metrics = dict[str, float | str]
 """Flat: numbers, and texts that say how they came about."""
 
@@ -35,12 +36,12 @@ class Judged(Case[M, E]):
         """What measures have kept: a row for each test image, with its `id`, and a column for each metric."""
         return pd.DataFrame(self.kept).rename_axis("id").reset_index()
 
-    def each_direction(self, measure: Callable[[Side], Metrics]) -> Metrics:
-        """`measure(to)` for every domain that the model reaches; from the second on, names end in the direction."""
+    def each_direction(self, ask: Callable[[Side], Mapping[str, T]]) -> dict[str, T]:
+        """`ask(to)` for every domain that the model reaches; from the second on, names end in the direction."""
         model: Any = self.model
-        found: Metrics = {}
+        found: dict[str, T] = {}
         for to in model.targets:
-            found |= {f"{name}{self.ending(to)}": value for name, value in measure(to).items()}
+            found |= {f"{name}{self.ending(to)}": value for name, value in ask(to).items()}
         return found
 
     def ending(self, to: Side) -> str:

@@ -11,7 +11,7 @@ from genlab.experiments.atlas import Atlas, Branch, Leaf
 from genlab.experiments.leaderboard import better
 from genlab.experiments.page import ARROWS, duration, family_colours, number
 
-WIDTH, MARGIN, GAP = 1440, 20, 10
+WIDTH, MARGIN, GAP = 1500, 20, 10
 NAME = (124, 44)  # of a branch
 STEP = NAME[0] + 26  # from a branch to the next
 CARD = (204, 236)  # of a leaf

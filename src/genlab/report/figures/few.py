@@ -31,7 +31,7 @@ def draw_few_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> dict
 
 @figure(needs=Translates, on=TwoDomains)
 def draw_few_translations(case: Judged[Translates, TwoDomains]) -> dict[str, np.ndarray]:
-    """`few_translations_to_<domain>`: three test images, their drawings, and the truth where it is known."""
+    """`few_translations`: three test images, their drawings, and the truth where it is known; named as metrics are."""
 
     def one(to: Side) -> np.ndarray:
         pairs, drawn = case.shown.pairs(), case.group(direction(to))
@@ -41,4 +41,4 @@ def draw_few_translations(case: Judged[Translates, TwoDomains]) -> dict[str, np.
         strips |= {"truth": some.side(to)} if pairs else {}
         return draw_tiles([*strips.values()], strip_names=[*strips])
 
-    return {f"few_translations_to_{to}": one(to) for to in case.model.targets}
+    return case.each_direction(lambda to: {"few_translations": one(to)})

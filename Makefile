@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 DOCS := .venv-docs
 UV_VERSION := 0.13.9
 WORKERS ?= 2
+TEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and Kedro anew: half of a start
@@ -14,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE # or every process compiles torch, MLflow and K
 export UV_SYSTEM_CERTS ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare ledger reproduce send test chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lessons lock clean
+.PHONY: help install run compare ledger reproduce send test whole chaos fuzz golden overview docs lint format viz mlflow benchmark atlas browser lessons lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -48,8 +49,11 @@ reproduce: install ## make a finished run again and say what differs: make repro
 send: install ## send to MLflow what could not be sent while it was down
 	$(BIN)/kedro send $(ARGS)
 
-test: install ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 $(ARGS)
+test: install ## run the tests, but for those that run whole commands
+	$(TEST) -m "not chaos and not whole" $(ARGS)
+
+whole: install ## run the tests that run whole commands: pipelines from data to report, sweeps, notebooks
+	$(TEST) -m "whole and not chaos" $(ARGS)
 
 browser: install ## the tests that need a real browser; installs Debian's where there is none
 	command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }

@@ -53,6 +53,14 @@ for number, handler in ((signal.SIGHUP, lambda *_: None), (signal.SIGINT, signal
         signal.signal(number, handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on a project's data as whole, before tests are chosen by their marks."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "ingested" in item.fixturenames:
+            item.add_marker("whole")
+
+
 @pytest.fixture(scope="session")
 def shoes(tmp_path_factory: pytest.TempPathFactory) -> PairedImages:
     """All edges -> shoe pairs of the embedded sample."""

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 from tests.conftest import PROJECT, Swept
 
+pytestmark = pytest.mark.whole
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 
 

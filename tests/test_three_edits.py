@@ -17,6 +17,7 @@ from genlab.models.base import Family
 from tests.conftest import PROJECT
 from tests.experiments.test_atlas import Page
 
+pytestmark = pytest.mark.whole
 MODEL = '''\
 """Toy: a linear generator that learns by the energy distance.
 

@@ -1,0 +1,209 @@
+"""WaveNet: sound as a sequence of samples, each predicted by dilated causal convolutions from those before it.
+
+Van den Oord et al. 2016, arXiv:1609.03499.
+
+B recordings, T samples, C residual channels, S skip channels, K labels, G groups, H = K + G numbers of a condition. x
+is a recording in [-1, 1], NaN from its end on. What the model predicts are its levels by the mu-law, 0 to 255. y is
+what a recording is told: its label and its group, such as its speaker. Log-probabilities are in nats, one for each
+recording, of all of its levels and no other: how long it is, is not predicted.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated, Any
+
+import torch
+import torch.nn.functional as F
+from annotated_types import Ge, Gt, Le
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from genlab.models.base import (
+    Batch,
+    Completes,
+    Condition,
+    Family,
+    Model,
+    Recipe,
+    Samples,
+    ScoresDensity,
+    Turn,
+    Validates,
+)
+from genlab.nn.dilated import HIDDEN, DilatedNetwork, draw_levels
+from genlab.nn.mu_law import LEVELS, NOTHING, decode_mu_law, encode_mu_law
+from genlab.nn.noise import Chance
+from genlab.nn.pixels import draw_category
+
+Sound = Float[Tensor, "b 1 t"]
+Levels = Int[Tensor, "b t"]
+Told = Int[Tensor, "b 2"]
+PerRecording = Float[Tensor, " b"]
+Temperature = Annotated[float, Gt(0)]
+PART = 8192  # windows times samples that are scored at a time
+BINS = 256  # of the histogram of lengths
+
+
+def known_levels(x: Sound) -> Float[Tensor, " b"]:
+    """How many samples each recording has."""
+    return x.isfinite().sum(dim=(1, 2))
+
+
+class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
+    """A network of dilated layers, the lengths that recordings have, and windows of them to learn from."""
+
+    family = Family.FULLY_VISIBLE
+    recipe = Recipe(learning_rate=1e-3, batch_size=8)  # the paper names no optimiser
+    density = ("exact", "computed")
+    levels = LEVELS
+    lengths: Float[Tensor, "k g bins"]
+
+    def __init__(
+        self,
+        *,
+        length: int = 16_000,  # T
+        classes: int = 0,  # K
+        groups: int = 0,  # G
+        layers: Annotated[int, Ge(1), Le(16)] = 10,  # of a stack: dilations 1, 2, 4, ..., 512; section 2.1
+        stacks: Annotated[int, Ge(1), Le(100)] = 3,  # section 2.1
+        width: Annotated[int, Ge(1)] = 32,  # C; the paper does not say
+        skip: Annotated[int, Ge(1)] = 256,  # S; the paper does not say
+        window: Annotated[int, Ge(1)] = 8000,  # samples of a recording that a step learns; the paper does not say
+    ) -> None:
+        super().__init__()
+        self.condition: Condition | None = "labels_and_groups" if groups else "labels" if classes else None
+        self.length, self.classes, self.groups, self.window = length, classes, groups, window
+        dilations = [2**layer for layer in range(layers)] * stacks
+        self.network = DilatedNetwork(dilations, width, skip, classes + groups)
+        self.register_buffer("lengths", torch.zeros(classes + 1, groups + 1, BINS))
+
+    @classmethod
+    def small(cls) -> dict[str, Any]:
+        return {"layers": 4, "stacks": 1, "width": 4, "skip": 8, "window": 48}
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples before it a sample is predicted from."""
+        return self.network.receptive_field
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        return {"wavenet": list(self.parameters())}
+
+    def told(self, batch: Batch) -> Told:
+        """The numbers of label and group of each recording of a batch, -1 where it has none."""
+        unknown = torch.full((len(batch["images"]),), -1, device=batch["images"].device)
+        return torch.stack([batch.get("labels", unknown), batch.get("groups", unknown)], dim=1)
+
+    def one_hot(self, y: Told) -> Float[Tensor, "1 b h"]:
+        """Label and group as the network is told them; of what is not known, zeros."""
+        parts = [F.one_hot(y[:, i] + 1, n + 1)[:, 1:] for i, n in enumerate((self.classes, self.groups)) if n]
+        return torch.cat([*parts, y[:, :0]], dim=1).to(self.network.level.weight)[None]
+
+    def logits(self, before: Int[Tensor, "b _"], y: Told) -> Float[Tensor, "t b 256"]:
+        """The logits of what follows each level, from the first on that has `receptive_field` levels up to it."""
+        return self.network(before.T, self.one_hot(y))
+
+    def with_context(self, level: Levels) -> Int[Tensor, "b _"]:
+        """The levels, and before them the nothing that the first is predicted from."""
+        return F.pad(level, (self.receptive_field, 0), value=NOTHING)
+
+    def windows(self, x: Sound) -> Int[Tensor, "b _"]:
+        """`window` levels of each recording at random, and before them those that the first is predicted from.
+
+        Where a recording is shorter, nothing follows. A window may begin half a window before its recording, and is
+        then moved to its beginning, likewise at its end: a first or last sample is seen half as often as a middle one.
+        """
+        level, room = self.with_context(encode_mu_law(x[:, 0])), (known_levels(x) - self.window).clamp(min=0)
+        start = torch.rand_like(x[:, 0, 0]) * (room + self.window) - self.window / 2
+        place = start.long().clamp(min=0).minimum(room)[:, None] + torch.arange(
+            self.receptive_field + self.window, device=x.device
+        )
+        return F.pad(level, (0, self.window), value=NOTHING).gather(1, place)
+
+    def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
+        x, y = batch["images"], self.told(batch)
+        self.remember(x, y)
+        level = self.windows(x)
+        logits, target = self.logits(level[:, :-1], y), level[:, self.receptive_field :].T
+        nll = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING)  # per level
+        yield Turn("wavenet", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / math.log(2)})
+
+    @torch.no_grad()
+    def remember(self, x: Sound, y: Told) -> None:
+        """Count the lengths of recordings, by what they are told."""
+        place = (known_levels(x) * BINS // (self.length + 1)).clamp(max=BINS - 1)
+        self.lengths.index_put_((y[:, 0] + 1, y[:, 1] + 1, place), self.lengths.new_ones(len(x)), accumulate=True)
+
+    def median_length(self, y: Told) -> Int[Tensor, " b"]:
+        """The median length of the recordings that were told the same in training; where none was, of all."""
+        count = self.lengths[y[:, 0] + 1, y[:, 1] + 1]
+        count = torch.where(count.sum(dim=1, keepdim=True) > 0, count, self.lengths.sum(dim=(0, 1)))
+        place = (count.cumsum(dim=1) * 2 < count.sum(dim=1, keepdim=True)).sum(dim=1).clamp(max=BINS - 1)
+        return ((place + 0.5) * (self.length + 1) / BINS).long().clamp(1, self.length)
+
+    def log_prob_given(self, x: Sound, y: Told) -> PerRecording:
+        """log p(x|y): equation 1, window by window. Each level is predicted once, and nothing that is not there."""
+        level, size = encode_mu_law(x[:, 0]), self.window
+        level = F.pad(self.with_context(level), (0, -level.shape[1] % size), value=NOTHING)
+        cut = level.unfold(1, self.receptive_field + size, size)  # (B, windows, _)
+        rows, places = (cut[:, :, self.receptive_field :] != NOTHING).any(dim=2).nonzero(as_tuple=True)
+        found = x.new_zeros(len(x))
+        for row, place in zip(*(part.split(max(1, PART // size)) for part in (rows, places)), strict=True):
+            some = cut[row, place]
+            logits, target = self.logits(some[:, :-1], y[row]), some[:, self.receptive_field :].T
+            each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING, reduction="none")
+            found.index_add_(0, row, -each.view_as(target).sum(dim=0))
+        return found
+
+    def validation(self, batch: Batch, rng: Chance) -> PerRecording:
+        """The negative log-likelihood of each recording, given its label and group."""
+        return -self.log_prob_given(batch["images"], self.told(batch))
+
+    def every_told(self, x: Sound) -> list[Told]:
+        """Each label with each group in turn, for all recordings."""
+        pairs = product(range(self.classes) or [-1], range(self.groups) or [-1])
+        return [torch.tensor([pair], device=x.device).expand(len(x), 2) for pair in pairs]
+
+    def log_prob(self, x: Sound, rng: Chance, effort: int) -> PerRecording:
+        """log p(x): the log of the mean of p(x|y) over all labels and groups. They are equally likely."""
+        given = torch.stack([self.log_prob_given(x, y) for y in self.every_told(x)])
+        return torch.logsumexp(given, dim=0) - math.log(len(given))
+
+    def draw(self, level: Levels, y: Told, rng: Chance, temperature: float) -> Sound:
+        """Recordings whose hidden levels are drawn."""
+        uniforms = rng.uniform((self.length,), self.network.level.weight)
+        size = int((level != NOTHING).any(dim=0).sum())  # beyond the longest nothing is left to do
+        given = level[:, :size].T.contiguous(), self.one_hot(y), uniforms[:, :size].T.contiguous()
+        drawn = draw_levels(self.network, *given, temperature)
+        return decode_mu_law(F.pad(drawn.T, (0, self.length - size), value=NOTHING), uniforms)[:, None]
+
+    def cut(self, level: Levels, length: Int[Tensor, " b"]) -> Levels:
+        """The levels; of what is hidden, nothing is left from the end of each recording on."""
+        ended = torch.arange(self.length, device=level.device) >= length[:, None]
+        return level.masked_fill(ended & (level == HIDDEN), NOTHING)
+
+    def sample(self, n: int, rng: Chance, condition: Told | None = None, *, temperature: Temperature = 1.0) -> Sound:
+        """New recordings, each as long as the median of those in training with its label and group."""
+        self.check_condition(condition)
+        weight = self.network.level.weight
+        y = torch.full((n, 2), -1, device=weight.device)
+        if condition is not None:
+            y[:, : condition[0].numel()] = condition.view(n, -1)
+        hidden = torch.full((n, self.length), HIDDEN, device=weight.device)
+        return self.draw(self.cut(hidden, self.median_length(y)), y, rng, temperature)
+
+    @torch.no_grad()
+    def complete(self, x: Sound, known: Bool[Tensor, "..."], rng: Chance, *, temperature: Temperature = 1.0) -> Sound:
+        """Hidden samples are drawn in order; what is known further on has no say.
+
+        Label and group are drawn first, by what is known before the first hidden sample, and with them the length, as
+        in `sample`.
+        """
+        self.check_known(x, known)
+        beginning = x.masked_fill(known.cumprod(dim=2) == 0, torch.nan)
+        every = torch.stack(self.every_told(x), dim=1)  # (B, K G, 2)
+        given = torch.stack([self.log_prob_given(beginning, y) for y in every.unbind(1)], dim=1)
+        y = every[torch.arange(len(x)), draw_category(given, rng.uniform((), x), 1.0)]
+        hidden = encode_mu_law(x[:, 0]).masked_fill(~known[:, 0], HIDDEN)
+        return torch.where(known, x, self.draw(self.cut(hidden, self.median_length(y)), y, rng, temperature))

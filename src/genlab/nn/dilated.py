@@ -1,0 +1,160 @@
+"""Dilated causal convolutions with gated units: over whole windows, and sample by sample.
+
+Van den Oord et al. 2016 (arXiv:1609.03499), sections 2.1 to 2.5. Queues: Paine et al. 2016 (arXiv:1611.09482).
+
+T samples, B windows or streams, C residual channels, S skip channels, L layers, H numbers of a condition. Time is the
+first axis: what a layer sees of the past is then one block of memory. Before the beginning of a recording the network
+is given `NOTHING`, as often as it can see: no layer is padded, and a beginning is a window like all others.
+
+A condition h is one for all samples, (1, B, H), or one for each, (T, B, H): of the sample that is predicted.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from genlab.nn.mu_law import LEVELS, NOTHING
+from genlab.nn.pixels import draw_category
+
+HIDDEN = -1
+"""Stands in the place of a level that is to be drawn."""
+
+
+def gate(a: Float[Tensor, "t b d"]) -> Float[Tensor, "t b c"]:
+    """tanh(first half) * sigmoid(second half); equation 2."""
+    signal, valve = a.chunk(2, dim=-1)
+    return torch.tanh(signal) * torch.sigmoid(valve)
+
+
+class Layer(nn.Module):
+    """A convolution with two taps, `dilation` samples apart, a gated unit, and what it adds to its input; figure 4.
+
+    What leaves it is shorter by `dilation` samples. The last layer of a network adds nothing: nobody would see it.
+    """
+
+    def __init__(self, channels: int, dilation: int, last: bool) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.past = nn.Linear(channels, 2 * channels, bias=False)
+        self.present = nn.Linear(channels, 2 * channels)
+        self.residual = None if last else nn.Linear(channels, channels, bias=False)  # later layers have a bias
+
+    def forward(
+        self, x: Float[Tensor, "t b c"], told: Float[Tensor, "#t b d"] | None
+    ) -> tuple[Float[Tensor, "u b c"], Float[Tensor, "u b c"]]:
+        """The gated units, and the input of the next layer. `told` is the summand V h of equations 2 and 3."""
+        now = x[self.dilation :]
+        a = self.past(x[: -self.dilation]) + self.present(now)
+        z = gate(a if told is None else a + told[-len(now) :])
+        return z, now if self.residual is None else now + self.residual(z)
+
+
+class DilatedNetwork(nn.Module):
+    """From levels to the logits of the level that follows.
+
+    Args:
+        dilations: of the layers, in their order.
+        channels: C.
+        skip: S.
+        condition: H; 0: it is told nothing.
+    """
+
+    def __init__(self, dilations: Sequence[int], channels: int, skip: int, condition: int) -> None:
+        super().__init__()
+        self.receptive_field, size = 1 + sum(dilations), len(dilations)
+        self.level = nn.Embedding(LEVELS + 1, channels)  # a convolution of one-hot vectors
+        self.tell = nn.Linear(condition, 2 * channels * size, bias=False) if condition else None  # V of all layers
+        self.layers = nn.ModuleList(Layer(channels, d, number == size - 1) for number, d in enumerate(dilations))
+        self.skip = nn.Linear(channels * size, skip)  # all layers' 1 x 1 convolutions, and their sum
+        self.hidden = nn.Linear(skip, skip)
+        self.logits = nn.Linear(skip, LEVELS)
+
+    def forward(self, level: Int[Tensor, "t b"], condition: Float[Tensor, "#t b h"]) -> Float[Tensor, "u b 256"]:
+        """The logits of what follows each sample, from the first on whose receptive field is whole."""
+        size = len(self.layers)
+        told = [None] * size if self.tell is None else self.tell(condition).chunk(size, dim=-1)
+        x, units = self.level(level), []
+        for layer, of_layer in zip(self.layers, told, strict=True):
+            z, x = layer(x, of_layer)
+            units.append(z)
+        together = torch.cat([z[-len(x) :] for z in units], dim=-1)
+        return self.logits(F.relu(self.hidden(F.relu(self.skip(together)))))
+
+
+class Queues:
+    """What a network will need again of B streams: a sample costs its own work, however far the network sees.
+
+    A layer's queue is a ring with as many places as its dilation. Each holds what its past tap adds, `dilation` samples
+    later. All that a step writes is allocated once, and a step is few calls: that is what it costs. So a sigmoid is a
+    tanh, sigmoid(a) = (1 + tanh(a / 2)) / 2, and the halves are in copies of the weights.
+    """
+
+    def __init__(self, network: DilatedNetwork, condition: Float[Tensor, "#t b h"]) -> None:
+        layers, streams, new = cast(list[Layer], list(network.layers)), condition.shape[1], condition.new_zeros
+        channels, size = network.level.embedding_dim, len(layers)
+        halves = condition.new_tensor([1.0, 0.5]).repeat_interleave(channels)  # of signals, of valves
+        self.levels, self.bias = network.level.weight, torch.cat([layer.present.bias * halves for layer in layers])
+        self.tell = new(0, len(self.bias)) if network.tell is None else network.tell.weight.T * halves.repeat(size)
+        self.x, self.a, self.told = new(streams, channels), new(streams, 2 * channels), new(streams, len(self.bias))
+        self.units = new(streams, channels * size)  # all gated units, doubled
+        self.layers = [
+            (
+                layer.past.weight.T * halves, layer.present.weight.T * halves, told, z,
+                None if layer.residual is None else layer.residual.weight.T / 2,
+            )
+            for layer, told, z in zip(layers, self.told.chunk(size, 1), self.units.chunk(size, 1), strict=True)
+        ]  # fmt: skip
+        head = ((network.skip, 0.5), (network.hidden, 1.0), (network.logits, 1.0))
+        self.head = [(part.weight.T * factor, part.bias, new(streams, part.out_features)) for part, factor in head]
+        # There was nothing for as long as the network sees, and the condition was the first: so all places of a ring
+        # are alike. With one place each, they are found after as many steps as there are layers.
+        self.rings, self.condition, self.time = [[new(self.a.shape)] for _ in layers], condition[:1], 0
+        for _ in range(size + 1):
+            self.step(torch.full((streams,), NOTHING, device=condition.device))
+        self.rings = [[ring.clone() for _ in range(n.dilation)] for n, [ring] in zip(layers, self.rings, strict=True)]
+        self.condition, self.time = condition, 0
+
+    def step(self, level: Int[Tensor, " b"]) -> None:
+        """Give each stream its next level."""
+        torch.index_select(self.levels, 0, level, out=self.x)
+        if self.time == 0 or len(self.condition) > 1:
+            torch.mm(self.condition[self.time], self.tell, out=self.told).add_(self.bias)
+        x, a, time = self.x, self.a, self.time
+        signal, valve = a.chunk(2, dim=1)
+        for (past, present, told, z, residual), ring in zip(self.layers, self.rings, strict=True):
+            place = ring[time % len(ring)]
+            torch.mm(x, present, out=a).add_(place).add_(told).tanh_()
+            torch.mm(x, past, out=place)
+            torch.addcmul(signal, signal, valve, out=z)
+            if residual is not None:
+                x.addmm_(z, residual)
+        self.time += 1
+
+    def logits(self) -> Float[Tensor, "b 256"]:
+        """Of what follows. The next call overwrites them."""
+        x = self.units
+        for weight, bias, out in self.head:
+            torch.mm(x if x is self.units else x.relu_(), weight, out=out).add_(bias)
+            x = out
+        return x
+
+
+@torch.inference_mode()
+def draw_levels(
+    network: DilatedNetwork, level: Int[Tensor, "t b"], condition: Float[Tensor, "#t b h"],
+    uniforms: Float[Tensor, "t b"], temperature: float,
+) -> Int[Tensor, "t b"]:  # fmt: skip
+    """The levels, where those that are `HIDDEN` are drawn one after the other, each by those before it."""
+    queues, level, hidden = Queues(network, condition), level.clone(), level == HIDDEN
+    before = torch.full_like(level[0], NOTHING)
+    for here, drawn_here, chance, any_drawn in zip(level, hidden, uniforms, hidden.any(dim=1).tolist(), strict=True):
+        queues.step(before)
+        if any_drawn:
+            drawn = draw_category(queues.logits(), chance, temperature)
+            torch.where(drawn_here, drawn, here, out=here)
+        before = here
+    return level

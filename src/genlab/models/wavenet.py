@@ -45,7 +45,7 @@ PART = 8192  # windows times samples that are scored at a time
 BINS = 256  # of the histogram of lengths
 
 
-def known_levels(x: Sound) -> Float[Tensor, " b"]:
+def count_samples(x: Sound) -> Int[Tensor, " b"]:
     """How many samples each recording has."""
     return x.isfinite().sum(dim=(1, 2))
 
@@ -114,7 +114,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         Where a recording is shorter, nothing follows. A window may begin half a window before its recording, and is
         then moved to its beginning, likewise at its end: a first or last sample is seen half as often as a middle one.
         """
-        level, room = self.with_context(encode_mu_law(x[:, 0])), (known_levels(x) - self.window).clamp(min=0)
+        level, room = self.with_context(encode_mu_law(x[:, 0])), (count_samples(x) - self.window).clamp(min=0)
         start = torch.rand_like(x[:, 0, 0]) * (room + self.window) - self.window / 2
         place = start.long().clamp(min=0).minimum(room)[:, None] + torch.arange(
             self.receptive_field + self.window, device=x.device
@@ -132,7 +132,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
     @torch.no_grad()
     def remember(self, x: Sound, y: Told) -> None:
         """Count the lengths of recordings, by what they are told."""
-        place = (known_levels(x) * BINS // (self.length + 1)).clamp(max=BINS - 1)
+        place = (count_samples(x) * BINS // (self.length + 1)).clamp(max=BINS - 1)
         self.lengths.index_put_((y[:, 0] + 1, y[:, 1] + 1, place), self.lengths.new_ones(len(x)), accumulate=True)
 
     def median_length(self, y: Told) -> Int[Tensor, " b"]:

@@ -25,5 +25,5 @@ def encode_mu_law(x: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
 def decode_mu_law(level: Int[Tensor, "*shape"], like: Tensor) -> Float[Tensor, "*shape"]:
     """The sample in [-1, 1] that each level stands for, of the type of `like`; of `NOTHING` it is NaN."""
     companded = 2 * level.to(like.dtype) / MU - 1
-    x = companded.sign() * torch.expm1(companded.abs() * math.log(LEVELS)) / MU
+    x = companded.sign() * (torch.expm1(companded.abs() * math.log(LEVELS)) / MU).clamp(max=1)
     return x.masked_fill(level == NOTHING, torch.nan)

@@ -16,9 +16,9 @@ from genlab.errors import GenlabError
 from genlab.files import write_folder
 from genlab.io.by_name import ImageSetsDataset
 from genlab.io.checkpoint import CheckpointDataset
+from genlab.io.drawings import DrawingsDataset
 from genlab.io.folder import FolderDataset
 from genlab.io.local import local_path
-from genlab.io.pictures import PicturesDataset
 from tests.conftest import PROJECT
 
 
@@ -62,7 +62,7 @@ def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint8, 4), (np.uint16, 1)])
 def test_pictures_keep_depth_and_channels(tmp_path: Path, rng: np.random.Generator, dtype: type, channels: int) -> None:
     pictures = {n: rng.integers(0, np.iinfo(dtype).max, (5, 7, channels), dtype=dtype) for n in ("b", "a")}
-    dataset = PicturesDataset(filepath=str(tmp_path / "pictures"), version=Version(None, "v1"))
+    dataset = DrawingsDataset(filepath=str(tmp_path / "pictures"), version=Version(None, "v1"))
     dataset.save(pictures)
     loaded = dataset.load()
     assert list(loaded) == ["a", "b"]
@@ -73,23 +73,23 @@ def test_pictures_keep_depth_and_channels(tmp_path: Path, rng: np.random.Generat
 
 def test_versions_stand_side_by_side(tmp_path: Path) -> None:
     for version, value in (("v1", 1), ("v2", 2)):
-        dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, version))
+        dataset = DrawingsDataset(filepath=str(tmp_path / "p"), version=Version(None, version))
         dataset.save({"x": np.full((2, 2, 1), value, np.uint8)})
-    newest = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, None))
-    oldest = PicturesDataset(filepath=str(tmp_path / "p"), version=Version("v1", None))
+    newest = DrawingsDataset(filepath=str(tmp_path / "p"), version=Version(None, None))
+    oldest = DrawingsDataset(filepath=str(tmp_path / "p"), version=Version("v1", None))
     assert newest.load()["x"].max() == 2
     assert oldest.load()["x"].max() == 1
 
 
 def test_the_preview_is_a_picture_of_the_pictures(tmp_path: Path) -> None:
-    dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
+    dataset = DrawingsDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
     dataset.save({f"{n}": np.full((10, 20, 1), 40 * n, np.uint8) for n in range(5)})
     preview = Image.open(io.BytesIO(base64.b64decode(dataset.preview(pictures=3))))
     assert {pixel for _, pixel in preview.getcolors() or ()} == {(0,) * 3, (40,) * 3, (80,) * 3, (255,) * 3}
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
-    dataset = PicturesDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
+    dataset = DrawingsDataset(filepath=str(tmp_path / "p"), version=Version(None, "v1"))
     dataset.save({"x": np.zeros((2, 2, 1), np.uint8)})
     (tmp_path / "p/v1/p/x.png").write_bytes(b"nothing")
     with pytest.raises(DatasetError, match=r"x.png is damaged"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genlab.data.store import ImageSet
     from genlab.evaluation.case import Judged
     from genlab.pipelines.parameters import RunSettings
+    from genlab.sampling.case import Drawings
     from genlab.tracking.tracker import Tracker
     from genlab.training.checkpoint import Checkpoint
 
@@ -189,7 +190,7 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     with torch.device("meta"):
         built = build_model(model, examples.spec, settings.arguments)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
-    if always_told == "labels" and isinstance(examples, LabelledImages):
+    if always_told in ("labels", "labels_and_groups") and isinstance(examples, LabelledImages):
         examples.require_labels(model)
     # Refuse now what could not be drawn after training.
     requested(getattr(built, "condition", None), examples.spec, settings.sample)
@@ -238,11 +239,13 @@ def _case(
     )  # fmt: skip
 
 
-def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> dict[str, np.ndarray]:
+def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> "Drawings":
     """The trained model -> its drawings for the test split."""
+    from genlab.sampling.case import Drawings
     from genlab.sampling.registry import drawing
 
-    return drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))
+    drawn = drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))
+    return Drawings(drawn, examples.spec.medium)
 
 
 def evaluate(

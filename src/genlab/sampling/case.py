@@ -18,6 +18,14 @@ M = TypeVar("M", covariant=True)
 E = TypeVar("E", covariant=True)
 
 
+class Drawings(dict[str, np.ndarray]):
+    """Examples (*axes, C) by "<group>/<id>", and the full name of their medium, which says how they are written."""
+
+    def __init__(self, drawn: Mapping[str, np.ndarray], medium: str) -> None:
+        super().__init__(drawn)
+        self.medium = medium
+
+
 def group(drawings: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """The drawings "<name>/<id>" by id; empty where there is no such group."""
     prefix = f"{name}/"
@@ -33,7 +41,7 @@ class Case(Generic[M, E]):
     sample: SampleSettings
     split: str = "test"  # the split that is drawn
     statistics: str = "fixed"  # with which the model normalises; see `Checkpoint.statistics`
-    drawings: Mapping[str, np.ndarray] = field(default_factory=dict)  # (H, W, C) pixels by "<group>/<id>"
+    drawings: Mapping[str, np.ndarray] = field(default_factory=dict)  # examples (*axes, C) by "<group>/<id>"
 
     @cached_property
     def shown(self) -> E:

@@ -282,7 +282,7 @@ def test_side_by_side_files_of_unequal_halves_are_rejected(tmp_path: Path, width
 def test_a_set_of_nothing_but_bad_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/x.png").write_bytes(b"")
-    with pytest.raises(GenlabError, match=r"no file in .* gives an image; the first that failed: x.png is empty"):
+    with pytest.raises(GenlabError, match=r"no file in .* gives any images; the first that failed: x.png is empty"):
         read(tmp_path / "raw", tmp_path, layout="labels")
 
 

@@ -17,7 +17,7 @@ DOUBLE = torch.zeros(1, dtype=torch.float64)
 
 def make(**changes: Any) -> WaveNet:
     torch.manual_seed(0)
-    given = {"length": LENGTH, "classes": CLASSES, "groups": GROUPS, **WaveNet.small(), "window": 16, **changes}
+    given = {"samples": LENGTH, "classes": CLASSES, "groups": GROUPS, **WaveNet.small(), "window": 16, **changes}
     model = WaveNet(**given).double()
     for parameter in model.parameters():
         parameter.data.mul_(2)
@@ -76,7 +76,7 @@ def test_a_log_likelihood_is_the_sum_over_the_samples_there_are() -> None:
 
 @torch.no_grad()
 def test_all_recordings_of_two_samples_together_have_probability_one() -> None:
-    model = make(length=2, layers=1, window=2)
+    model = make(samples=2, layers=1, window=2)
     every = torch.cartesian_prod(torch.arange(LEVELS), torch.arange(LEVELS))
     log_prob = torch.cat([model.log_prob(decode_mu_law(x, DOUBLE)[:, None], chance(1), 1) for x in every.split(8192)])
     assert log_prob.exp().sum().item() == pytest.approx(1, abs=1e-9)

@@ -29,9 +29,10 @@ def nothing_before(network: DilatedNetwork, level: Tensor) -> Tensor:
 def test_a_prediction_sees_its_receptive_field_and_nothing_else(dilations: list[int], seen: int) -> None:
     network = make(dilations)
     assert network.receptive_field == seen
-    network.level = torch.nn.Identity()  # a gradient by the features of each sample
-    x = torch.randn(seen + 3, 1, 4, dtype=torch.float64, requires_grad=True)
-    logits = network(x, x.new_zeros(1, 1, 0))
+    level = torch.randint(LEVELS, (seen + 3, 1))
+    x = network.level(level).detach().requires_grad_()
+    network.level.register_forward_hook(lambda *_: x)  # a gradient by what the first layer is given of each sample
+    logits = network(level, x.new_zeros(1, 1, 0))
     assert logits.shape == (4, 1, LEVELS)  # after sample number seen - 1, and three more
     for number in range(4):
         (found,) = torch.autograd.grad(logits[number].square().sum(), x, retain_graph=True)
@@ -45,8 +46,8 @@ def test_queues_find_the_same_logits(told: str) -> None:
     level = torch.randint(LEVELS, (T, B))
     shape = (T if told == "at each sample" else 1, B, 0 if told == "nothing" else 2)
     condition = torch.randn(shape, dtype=torch.float64)
-    queues, found, before = Queues(network, condition), [], torch.full((B,), NOTHING)
     with torch.no_grad():
+        queues, found, before = Queues(network, condition), [], torch.full((B,), NOTHING)
         for here in level:
             queues.step(before)
             found.append(queues.logits().clone())

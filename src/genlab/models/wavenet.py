@@ -62,7 +62,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
     def __init__(
         self,
         *,
-        length: int = 16_000,  # T
+        samples: int = 16_000,  # T
         classes: int = 0,  # K
         groups: int = 0,  # G
         layers: Annotated[int, Ge(1), Le(16)] = 10,  # of a stack: dilations 1, 2, 4, ..., 512; section 2.1
@@ -73,7 +73,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
     ) -> None:
         super().__init__()
         self.condition: Condition | None = "labels_and_groups" if groups else "labels" if classes else None
-        self.length, self.classes, self.groups, self.window = length, classes, groups, window
+        self.samples, self.classes, self.groups, self.window = samples, classes, groups, window
         dilations = [2**layer for layer in range(layers)] * stacks
         self.network = DilatedNetwork(dilations, width, skip, classes + groups)
         self.register_buffer("lengths", torch.zeros(classes + 1, groups + 1, BINS))
@@ -132,7 +132,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
     @torch.no_grad()
     def remember(self, x: Sound, y: Told) -> None:
         """Count the lengths of recordings, by what they are told."""
-        place = (count_samples(x) * BINS // (self.length + 1)).clamp(max=BINS - 1)
+        place = (count_samples(x) * BINS // (self.samples + 1)).clamp(max=BINS - 1)
         self.lengths.index_put_((y[:, 0] + 1, y[:, 1] + 1, place), self.lengths.new_ones(len(x)), accumulate=True)
 
     def median_length(self, y: Told) -> Int[Tensor, " b"]:
@@ -140,7 +140,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         count = self.lengths[y[:, 0] + 1, y[:, 1] + 1]
         count = torch.where(count.sum(dim=1, keepdim=True) > 0, count, self.lengths.sum(dim=(0, 1)))
         place = (count.cumsum(dim=1) * 2 < count.sum(dim=1, keepdim=True)).sum(dim=1).clamp(max=BINS - 1)
-        return ((place + 0.5) * (self.length + 1) / BINS).long().clamp(1, self.length)
+        return ((place + 0.5) * (self.samples + 1) / BINS).long().clamp(1, self.samples)
 
     def log_prob_given(self, x: Sound, y: Told) -> PerRecording:
         """log p(x|y): equation 1, window by window. Each level is predicted once, and nothing that is not there."""
@@ -172,25 +172,27 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
 
     def draw(self, level: Levels, y: Told, rng: Chance, temperature: float) -> Sound:
         """Recordings whose hidden levels are drawn."""
-        uniforms = rng.uniform((self.length,), self.network.level.weight)
+        uniforms = rng.uniform((self.samples,), self.network.level.weight)
         size = int((level != NOTHING).any(dim=0).sum())  # beyond the longest nothing is left to do
         given = level[:, :size].T.contiguous(), self.one_hot(y), uniforms[:, :size].T.contiguous()
         drawn = draw_levels(self.network, *given, temperature)
-        return decode_mu_law(F.pad(drawn.T, (0, self.length - size), value=NOTHING), uniforms)[:, None]
+        return decode_mu_law(F.pad(drawn.T, (0, self.samples - size), value=NOTHING), uniforms)[:, None]
 
     def cut(self, level: Levels, length: Int[Tensor, " b"]) -> Levels:
         """The levels; of what is hidden, nothing is left from the end of each recording on."""
-        ended = torch.arange(self.length, device=level.device) >= length[:, None]
+        ended = torch.arange(self.samples, device=level.device) >= length[:, None]
         return level.masked_fill(ended & (level == HIDDEN), NOTHING)
 
-    def sample(self, n: int, rng: Chance, condition: Told | None = None, *, temperature: Temperature = 1.0) -> Sound:
+    def sample(
+        self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None, *, temperature: Temperature = 1.0
+    ) -> Sound:
         """New recordings, each as long as the median of those in training with its label and group."""
         self.check_condition(condition)
         weight = self.network.level.weight
         y = torch.full((n, 2), -1, device=weight.device)
         if condition is not None:
             y[:, : condition[0].numel()] = condition.view(n, -1)
-        hidden = torch.full((n, self.length), HIDDEN, device=weight.device)
+        hidden = torch.full((n, self.samples), HIDDEN, device=weight.device)
         return self.draw(self.cut(hidden, self.median_length(y)), y, rng, temperature)
 
     @torch.no_grad()

@@ -26,6 +26,7 @@ MODELS: dict[str, Entry] = {
     "made": Entry("genlab.models.made:MADE", "images"),
     "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
     "pixelrnn": Entry("genlab.models.pixelrnn:PixelRNN", "images"),
+    "wavenet": Entry("genlab.models.wavenet:WaveNet", "images"),
     "nice": Entry("genlab.models.nice:NICE", "images"),
     "realnvp": Entry("genlab.models.realnvp:RealNVP", "images"),
     "glow": Entry("genlab.models.glow:Glow", "images"),

@@ -14,7 +14,7 @@ B, T = 3, 40
 
 def make(dilations: list[int], condition: int = 0) -> DilatedNetwork:
     torch.manual_seed(0)
-    network = DilatedNetwork(dilations, channels=4, skip=8, condition=condition).double()
+    network = DilatedNetwork(dilations, channels=4, skip=32, condition=condition).double()
     for parameter in network.parameters():
         parameter.data.mul_(2)  # so that what is far away has a say
     return network
@@ -54,7 +54,7 @@ def test_queues_find_the_same_logits(told: str) -> None:
             before = here
         held = torch.cat([condition[:1]] * (network.receptive_field - 1) + [condition])
         slow = network(nothing_before(network, level), held if told == "at each sample" else condition)
-    assert slow.std() > 0.5
+    assert slow.std() > 0.3
     assert (torch.stack(found) - slow).abs().max() < 1e-10
 
 

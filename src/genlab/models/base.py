@@ -311,7 +311,7 @@ class Samples(Capability):
     """What each drawing must be told; None for nothing."""
 
     @abstractmethod
-    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c *axes"]:
         """`n` new images in [-1, 1], on the model's device, each by its own stream of `rng`.
 
         `condition` is what a model with a `condition` must be told: (n,) numbers of labels, (n, 2) numbers of label and
@@ -368,11 +368,11 @@ class Completes(Capability):
 
     @abstractmethod
     def complete(
-        self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "b 1 h w"], rng: Chance
-    ) -> Float[Tensor, "b c h w"]:
+        self, x: Float[Tensor, "b c *axes"], known: Bool[Tensor, "b 1 *axes"], rng: Chance
+    ) -> Float[Tensor, "b c *axes"]:
         """Images in [-1, 1] that equal `x` where it is `known`; what `x` holds elsewhere changes nothing."""
 
-    def check_known(self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "..."]) -> None:
+    def check_known(self, x: Float[Tensor, "b c *axes"], known: Bool[Tensor, "..."]) -> None:
         """Refuse a mask that has not one value for each pixel.
 
         Raises:
@@ -487,7 +487,7 @@ class ScoresDensity(HasDensity):
     """Knows the log-likelihood of an image."""
 
     @abstractmethod
-    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
+    def log_prob(self, x: Float[Tensor, "b c *axes"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them.
 
         `effort` is how much is drawn for each image: latent vectors, or dequantisations.

@@ -44,7 +44,7 @@ class Layer(nn.Module):
         self.residual = None if last else nn.Linear(channels, channels, bias=False)  # later layers have a bias
 
     def forward(
-        self, x: Float[Tensor, "t b c"], told: Float[Tensor, "#t b d"] | None
+        self, x: Float[Tensor, "t b c"], told: Float[Tensor, "_ b d"] | None
     ) -> tuple[Float[Tensor, "u b c"], Float[Tensor, "u b c"]]:
         """The gated units, and the input of the next layer. `told` is the summand V h of equations 2 and 3."""
         now = x[self.dilation :]

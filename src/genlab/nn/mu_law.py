@@ -7,7 +7,7 @@ recording.
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 MU = 255
@@ -22,7 +22,7 @@ def encode_mu_law(x: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     return torch.floor((companded + 1) / 2 * MU + 0.5).nan_to_num(NOTHING).long()
 
 
-def decode_mu_law(level: Int[Tensor, "*shape"], like: Tensor) -> Float[Tensor, "*shape"]:
+def decode_mu_law(level: Real[Tensor, "*shape"], like: Tensor) -> Float[Tensor, "*shape"]:
     """The sample in [-1, 1] that each level stands for, of the type of `like`; of `NOTHING` it is NaN."""
     companded = 2 * level.to(like.dtype) / MU - 1
     x = companded.sign() * (torch.expm1(companded.abs() * math.log(LEVELS)) / MU).clamp(max=1)

@@ -109,7 +109,7 @@ GROUPS = {
     "fashion_mnist": (), "emoji_pairs": (), "spoken_digits_small": ("jackson", "theo"),
     **{name: entry.groups for name, entry in SETS.items()},
 }  # fmt: skip
-SPOKEN = "{label}_{group}_{index}"
+SPOKEN = "label_group_index"
 """How the files of spoken digits are named: digit, speaker, recording."""
 
 SPLITS_OF_CELEBA = {"0": "train", "1": "val", "2": "test"}

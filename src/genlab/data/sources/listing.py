@@ -49,7 +49,7 @@ def list_emoji_pairs(raw: Path, settings: DataSettings) -> Listing:
 
 
 def list_spoken_digits_small(raw: Path, settings: DataSettings) -> Listing:
-    """The embedded recordings of the Free Spoken Digit Dataset: a FLAC for each, all in raw/spoken_digits_small.
+    """The embedded recordings of the Free Spoken Digit Dataset (Jackson et al. 2018): FLACs, raw/spoken_digits_small.
 
     Raises:
         GenlabError: the archive is missing or damaged.

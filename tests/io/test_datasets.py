@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from kedro.io import DatasetError, Version
 from PIL import Image
 
@@ -19,6 +20,8 @@ from genlab.io.checkpoint import CheckpointDataset
 from genlab.io.drawings import DrawingsDataset
 from genlab.io.folder import FolderDataset
 from genlab.io.local import local_path
+from genlab.media.base import Drawings
+from genlab.media.sound.integers import ENDED
 from tests.conftest import PROJECT
 
 
@@ -107,3 +110,21 @@ def test_a_bucket_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GenlabError, match="s3://bucket/x is not on this machine"):
         local_path("s3://bucket/x")
     assert FolderDataset(filepath=str(tmp_path)).load() == tmp_path
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050])
+def test_drawings_of_sound_are_versioned_wav_files_with_a_picture_as_preview(tmp_path: Path, rate: int) -> None:
+    sound = np.random.default_rng(0).integers(-32767, 32768, (3, 400, 1), dtype=np.int16)
+    sound[1, 300:] = ENDED
+    drawn = Drawings({f"samples/{number}": one for number, one in enumerate(sound)}, f"sound:{rate}")
+    dataset = DrawingsDataset(filepath=str(tmp_path / "drawings"), version=Version(None, "v1"))
+    dataset.save(drawn)
+    info = soundfile.info(tmp_path / "drawings/v1/drawings/samples/1.wav")
+    assert (info.samplerate, info.frames, info.subtype) == (rate, 300, "PCM_16")
+    loaded = dataset.load()
+    assert loaded.medium == f"sound:{rate}"
+    assert list(loaded) == ["samples/0", "samples/1", "samples/2"]
+    np.testing.assert_array_equal(np.stack(list(loaded.values())), sound)
+    with Image.open(io.BytesIO(base64.b64decode(str(dataset.preview())))) as preview:
+        assert preview.format == "PNG"
+        assert preview.width > 240

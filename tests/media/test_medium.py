@@ -19,13 +19,12 @@ from genlab.data.sources.listing import list_source
 from genlab.data.spec import Spec
 from genlab.errors import GenlabError
 from genlab.io.drawings import DrawingsDataset
-from genlab.media.base import medium_named
+from genlab.media.base import Drawings, medium_named
 from genlab.models import MODELS, Entry
 from genlab.models.base import Batch, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Chance
 from genlab.pipelines.parameters import argument_schema
 from genlab.sampling.apply import apply
-from genlab.sampling.case import Drawings
 from genlab.training.fit import Job, fit
 from genlab.training.settings import TrainingSettings
 

@@ -92,7 +92,7 @@ def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
     """Warnings before training, a sentence each."""
-    found = []
+    found, unit = [], report["unit"]
     if rejected := report["rejected"]:
         first = rejected[0]
         found.append(
@@ -100,20 +100,19 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
         )
     if ignored := report["ignored"]:
         kinds = ", ".join(f"{count} {ending}" for ending, count in ignored.items())
-        reads = f"as Genlab reads no {report['unit']} from them"
-        found.append(f"{sum(ignored.values())} files are left out, {reads}: {kinds}")
+        found.append(f"{sum(ignored.values())} files are left out, as Genlab reads no {unit} from them: {kinds}")
     found += report["notes"]
     for domain, files in report["without_partner"].items():
         if files:
-            found.append(f"{len(files)} images of domain {domain} have no partner and are left out; first: {files[0]}")
+            found.append(f"{len(files)} {unit} of domain {domain} have no partner and are left out; first: {files[0]}")
     if apart := report["different_frames"]:
         found.append(f"{len(apart)} pairs have sides of different proportions, do not lie over each other, and are "
                      f"left out; the first: {apart[0]}")  # fmt: skip
     if across := [one["files"] for one in report["duplicates"] if one["across_splits"]]:
-        found.append(f"{len(across)} images lie in more than one split; the first: {', '.join(across[0])}")
+        found.append(f"{len(across)} {unit} lie in more than one split; the first: {', '.join(across[0])}")
     if single := report["single_scene_labels"]:
-        found.append(f"labels of one image, which is only trained on unless its folder says otherwise: "
-                     f"{', '.join(single)}")  # fmt: skip
+        found.append(f"labels of one {unit.removesuffix('s')}, which is only trained on unless its folder says "
+                     f"otherwise: {', '.join(single)}")  # fmt: skip
     return found
 
 

@@ -81,7 +81,7 @@ class DataSettings(PictureSettings, SoundSettings):
     root: str | None = None  # folder with copies of public sets, and where they are downloaded to; null: data/01_raw
     medium: str = PICTURES  # what the files are; a package of genlab.media; a known set brings its own
     layout: Layout | None = None  # of that folder; null: found by looking
-    file_names: FileNames | None = None  # what names of files say, such as "{label}_{group}_{index}"
+    file_names: FileNames | None = None  # what names of files say, such as "label_group_index"
     split_folders: bool = True  # whether folders named train, val or test say the split
     source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
     source_b: str | None = None

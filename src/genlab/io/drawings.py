@@ -10,9 +10,8 @@ from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
 from genlab.io.local import KeptDataset
-from genlab.media.base import PICTURES, medium_named, medium_of_file
+from genlab.media.base import PICTURES, Drawings, medium_named, medium_of_file
 from genlab.media.pictures.tiles import preview
-from genlab.sampling.case import Drawings
 
 
 class DrawingsDataset(KeptDataset):
@@ -23,10 +22,13 @@ class DrawingsDataset(KeptDataset):
     """
 
     def _read(self, path: Path) -> Drawings:
-        paths = sorted(found for found in path.rglob("*") if found.is_file())
-        name = medium_of_file(paths[0]) if paths else PICTURES
-        read = medium_named(name).read
-        return Drawings({found.relative_to(path).with_suffix("").as_posix(): read(found) for found in paths}, name)
+        files = sorted(path.rglob("*"))
+        name = next(filter(None, map(medium_of_file, files)), PICTURES)
+        medium = medium_named(name)
+        written = {found.relative_to(path): found for found in files if found.suffix in medium.suffixes}
+        return Drawings(
+            {place.with_suffix("").as_posix(): medium.read(found) for place, found in written.items()}, name
+        )
 
     def _write(self, path: Path, data: Mapping[str, np.ndarray]) -> None:
         path.mkdir()

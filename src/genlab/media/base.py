@@ -213,6 +213,14 @@ class Medium(Protocol):
         ...
 
 
+class Drawings(dict[str, np.ndarray]):
+    """Examples (*axes, C) by name, and the full name of their medium, which says how they are written."""
+
+    def __init__(self, drawn: Mapping[str, np.ndarray], medium: str) -> None:
+        super().__init__(drawn)
+        self.medium = medium
+
+
 def medium_named(name: str) -> Medium:
     """The medium of that name, in full or without what stands behind the colon.
 
@@ -237,10 +245,10 @@ def kind_of(name: str) -> str:
     return name.partition(":")[0]
 
 
-def medium_of_file(path: Path) -> str:
-    """The full name of the medium that wrote a file."""
-    media = map(medium_named, _every_name())
-    return next(medium for medium in media if path.suffix in medium.suffixes).named_in(path)
+def medium_of_file(path: Path) -> str | None:
+    """The full name of the medium that wrote a file; None where its ending is that of none."""
+    found = (medium for medium in map(medium_named, _every_name()) if path.suffix in medium.suffixes)
+    return next((medium.named_in(path) for medium in found), None)
 
 
 def _every_name() -> list[str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from genlab.data.settings import DataSettings
     from genlab.data.store import ImageSet
     from genlab.evaluation.case import Judged
+    from genlab.media.base import Drawings
     from genlab.pipelines.parameters import RunSettings
-    from genlab.sampling.case import Drawings
     from genlab.tracking.tracker import Tracker
     from genlab.training.checkpoint import Checkpoint
 
@@ -241,7 +241,7 @@ def _case(
 
 def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> "Drawings":
     """The trained model -> its drawings for the test split."""
-    from genlab.sampling.case import Drawings
+    from genlab.media.base import Drawings
     from genlab.sampling.registry import drawing
 
     drawn = drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))

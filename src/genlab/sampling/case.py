@@ -10,20 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.arrange.examples import Examples
+from genlab.media.base import medium_named
 from genlab.models.base import keyword_arguments
 from genlab.sampling.apply import BATCH, apply
 from genlab.sampling.settings import SampleSettings
 
 M = TypeVar("M", covariant=True)
 E = TypeVar("E", covariant=True)
-
-
-class Drawings(dict[str, np.ndarray]):
-    """Examples (*axes, C) by "<group>/<id>", and the full name of their medium, which says how they are written."""
-
-    def __init__(self, drawn: Mapping[str, np.ndarray], medium: str) -> None:
-        super().__init__(drawn)
-        self.medium = medium
 
 
 def group(drawings: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
@@ -47,6 +40,11 @@ class Case(Generic[M, E]):
     def shown(self) -> E:
         """The images of the split that is drawn."""
         return cast(E, cast(Examples, self.examples).split(self.split))
+
+    def show(self, examples: np.ndarray) -> np.ndarray:
+        """Examples (N, *axes, C) as pictures for a person, (N, H, W, C) of unsigned integers; pictures as they are."""
+        medium = medium_named(cast(Examples, self.examples).spec.medium)
+        return np.stack([medium.show(example) for example in examples])
 
     @property
     def device(self) -> torch.device:

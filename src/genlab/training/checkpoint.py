@@ -79,8 +79,8 @@ def build_model(name: str, spec: Spec, arguments: Mapping[str, Any]) -> Model:
     shape, wanted = counts | own, inspect.signature(cls.__init__).parameters
     if not own.keys() & wanted.keys():
         raise GenlabError(
-            f"{name} does not learn from {medium.unit}: its constructor takes none of {', '.join(own)}; set data.source to "
-            "what it learns from"
+            f"{name} learns from no {medium.unit}: its constructor has none of {', '.join(own)}; set data.source "
+            "to what it learns from"
         )
     return cls(**{name: value for name, value in shape.items() if name in wanted}, **arguments)
 
@@ -164,7 +164,7 @@ class Checkpoint:
         if spec != self.spec:
             raise GenlabError(
                 f"this {self.model} checkpoint was trained on {_describe(self.spec)}, but the data are "
-                f"{_describe(spec)}; set data.image_size and data.source to what it was trained on, load another "
+                f"{_describe(spec)}; set the data section to what it was trained on, load another "
                 f"version (--load-versions={self.model}.checkpoint:VERSION), or train again"
             )
 

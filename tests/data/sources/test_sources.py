@@ -18,9 +18,9 @@ from genlab.data.report import describe_set, report_table, require_few_rejected,
 from genlab.data.settings import DataSettings, SplitSettings, UnpairSettings
 from genlab.data.sources.layouts import list_folder
 from genlab.data.sources.listing import list_source
-from genlab.data.store import TABLE_COLUMNS, ImageSet, open_newest
+from genlab.data.store import ImageSet, open_newest, table_columns
 from genlab.errors import GenlabError
-from genlab.media.base import UnreadableFileError
+from genlab.media.base import PICTURES, UnreadableFileError, medium_named
 from genlab.media.pictures.decode import decode, fit_image
 from genlab.media.pictures.settings import PairSettings
 from tests.data.fuzz import deep_png
@@ -355,8 +355,8 @@ def test_what_a_killed_ingest_left_is_deleted_and_never_trusted(tmp_path: Path) 
 
 def rows(count: int, **columns: object) -> pd.DataFrame:
     table = pd.DataFrame({"id": [f"i{n}" for n in range(count)], "content": [f"c{n}" for n in range(count)]})
-    given = {"domain": "images", "split": "", "label": "", **columns}
-    return table.assign(**given).reindex(columns=TABLE_COLUMNS)
+    given = {"domain": "images", "split": "", "label": "", "group": "", **columns}
+    return table.assign(**given).reindex(columns=table_columns(medium_named(PICTURES)))
 
 
 def test_splits_depend_on_content_and_seed_alone() -> None:

@@ -26,7 +26,7 @@ def view(images: ImageSet, settings: DataSettings) -> ImageSet:
     if settings.split.by == "group" and (table["group"] == "").all():
         raise GenlabError(
             f"data.split.by=group needs the group of each file, and nothing in {images.about['source']} says one; say "
-            'how file names do: --params=data.file_names="{group}_{index}"'
+            "how file names do, such as --params=data.file_names=group_index"
         )
     if settings.classes is not None and SINGLE in images:
         require_classes(settings, sorted(set(table["label"])), images.about["source"])

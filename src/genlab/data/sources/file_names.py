@@ -1,33 +1,27 @@
-"""What the names of files say: `data.file_names`, such as "{label}_{group}_{index}" for 7_theo_12.wav.
+"""What the names of files say: `data.file_names`, such as label_group_index for 7_theo_12.wav.
 
-{label}, {group} and {index} stand for text without a slash, each for as little as fits, from the left; all else stands
-for itself. The rule is held against the end of a file's path, without its ending: "{group}/{index}" takes the folder
-for the group. What {index} is changes nothing. Without {label} the other folders are the label.
+The words label, group and index stand for text without a slash, each for as little as fits, from the left; all else
+stands for itself. The rule is held against the end of a file's path, without its ending: group/index takes the folder
+for the group. What index is changes nothing. Without the word label the other folders are the label. There are no
+braces or brackets around the words: a command line would take them for lists and sections.
 """
 
 import re
 
-WORDS = ("label", "group", "index")
+WORD = re.compile(r"(?<![^\W\d_])(label|group|index)(?![^\W\d_])")  # no letter beside it
 
 
 def compile_rule(rule: str) -> re.Pattern[str]:
     """The rule as an expression that has a group for each of its words; it matches a whole text.
 
     Raises:
-        ValueError: a word is unknown, stands twice or touches another, or there is neither {label} nor {group}.
+        ValueError: a word stands twice, or there is neither label nor group.
     """
-    expression, before = "", ""
-    for part in re.split(r"(\{[^{}]*\})", rule):
-        word = part[1:-1] if part.startswith("{") and part.endswith("}") else ""
-        if word and (word not in WORDS or f"<{word}>" in expression):
-            raise ValueError(f"Input should have {{label}}, {{group}} and {{index}} at most once, and no {{{word}}}")
-        if word and before:
-            raise ValueError(f"Input should have something between {{{before}}} and {{{word}}}")
-        expression += f"(?P<{word}>[^/]+?)" if word else re.escape(part)
-        before = word or ("" if part else before)
-    if not re.search("<(label|group)>", expression):
-        raise ValueError("Input should have {label} or {group}, such as {label}_{group}_{index}")
-    return re.compile(expression)
+    words = WORD.findall(rule)
+    if len(set(words)) < len(words) or not {"label", "group"} & set(words):
+        raise ValueError("Input should have the words label, group and index at most once, such as label_group_index")
+    parts = WORD.split(rule)  # every second one is a word
+    return re.compile("".join(f"(?P<{part}>[^/]+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
 
 
 def check_rule(rule: str) -> str:

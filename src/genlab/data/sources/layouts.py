@@ -167,14 +167,10 @@ def list_folder(root: Path, settings: DataSettings) -> Listing:
         parts = _parts(place.parts[:-1], name, plan, settings.order)
         if not parts:
             outside.append(source)
-        elif settings.file_names is None:
-            entries.append(Entry(source, parts, path))
-        elif (said := read_name(settings.file_names, (*_kept(place.parts[:-1], plan), place.stem))) is None:
-            rejected.append(Rejected(source, f"is not named {settings.file_names}; rename it, or mend data.file_names"))
+        elif named := _named(parts, place, plan, settings.file_names):
+            entries.append(Entry(source, named, path))
         else:
-            label = said["label"] if plan.layout == "labels" else ""
-            named = (replace(part, label=label, group=said.get("group", "")) for part in parts)
-            entries.append(Entry(source, tuple(named), path))
+            rejected.append(_misnamed(source, settings))
     if not entries and rejected:
         raise GenlabError(f"no file in {root} gives any {medium.unit}; the first: {rejected[0].source} "
                           f"{rejected[0].reason}")  # fmt: skip
@@ -211,8 +207,11 @@ def list_two_folders(a: Path, b: Path, settings: DataSettings) -> Listing:
         plan = _plan(folder, {place.parts[:-1] for place in places.values()}, settings, "labels")
         for path, place in places.items():
             name = place.stem if place.suffix.lower() in medium.endings else place.name
-            [part] = _parts(place.parts[:-1], name, plan, settings.order)
-            entries.append(Entry(f"{domain}:{place}", (replace(part, domain=domain, label=""),), path))
+            parts = _parts(place.parts[:-1], name, plan, settings.order)
+            if named := _named(parts, place, plan, settings.file_names):
+                entries.append(Entry(f"{domain}:{place}", (replace(named[0], domain=domain, label=""),), path))
+            else:
+                rejected.append(_misnamed(f"{domain}:{place}", settings))
     name = f"{a} and {b}"
     return _without_clashes(Listing(name, "two_folders", entries, CROP, rejected, dict(ignored), notes=notes))
 
@@ -388,6 +387,21 @@ def _parts(folders: tuple[str, ...], name: str, plan: Plan, order: str) -> tuple
     if side not in plan.pair:
         return ()
     return (Part(scene, ("ab" if plan.pair == SIDES[0] else order)[plan.pair.index(side)], split, ""),)
+
+
+def _named(parts: tuple[Part, ...], place: Path, plan: Plan, rule: str | None) -> tuple[Part, ...]:
+    """The images in a file with what its name says of label and group; none where it does not follow the rule."""
+    if rule is None:
+        return parts
+    said = read_name(rule, (*_kept(place.parts[:-1], plan), place.stem))
+    if said is None:
+        return ()
+    label = said["label"] if plan.layout == "labels" else ""
+    return tuple(replace(part, label=label, group=said.get("group", "")) for part in parts)
+
+
+def _misnamed(source: str, settings: DataSettings) -> Rejected:
+    return Rejected(source, f"is not named {settings.file_names}; rename it, or mend data.file_names")
 
 
 def image_id(parts: tuple[str, ...]) -> str:

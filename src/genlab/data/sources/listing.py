@@ -49,7 +49,7 @@ def list_emoji_pairs(raw: Path, settings: DataSettings) -> Listing:
 
 
 def list_spoken_digits_small(raw: Path, settings: DataSettings) -> Listing:
-    """The embedded recordings of the Free Spoken Digit Dataset: a FLAC for each, all in raw/spoken_digits_small.
+    """The embedded recordings of the Free Spoken Digit Dataset (Jackson et al. 2018): FLACs, raw/spoken_digits_small.
 
     Raises:
         GenlabError: the archive is missing or damaged.
@@ -109,7 +109,7 @@ GROUPS = {
     "fashion_mnist": (), "emoji_pairs": (), "spoken_digits_small": ("jackson", "theo"),
     **{name: entry.groups for name, entry in SETS.items()},
 }  # fmt: skip
-SPOKEN = "{label}_{group}_{index}"
+SPOKEN = "label_group_index"
 """How the files of spoken digits are named: digit, speaker, recording."""
 
 SPLITS_OF_CELEBA = {"0": "train", "1": "val", "2": "test"}

@@ -18,7 +18,7 @@ import soundfile
 
 from genlab.media.base import Settings, Source, UnreadableFileError
 from genlab.media.sound.facts import FULL_SCALE, share_of_silence
-from genlab.media.sound.integers import LOUDEST, pad, to_int16
+from genlab.media.sound.integers import ENDED, LOUDEST, to_int16
 
 DECODER = 1
 """A number that grows when the same file gives other samples. Stores of an older number are made anew."""
@@ -56,28 +56,28 @@ def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, 
         raise UnreadableFileError(f"says that it has {rate} samples a second; give it the rate that it was recorded at")
     resampler = Resampler(rate, settings["rate"])
     reader = _Reader(file, left=resampler.needs(wanted))
-    samples = np.zeros(0, np.int16)
-    pieces, count = [], 0
+    stored, count = np.full((wanted, 1), ENDED, np.int16), 0
     for piece in resampler(reader):
-        pieces.append(to_int16(piece[: wanted - count]))
-        count += len(pieces[-1])
+        some = to_int16(piece[: wanted - count])
+        stored[count : count + len(some), 0] = some
+        count += len(some)
         if count == wanted:
             break
-    samples = np.concatenate([samples, *pieces])
-    if not len(samples):
+    if not count:
         raise UnreadableFileError("has no samples; delete it")
+    samples = stored[:count, 0]
     promised = file.frames if file.frames < UNKNOWN else reader.frames
     if reader.frames < min(promised, resampler.needs(wanted)) and count < wanted:
         raise UnreadableFileError(
             f"breaks off after {reader.frames / rate:.2f} of {promised / rate:.2f} s; fetch it again"
         )
     about = {
-        "samples": len(samples), "seconds": promised / rate, "rate": rate, "channels": file.channels,
-        "bits": BITS.get(file.subtype, 0), "peak": int(np.abs(samples).max()) / LOUDEST,
+        "samples": count, "seconds": promised / rate, "rate": rate, "channels": file.channels,
+        "bits": BITS.get(file.subtype, 0), "peak": max(int(samples.max()), -int(samples.min())) / LOUDEST,
         "clipped": reader.clipped / (reader.frames * file.channels),
         "silent": share_of_silence(samples, settings["rate"]),
     }  # fmt: skip
-    return pad(samples, wanted), about
+    return stored, about
 
 
 @dataclass

@@ -30,9 +30,10 @@ def mel_filters(bands: int, size: int, rate: int) -> np.ndarray:
 
 
 def log_mel(stored: np.ndarray, rate: int, bands: int, frames: int) -> np.ndarray:
-    """(N, T, 1) int16 -> (N, bands, frames) dB from LOWEST to 0, a full-scale sine; the lowest band first.
+    """(N, T, 1) int16 -> (N, bands, frames) dB from LOWEST to 0, the lowest band first.
 
-    The frames stand at even distances over all of T. Behind the end of a recording is silence.
+    0 is a full-scale sine all of which is in one band. The frames stand at even distances over all of T. Behind the end
+    of a recording is silence.
     """
     n, length, _ = stored.shape
     window = np.hanning(max(4, round(WINDOW * rate)))
@@ -45,7 +46,7 @@ def log_mel(stored: np.ndarray, rate: int, bands: int, frames: int) -> np.ndarra
         some = stored[start : start + CHUNK, :, 0]
         x = np.where(some == ENDED, 0, some / LOUDEST)
         x = np.pad(x, ((0, 0), (len(window) // 2, len(window))))
-        power = np.abs(np.fft.rfft(x[:, places] * window, size)) ** 2 / (window.sum() / 2) ** 2
+        power = np.abs(np.fft.rfft(x[:, places] * window, size)) ** 2 / (size / 4 * (window**2).sum())
         found[start : start + CHUNK] = (power @ filters.T).transpose(0, 2, 1)
     return np.clip(10 * np.log10(np.maximum(found, 1e-12)), LOWEST, 0)
 

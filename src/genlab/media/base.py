@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -219,6 +220,16 @@ class Drawings(dict[str, np.ndarray]):
     def __init__(self, drawn: Mapping[str, np.ndarray], medium: str) -> None:
         super().__init__(drawn)
         self.medium = medium
+
+    def as_files(self) -> dict[str, bytes]:
+        """The bytes of the file that the medium writes of each."""
+        medium, found = medium_named(self.medium), {}
+        for name, example in self.items():
+            with TemporaryDirectory() as folder:
+                medium.write(Path(folder) / "one", example)
+                [path] = Path(folder).iterdir()
+                found[name] = path.read_bytes()
+        return found
 
 
 def medium_named(name: str) -> Medium:

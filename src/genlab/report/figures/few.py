@@ -18,7 +18,8 @@ TEST_IMAGES = 3
 def draw_few_samples(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
     """`few_samples`: eight new images, evenly spread."""
     new = list(case.group("samples").values())
-    return {"few_samples": draw_tiles([np.stack([new[place] for place in evenly(len(new), 8)])], across=4)}
+    some = np.stack([new[place] for place in evenly(len(new), 8)])
+    return {"few_samples": draw_tiles([case.show(some)], across=4)}
 
 
 @figure(needs=Reconstructs, on=LabelledImages)

@@ -53,17 +53,22 @@ def test_a_sample_changes_what_follows_it_within_the_receptive_field() -> None:
     other = level.clone()
     other[0, 40] = (level[0, 40] + 100) % LEVELS
     with torch.no_grad():
-        one, two = (model.logits(model.with_context(some)[:, :-1], y)[:, 0] for some in (level, other))
+        one, two = (
+            model.logits(model.with_context(some), torch.zeros(1, dtype=torch.long), y)[:, 0] for some in (level, other)
+        )
     changed = ((one - two).abs().sum(dim=1) > 0).nonzero()[:, 0].tolist()
     assert changed == list(range(41, 41 + model.receptive_field))
 
 
+@pytest.mark.parametrize("clock", [0, 4])
 @torch.no_grad()
-def test_a_log_likelihood_is_the_sum_over_the_samples_there_are() -> None:
-    model, x = make(), recordings(1, 15, 16, 17, 50, LENGTH)
+def test_a_log_likelihood_is_the_sum_over_the_samples_there_are(clock: int) -> None:
+    model, x = make(clock=clock), recordings(1, 15, 16, 17, 50, LENGTH)
     y = torch.tensor([[0, 0], [1, 1], [2, -1], [-1, 0], [-1, -1], [2, 1]])
     level = encode_mu_law(x[:, 0])
-    logits = model.logits(model.with_context(level)[:, :-1], y).log_softmax(dim=2)  # (T, B, 256)
+    logits = model.logits(model.with_context(level), torch.zeros(6, dtype=torch.long), y).log_softmax(
+        dim=2
+    )  # (T, B, 256)
     each = logits.gather(2, level.clamp(max=LEVELS - 1).T[:, :, None])[:, :, 0].T
     wanted = (each * (level != NOTHING)).sum(dim=1)
     torch.testing.assert_close(model.log_prob_given(x, y), wanted)
@@ -93,6 +98,18 @@ def test_a_density_is_the_mean_over_all_labels_and_groups() -> None:
     torch.testing.assert_close(untold.log_prob(x, chance(2), 1), untold.log_prob_given(x, torch.full((2, 2), -1)))
 
 
+def test_a_clock_tells_when_a_sample_is_and_stands_still_before_the_beginning() -> None:
+    model = make(clock=4)
+    h, place = model.one_hot(torch.tensor([[0, 0], [1, 1]])), torch.arange(-3, 50)[:, None]
+    found = model.clock(h, place)
+    assert found.shape == (53, 2, 4)
+    torch.testing.assert_close(found[:3], found[3:4].expand(3, -1, -1))
+    assert (found[3:].diff(dim=0).abs().amax(dim=2) > 0).all()
+    torch.testing.assert_close(found[13:14, 1:], model.clock(h[:, 1:], torch.tensor([[10]])))
+    assert model.clock is not None
+    assert make().clock is None
+
+
 def test_a_label_that_is_not_known_adds_nothing() -> None:
     model, x = make(), recordings(30)
     unknown = model.log_prob_given(x, torch.tensor([[-1, -1]]))
@@ -108,11 +125,12 @@ def test_windows_are_pieces_of_a_recording_and_what_stands_before_them() -> None
     level = torch.arange(length).expand(many, -1)  # a sample's level is its place
     x = torch.cat([decode_mu_law(level, DOUBLE), torch.full((many, 40), torch.nan)], dim=1)[:, None]
     torch.manual_seed(0)
-    found, seen = model.windows(x), model.receptive_field
+    (found, first), seen = model.windows(x), model.receptive_field
     assert found.shape == (many, seen + model.window)
     targets = found[:, seen:]
     assert (targets != NOTHING).all()
     start = targets[:, :1]
+    assert torch.equal(first, start[:, 0])
     place = start + torch.arange(-seen, model.window)
     assert torch.equal(found, torch.where(place < 0, NOTHING, place))
     share = torch.bincount(targets.flatten(), minlength=length) / many
@@ -122,7 +140,7 @@ def test_windows_are_pieces_of_a_recording_and_what_stands_before_them() -> None
 
 def test_a_short_recording_is_learned_whole() -> None:
     model = make()
-    found = model.windows(recordings(5))[0, model.receptive_field :]
+    found = model.windows(recordings(5))[0][0, model.receptive_field :]
     assert torch.equal(found[:5], encode_mu_law(recordings(5)[0, 0, :5]))
     assert (found[5:] == NOTHING).all()
 
@@ -152,14 +170,20 @@ def test_a_drawing_is_as_long_as_the_median_of_what_was_told_the_same() -> None:
         assert row[:, length:].isnan().all()
 
 
-def test_a_low_temperature_draws_what_is_most_probable() -> None:
-    model, told = make(), torch.tensor([[0, 0], [1, 1]])
+@pytest.mark.parametrize("clock", [0, 4])
+def test_a_low_temperature_draws_what_is_most_probable(clock: int) -> None:
+    model, told = make(clock=clock), torch.tensor([[0, 0], [1, 1]])
     model.remember(recordings(60), torch.tensor([[-1, -1]]))
     one, other, cold, again = (
         model.sample(2, chance(2, seed), told, temperature=t) for seed, t in ((0, 1.0), (1, 1.0), (0, 1e-4), (1, 1e-4))
     )
     assert not torch.equal(encode_mu_law(one), encode_mu_law(other))
     assert torch.equal(encode_mu_law(cold), encode_mu_law(again))
+    level = encode_mu_law(cold[:, 0])
+    best = model.logits(model.with_context(level), torch.zeros(2, dtype=torch.long), told).argmax(dim=2).T
+    there = level != NOTHING
+    assert there.sum() > 100
+    assert torch.equal(best[there], level[there])
 
 
 def test_a_completion_keeps_its_beginning_and_takes_the_label_that_it_tells() -> None:

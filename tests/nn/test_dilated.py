@@ -40,20 +40,26 @@ def test_a_prediction_sees_its_receptive_field_and_nothing_else(dilations: list[
         assert sees.nonzero()[:, 0].tolist() == list(range(number, number + seen))
 
 
-@pytest.mark.parametrize("told", ["nothing", "once", "at each sample"])
+@pytest.mark.parametrize("told", ["nothing", "once", "at each sample", "added"])
 def test_queues_find_the_same_logits(told: str) -> None:
     network = make([1, 2, 4, 8] * 2, condition=0 if told == "nothing" else 2)
+    added = torch.randn(T, B, 4, dtype=torch.float64) if told == "added" else None
     level = torch.randint(LEVELS, (T, B))
     shape = (T if told == "at each sample" else 1, B, 0 if told == "nothing" else 2)
     condition = torch.randn(shape, dtype=torch.float64)
     with torch.no_grad():
-        queues, found, before = Queues(network, condition), [], torch.full((B,), NOTHING)
+        queues, found, before = Queues(network, condition, added), [], torch.full((B,), NOTHING)
         for here in level:
             queues.step(before)
             found.append(queues.logits().clone())
             before = here
-        held = torch.cat([condition[:1]] * (network.receptive_field - 1) + [condition])
-        slow = network(nothing_before(network, level), held if told == "at each sample" else condition)
+
+        def held(x: Tensor) -> Tensor:
+            """Of each step before the first, what is told at the first."""
+            return torch.cat([x[:1]] * (network.receptive_field - 1) + [x])
+
+        told_then = held(condition) if told == "at each sample" else condition
+        slow = network(nothing_before(network, level), told_then, None if added is None else held(added))
     assert slow.std() > 0.3
     assert (torch.stack(found) - slow).abs().max() < 1e-10
 
@@ -76,7 +82,7 @@ def test_the_same_chance_draws_the_same_levels_by_queues_and_without() -> None:
     level[30:, 2] = NOTHING  # another ends early
     with torch.no_grad():
         slow = draw_slowly(network, level, condition, uniforms)
-    fast = draw_levels(network, level, condition, uniforms, 0.8)
+    fast = draw_levels(network, level, condition, None, uniforms, 0.8)
     assert torch.equal(fast, slow)
     assert torch.equal(fast[:7, 1], level[:7, 1])
     assert (fast[30:, 2] == NOTHING).all()
@@ -87,6 +93,6 @@ def test_a_stream_does_not_depend_on_those_beside_it() -> None:
     network = make([1, 2, 4], condition=2)
     condition, uniforms = torch.randn(1, B, 2, dtype=torch.float64), torch.rand(T, B, dtype=torch.float64)
     level = torch.full((T, B), HIDDEN)
-    together = draw_levels(network, level, condition, uniforms, 1.0)
-    alone = draw_levels(network, level[:, :1], condition[:, :1], uniforms[:, :1], 1.0)
+    together = draw_levels(network, level, condition, None, uniforms, 1.0)
+    alone = draw_levels(network, level[:, :1], condition[:, :1], None, uniforms[:, :1], 1.0)
     assert torch.equal(together[:, :1], alone)

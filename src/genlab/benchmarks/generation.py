@@ -35,7 +35,7 @@ def main() -> None:
         condition = model.one_hot(torch.zeros(STREAMS, 2, dtype=torch.long))
         hidden, uniforms = torch.full((SAMPLES, STREAMS), HIDDEN), torch.rand(SAMPLES, STREAMS)
         start = time.perf_counter()
-        draw_levels(model.network, hidden, condition, uniforms, 1.0)
+        draw_levels(model.network, hidden, condition, None, uniforms, 1.0)
         by_queues = SAMPLES * STREAMS / (time.perf_counter() - start)
         seen = torch.full((model.receptive_field, STREAMS), NOTHING)
         with torch.inference_mode():

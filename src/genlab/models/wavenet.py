@@ -50,6 +50,27 @@ def count_samples(x: Sound) -> Int[Tensor, " b"]:
     return x.isfinite().sum(dim=(1, 2))
 
 
+class Clock(nn.Module):
+    """When a sample is, together with what its recording is told, as something to add to the features of a level.
+
+    The paper has none: its receptive field is wide enough to know what has been said. Where it is not, a clock keeps
+    the sounds of a word in their order.
+    """
+
+    pitches: Float[Tensor, " waves"]
+
+    def __init__(self, told: int, waves: int, samples: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("pitches", math.pi / samples * torch.arange(1, waves + 1), persistent=False)
+        self.network = nn.Sequential(nn.Linear(told + 2 * waves, 2 * width), nn.Tanh(), nn.Linear(2 * width, width))
+
+    def forward(self, h: Float[Tensor, "1 b h"], place: Int[Tensor, "t #b"]) -> Float[Tensor, "t b c"]:
+        """`place` is the number of the sample that is predicted; before the beginning, time stands still."""
+        angle = place.clamp(min=0)[:, :, None] * self.pitches
+        waves = torch.cat([angle.sin(), angle.cos()], dim=-1).expand(-1, h.shape[1], -1)
+        return self.network(torch.cat([h.expand(len(waves), -1, -1), waves], dim=-1))
+
+
 class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
     """A network of dilated layers, the lengths that recordings have, and windows of them to learn from."""
 
@@ -69,6 +90,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         stacks: Annotated[int, Ge(1), Le(100)] = 3,  # section 2.1
         width: Annotated[int, Ge(1)] = 32,  # C; the paper does not say
         skip: Annotated[int, Ge(1)] = 256,  # S; the paper does not say
+        clock: Annotated[int, Ge(0)] = 0,  # waves that tell when a sample is; 0: nothing does, as in the paper
         window: Annotated[int, Ge(1)] = 8000,  # samples of a recording that a step learns; the paper does not say
     ) -> None:
         super().__init__()
@@ -76,11 +98,16 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         self.samples, self.classes, self.groups, self.window = samples, classes, groups, window
         dilations = [2**layer for layer in range(layers)] * stacks
         self.network = DilatedNetwork(dilations, width, skip, classes + groups)
+        self.clock = Clock(classes + groups, clock, samples, width) if clock else None
         self.register_buffer("lengths", torch.zeros(classes + 1, groups + 1, BINS))
 
     @classmethod
     def small(cls) -> dict[str, Any]:
         return {"layers": 4, "stacks": 1, "width": 4, "skip": 8, "window": 48}
+
+    @classmethod
+    def variants(cls) -> dict[str, dict[str, Any]]:
+        return {**super().variants(), "clock": {"clock": 3}}
 
     @property
     def receptive_field(self) -> int:
@@ -100,32 +127,32 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         parts = [F.one_hot(y[:, i] + 1, n + 1)[:, 1:] for i, n in enumerate((self.classes, self.groups)) if n]
         return torch.cat([*parts, y[:, :0]], dim=1).to(self.network.level.weight)[None]
 
-    def logits(self, before: Int[Tensor, "b _"], y: Told) -> Float[Tensor, "t b 256"]:
-        """The logits of what follows each level, from the first on that has `receptive_field` levels up to it."""
-        return self.network(before.T, self.one_hot(y))
+    def logits(self, level: Int[Tensor, "b _"], start: Int[Tensor, " b"], y: Told) -> Float[Tensor, "t b 256"]:
+        """The logits of levels number `start` and on. `level` has them, and before them `receptive_field` others."""
+        h, place = self.one_hot(y), torch.arange(1 - self.receptive_field, level.shape[1] - self.receptive_field)
+        added = None if self.clock is None else self.clock(h, place[:, None].to(start) + start)
+        return self.network(level[:, :-1].T, h, added)
 
     def with_context(self, level: Levels) -> Int[Tensor, "b _"]:
         """The levels, and before them the nothing that the first is predicted from."""
         return F.pad(level, (self.receptive_field, 0), value=NOTHING)
 
-    def windows(self, x: Sound) -> Int[Tensor, "b _"]:
-        """`window` levels of each recording at random, and before them those that the first is predicted from.
+    def windows(self, x: Sound) -> tuple[Int[Tensor, "b _"], Int[Tensor, " b"]]:
+        """`window` levels of each recording at random, before them those that the first is predicted from; its number.
 
         Where a recording is shorter, nothing follows. A window may begin half a window before its recording, and is
         then moved to its beginning, likewise at its end: a first or last sample is seen half as often as a middle one.
         """
         level, room = self.with_context(encode_mu_law(x[:, 0])), (count_samples(x) - self.window).clamp(min=0)
-        start = torch.rand_like(x[:, 0, 0]) * (room + self.window) - self.window / 2
-        place = start.long().clamp(min=0).minimum(room)[:, None] + torch.arange(
-            self.receptive_field + self.window, device=x.device
-        )
-        return F.pad(level, (0, self.window), value=NOTHING).gather(1, place)
+        start = (torch.rand_like(x[:, 0, 0]) * (room + self.window) - self.window / 2).long().clamp(min=0).minimum(room)
+        place = start[:, None] + torch.arange(self.receptive_field + self.window, device=x.device)
+        return F.pad(level, (0, self.window), value=NOTHING).gather(1, place), start
 
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         x, y = batch["images"], self.told(batch)
         self.remember(x, y)
-        level = self.windows(x)
-        logits, target = self.logits(level[:, :-1], y), level[:, self.receptive_field :].T
+        level, start = self.windows(x)
+        logits, target = self.logits(level, start, y), level[:, self.receptive_field :].T
         nll = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING)  # per level
         yield Turn("wavenet", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / math.log(2)})
 
@@ -151,7 +178,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         found = x.new_zeros(len(x))
         for row, place in zip(*(part.split(max(1, PART // size)) for part in (rows, places)), strict=True):
             some = cut[row, place]
-            logits, target = self.logits(some[:, :-1], y[row]), some[:, self.receptive_field :].T
+            logits, target = self.logits(some, place * size, y[row]), some[:, self.receptive_field :].T
             each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING, reduction="none")
             found.index_add_(0, row, -each.view_as(target).sum(dim=0))
         return found
@@ -174,8 +201,11 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         """Recordings whose hidden levels are drawn."""
         uniforms = rng.uniform((self.samples,), self.network.level.weight)
         size = int((level != NOTHING).any(dim=0).sum())  # beyond the longest nothing is left to do
-        given = level[:, :size].T.contiguous(), self.one_hot(y), uniforms[:, :size].T.contiguous()
-        drawn = draw_levels(self.network, *given, temperature)
+        h, place = self.one_hot(y), torch.arange(size, device=level.device)[:, None]
+        with torch.no_grad():
+            added = None if self.clock is None else self.clock(h, place)
+        chance = uniforms[:, :size].T.contiguous()
+        drawn = draw_levels(self.network, level[:, :size].T.contiguous(), h, added, chance, temperature)
         return decode_mu_law(F.pad(drawn.T, (0, self.samples - size), value=NOTHING), uniforms)[:, None]
 
     def cut(self, level: Levels, length: Int[Tensor, " b"]) -> Levels:

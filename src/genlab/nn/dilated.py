@@ -6,7 +6,8 @@ T samples, B windows or streams, C residual channels, S skip channels, L layers,
 first axis: what a layer sees of the past is then one block of memory. Before the beginning of a recording the network
 is given `NOTHING`, as often as it can see: no layer is padded, and a beginning is a window like all others.
 
-A condition h is one for all samples, (1, B, H), or one for each, (T, B, H): of the sample that is predicted.
+A condition h is one for all samples, (1, B, H), or one for each, (T, B, H): of the sample that is predicted. So is
+`added`, (T, B, C), what a model adds to the features of the level before that sample.
 """
 
 from collections.abc import Sequence
@@ -73,11 +74,13 @@ class DilatedNetwork(nn.Module):
         self.hidden = nn.Linear(skip, skip)
         self.logits = nn.Linear(skip, LEVELS)
 
-    def forward(self, level: Int[Tensor, "t b"], condition: Float[Tensor, "#t b h"]) -> Float[Tensor, "u b 256"]:
+    def forward(
+        self, level: Int[Tensor, "t b"], condition: Float[Tensor, "#t b h"], added: Float[Tensor, "t b c"] | None = None
+    ) -> Float[Tensor, "u b 256"]:
         """The logits of what follows each sample, from the first on whose receptive field is whole."""
         size = len(self.layers)
         told = [None] * size if self.tell is None else self.tell(condition).chunk(size, dim=-1)
-        x, units = self.level(level), []
+        x, units = self.level(level) if added is None else self.level(level) + added, []
         for layer, of_layer in zip(self.layers, told, strict=True):
             z, x = layer(x, of_layer)
             units.append(z)
@@ -93,7 +96,9 @@ class Queues:
     tanh, sigmoid(a) = (1 + tanh(a / 2)) / 2, and the halves are in copies of the weights.
     """
 
-    def __init__(self, network: DilatedNetwork, condition: Float[Tensor, "#t b h"]) -> None:
+    def __init__(
+        self, network: DilatedNetwork, condition: Float[Tensor, "#t b h"], added: Float[Tensor, "t b c"] | None = None
+    ) -> None:
         layers, streams, new = cast(list[Layer], list(network.layers)), condition.shape[1], condition.new_zeros
         channels, size = network.level.embedding_dim, len(layers)
         halves = condition.new_tensor([1.0, 0.5]).repeat_interleave(channels)  # of signals, of valves
@@ -110,17 +115,20 @@ class Queues:
         ]  # fmt: skip
         head = ((network.skip, 0.5), (network.hidden, 1.0), (network.logits, 1.0))
         self.head = [(part.weight.T * factor, part.bias, new(streams, part.out_features)) for part, factor in head]
-        # There was nothing for as long as the network sees, and the condition was the first: so all places of a ring
-        # are alike. With one place each, they are found after as many steps as there are layers.
+        # There was nothing for as long as the network sees, and what is told was the first: so all places of a ring are
+        # alike. With one place each, they are found after as many steps as there are layers.
         self.rings, self.condition, self.time = [[new(self.a.shape)] for _ in layers], condition[:1], 0
+        self.added = None if added is None else added[:1].expand(size + 1, -1, -1)
         for _ in range(size + 1):
             self.step(torch.full((streams,), NOTHING, device=condition.device))
         self.rings = [[ring.clone() for _ in range(n.dilation)] for n, [ring] in zip(layers, self.rings, strict=True)]
-        self.condition, self.time = condition, 0
+        self.condition, self.added, self.time = condition, added, 0
 
     def step(self, level: Int[Tensor, " b"]) -> None:
         """Give each stream its next level."""
         torch.index_select(self.levels, 0, level, out=self.x)
+        if self.added is not None:
+            self.x.add_(self.added[self.time])
         if self.time == 0 or len(self.condition) > 1:
             torch.mm(self.condition[self.time], self.tell, out=self.told).add_(self.bias)
         x, a, time = self.x, self.a, self.time
@@ -146,10 +154,10 @@ class Queues:
 @torch.inference_mode()
 def draw_levels(
     network: DilatedNetwork, level: Int[Tensor, "t b"], condition: Float[Tensor, "#t b h"],
-    uniforms: Float[Tensor, "t b"], temperature: float,
+    added: Float[Tensor, "t b c"] | None, uniforms: Float[Tensor, "t b"], temperature: float,
 ) -> Int[Tensor, "t b"]:  # fmt: skip
     """The levels, where those that are `HIDDEN` are drawn one after the other, each by those before it."""
-    queues, level, hidden = Queues(network, condition), level.clone(), level == HIDDEN
+    queues, level, hidden = Queues(network, condition, added), level.clone(), level == HIDDEN
     before = torch.full_like(level[0], NOTHING)
     for here, drawn_here, chance, any_drawn in zip(level, hidden, uniforms, hidden.any(dim=1).tolist(), strict=True):
         queues.step(before)

@@ -10,6 +10,7 @@ from torch import Tensor
 from genlab.models.wavenet import BINS, WaveNet
 from genlab.nn.mu_law import LEVELS, NOTHING, decode_mu_law, encode_mu_law
 from genlab.nn.noise import Chance
+from genlab.nn.recordings import with_context
 
 LENGTH, CLASSES, GROUPS = 120, 3, 2
 DOUBLE = torch.zeros(1, dtype=torch.float64)
@@ -54,7 +55,8 @@ def test_a_sample_changes_what_follows_it_within_the_receptive_field() -> None:
     other[0, 40] = (level[0, 40] + 100) % LEVELS
     with torch.no_grad():
         one, two = (
-            model.logits(model.with_context(some), torch.zeros(1, dtype=torch.long), y)[:, 0] for some in (level, other)
+            model.logits(with_context(some, model.receptive_field), torch.zeros(1, dtype=torch.long), y)[:, 0]
+            for some in (level, other)
         )
     changed = ((one - two).abs().sum(dim=1) > 0).nonzero()[:, 0].tolist()
     assert changed == list(range(41, 41 + model.receptive_field))
@@ -66,7 +68,7 @@ def test_a_log_likelihood_is_the_sum_over_the_samples_there_are(clock: int) -> N
     model, x = make(clock=clock), recordings(1, 15, 16, 17, 50, LENGTH)
     y = torch.tensor([[0, 0], [1, 1], [2, -1], [-1, 0], [-1, -1], [2, 1]])
     level = encode_mu_law(x[:, 0])
-    logits = model.logits(model.with_context(level), torch.zeros(6, dtype=torch.long), y).log_softmax(
+    logits = model.logits(with_context(level, model.receptive_field), torch.zeros(6, dtype=torch.long), y).log_softmax(
         dim=2
     )  # (T, B, 256)
     each = logits.gather(2, level.clamp(max=LEVELS - 1).T[:, :, None])[:, :, 0].T
@@ -119,32 +121,6 @@ def test_a_label_that_is_not_known_adds_nothing() -> None:
     torch.testing.assert_close(unknown, model.log_prob_given(x, torch.tensor([[2, 1]])))
 
 
-def test_windows_are_pieces_of_a_recording_and_what_stands_before_them() -> None:
-    """The middle is seen by every window that fits, the ends half as often; nothing behind the end is."""
-    model, many, length = make(), 4000, 64
-    level = torch.arange(length).expand(many, -1)  # a sample's level is its place
-    x = torch.cat([decode_mu_law(level, DOUBLE), torch.full((many, 40), torch.nan)], dim=1)[:, None]
-    torch.manual_seed(0)
-    (found, first), seen = model.windows(x), model.receptive_field
-    assert found.shape == (many, seen + model.window)
-    targets = found[:, seen:]
-    assert (targets != NOTHING).all()
-    start = targets[:, :1]
-    assert torch.equal(first, start[:, 0])
-    place = start + torch.arange(-seen, model.window)
-    assert torch.equal(found, torch.where(place < 0, NOTHING, place))
-    share = torch.bincount(targets.flatten(), minlength=length) / many
-    assert share[[0, -1]].tolist() == pytest.approx([0.5 * 16 / 65] * 2, rel=0.25)
-    assert share[32].item() == pytest.approx(16 / 65, rel=0.15)
-
-
-def test_a_short_recording_is_learned_whole() -> None:
-    model = make()
-    found = model.windows(recordings(5))[0][0, model.receptive_field :]
-    assert torch.equal(found[:5], encode_mu_law(recordings(5)[0, 0, :5]))
-    assert (found[5:] == NOTHING).all()
-
-
 def test_the_loss_is_the_mean_over_the_levels_there_are() -> None:
     model, x = make(window=LENGTH), recordings(20, 60, LENGTH)
     (turn,) = model.turns(batch_of(x), 0)
@@ -180,7 +156,9 @@ def test_a_low_temperature_draws_what_is_most_probable(clock: int) -> None:
     assert not torch.equal(encode_mu_law(one), encode_mu_law(other))
     assert torch.equal(encode_mu_law(cold), encode_mu_law(again))
     level = encode_mu_law(cold[:, 0])
-    best = model.logits(model.with_context(level), torch.zeros(2, dtype=torch.long), told).argmax(dim=2).T
+    best = (
+        model.logits(with_context(level, model.receptive_field), torch.zeros(2, dtype=torch.long), told).argmax(dim=2).T
+    )
     there = level != NOTHING
     assert there.sum() > 100
     assert torch.equal(best[there], level[there])

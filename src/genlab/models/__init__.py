@@ -29,6 +29,7 @@ MODELS: dict[str, Entry] = {
     "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
     "pixelrnn": Entry("genlab.models.pixelrnn:PixelRNN", "images"),
     "wavenet": Entry("genlab.models.wavenet:WaveNet", "images", studies=("listen",)),
+    "vocoder": Entry("genlab.models.vocoder:Vocoder", "images", studies=("listen",)),
     "nice": Entry("genlab.models.nice:NICE", "images"),
     "realnvp": Entry("genlab.models.realnvp:RealNVP", "images"),
     "glow": Entry("genlab.models.glow:Glow", "images"),

@@ -35,19 +35,13 @@ from genlab.nn.dilated import HIDDEN, DilatedNetwork, draw_levels
 from genlab.nn.mu_law import LEVELS, NOTHING, decode_mu_law, encode_mu_law
 from genlab.nn.noise import Chance
 from genlab.nn.pixels import draw_category
+from genlab.nn.recordings import PART, Sound, count_samples, every_window, nll_of_levels, random_windows
 
-Sound = Float[Tensor, "b 1 t"]
 Levels = Int[Tensor, "b t"]
 Told = Int[Tensor, "b 2"]
 PerRecording = Float[Tensor, " b"]
 Temperature = Annotated[float, Gt(0)]
-PART = 8192  # windows times samples that are scored at a time
 BINS = 256  # of the histogram of lengths
-
-
-def count_samples(x: Sound) -> Int[Tensor, " b"]:
-    """How many samples each recording has."""
-    return x.isfinite().sum(dim=(1, 2))
 
 
 class Clock(nn.Module):
@@ -133,27 +127,12 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         added = None if self.clock is None else self.clock(h, place[:, None].to(start) + start)
         return self.network(level[:, :-1].T, h, added)
 
-    def with_context(self, level: Levels) -> Int[Tensor, "b _"]:
-        """The levels, and before them the nothing that the first is predicted from."""
-        return F.pad(level, (self.receptive_field, 0), value=NOTHING)
-
-    def windows(self, x: Sound) -> tuple[Int[Tensor, "b _"], Int[Tensor, " b"]]:
-        """`window` levels of each recording at random, before them those that the first is predicted from; its number.
-
-        Where a recording is shorter, nothing follows. A window may begin half a window before its recording, and is
-        then moved to its beginning, likewise at its end: a first or last sample is seen half as often as a middle one.
-        """
-        level, room = self.with_context(encode_mu_law(x[:, 0])), (count_samples(x) - self.window).clamp(min=0)
-        start = (torch.rand_like(x[:, 0, 0]) * (room + self.window) - self.window / 2).long().clamp(min=0).minimum(room)
-        place = start[:, None] + torch.arange(self.receptive_field + self.window, device=x.device)
-        return F.pad(level, (0, self.window), value=NOTHING).gather(1, place), start
-
     def turns(self, batch: Batch, step: int) -> Iterator[Turn]:
         x, y = batch["images"], self.told(batch)
         self.remember(x, y)
-        level, start = self.windows(x)
-        logits, target = self.logits(level, start, y), level[:, self.receptive_field :].T
-        nll = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING)  # per level
+        windows, start = random_windows(x, self.receptive_field, self.window)
+        each = nll_of_levels(self.logits(windows, start, y), windows)
+        nll = each.sum() / (windows[:, self.receptive_field :] != NOTHING).sum()  # of a level
         yield Turn("wavenet", {"nll": nll}, metrics={"bits_per_dim": nll.detach() / math.log(2)})
 
     @torch.no_grad()
@@ -170,17 +149,11 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         return ((place + 0.5) * (self.samples + 1) / BINS).long().clamp(1, self.samples)
 
     def log_prob_given(self, x: Sound, y: Told) -> PerRecording:
-        """log p(x|y): equation 1, window by window. Each level is predicted once, and nothing that is not there."""
-        level, size = encode_mu_law(x[:, 0]), self.window
-        level = F.pad(self.with_context(level), (0, -level.shape[1] % size), value=NOTHING)
-        cut = level.unfold(1, self.receptive_field + size, size)  # (B, windows, _)
-        rows, places = (cut[:, :, self.receptive_field :] != NOTHING).any(dim=2).nonzero(as_tuple=True)
-        found = x.new_zeros(len(x))
-        for row, place in zip(*(part.split(max(1, PART // size)) for part in (rows, places)), strict=True):
-            some = cut[row, place]
-            logits, target = self.logits(some, place * size, y[row]), some[:, self.receptive_field :].T
-            each = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=NOTHING, reduction="none")
-            found.index_add_(0, row, -each.view_as(target).sum(dim=0))
+        """log p(x|y); equation 1."""
+        found, parts = x.new_zeros(len(x)), every_window(x, self.receptive_field, self.window)
+        for windows, row, start in zip(*(part.split(max(1, PART // self.window)) for part in parts), strict=True):
+            nll = nll_of_levels(self.logits(windows, start, y[row]), windows)
+            found.index_add_(0, row, -nll.sum(dim=0))
         return found
 
     def validation(self, batch: Batch, rng: Chance) -> PerRecording:

@@ -29,7 +29,7 @@ def draw_extremes(errors: np.ndarray, strips: dict[str, np.ndarray]) -> np.ndarr
     return draw_tiles([images[places] for images in strips.values()], across=EACH, names=names)
 
 
-@figure(needs=Reconstructs, on=LabelledImages)
+@figure(needs=Reconstructs, on=LabelledImages, of="pictures")
 def draw_reconstruction_extremes(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`best_middle_worst`: test images over their reconstructions, by `mse`."""
     again, ids = case.group("reconstructions"), case.shown.table["id"]

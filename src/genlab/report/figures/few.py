@@ -26,7 +26,8 @@ def draw_few_samples(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndar
 def draw_few_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`few_reconstructions`: three test images over their reconstructions."""
     shown, again = case.shown.spread(TEST_IMAGES), case.group("reconstructions")
-    strips = {"image": shown.pixels, "drawing": np.stack([again[name] for name in shown.table["id"]])}
+    pair = shown.pixels, np.stack([again[name] for name in shown.table["id"]])
+    strips = dict(zip(("image", "drawing"), map(case.show, pair), strict=True))
     return {"few_reconstructions": draw_tiles([*strips.values()], strip_names=[*strips])}
 
 

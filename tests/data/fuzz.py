@@ -72,7 +72,7 @@ def sounds() -> dict[str, bytes]:
     """A good sound of each kind, a quarter of a second."""
     kinds = {
         "wav": ("WAV", "PCM_16", 8000), "wav 8": ("WAV", "PCM_U8", 8000), "wav 24": ("WAV", "PCM_24", 44_100),
-        "wav float": ("WAV", "FLOAT", 16_000), "wav adpcm": ("WAV", "IMA_ADPCM", 8000), "wav mu-law": ("WAV", "ULAW", 8000),
+        "wav float": ("WAV", "FLOAT", 16_000), "adpcm": ("WAV", "IMA_ADPCM", 8000), "law": ("WAV", "ULAW", 8000),
         "flac": ("FLAC", "PCM_16", 8000), "ogg": ("OGG", "VORBIS", 22_050), "opus": ("OGG", "OPUS", 48_000),
         "mp3": ("MP3", "MPEG_LAYER_III", 16_000), "aiff": ("AIFF", "PCM_16", 8000), "caf": ("CAF", "PCM_16", 8000),
     }  # fmt: skip

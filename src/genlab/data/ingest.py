@@ -169,13 +169,16 @@ def _source(entry: Entry, streams: bool) -> Source:
         if not stat.S_ISREG(about.st_mode):
             raise UnreadableFileError("is not a file but a pipe, a device or a folder; delete it")
         if streams:
-            entry.path.open("rb").close()
             return entry.path
         if about.st_size > MEMORY:
             raise UnreadableFileError(f"has {about.st_size} bytes, more than {MEMORY}; cut it into pieces")
         return entry.path.read_bytes()
     except OSError as error:
-        raise UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> UnreadableFileError:
+    return UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights")
 
 
 def _content(entry: Entry, streams: bool) -> str | None:
@@ -187,8 +190,16 @@ def _content(entry: Entry, streams: bool) -> str | None:
 
 
 def _name(source: Source) -> str:
+    """Names it by its content.
+
+    Raises:
+        UnreadableFileError: it is a file that cannot be read.
+    """
     if isinstance(source, Path):
-        return file_digest(source)
+        try:
+            return file_digest(source)
+        except OSError as error:
+            raise _unreadable(error) from error
     return checksum(source) if isinstance(source, np.ndarray) else digest(source)
 
 

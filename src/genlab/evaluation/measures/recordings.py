@@ -129,7 +129,7 @@ def flac_bits(recordings: Recordings, rate: int) -> float:
     file = io.BytesIO()
     samples = (np.concatenate(recordings) - LEVELS // 2).astype(np.int16) << 8  # of 16 bits, the upper 8 are kept
     soundfile.write(file, samples, rate, "PCM_S8", format="FLAC", compression_level=1.0)
-    return 8.0 * file.tell()
+    return 8.0 * len(file.getvalue())
 
 
 @measure(

@@ -42,15 +42,18 @@ def count_sounds(table: "pd.DataFrame") -> dict[str, dict[str, Any]]:
 def doubt_sounds(table: "pd.DataFrame", rate: int) -> list[str]:
     """A sentence each on recordings that are cut, clipped, or silent. `rate` is that of the store, in Hz."""
     kept = table["samples"] / rate
-    cut, clipped = table["seconds"] > kept, table["clipped"] > MANY_CLIPPED
-    behind = (table["seconds"] - kept)[cut].sum()
+    seconds, behind = table["seconds"], (table["seconds"] - kept).clip(lower=0).sum()
     said = {
-        f"are longer than data.seconds in {cut.sum()} cases, and {behind:.1f} s behind it are left out": cut,
-        f"are at full scale, as if clipped, in more than {MANY_CLIPPED:.1%} of their values in {clipped.sum()} "
-        "cases": clipped,
-        f"are silent in {(table['silent'] == 1).sum()} cases: nothing is above -60 dB": table["silent"] == 1,
+        f"that are longer than data.seconds; {behind:.1f} s behind it are left out": seconds > kept,
+        f"that look clipped, with more than {MANY_CLIPPED:.1%} of their values at full scale": table["clipped"]
+        > MANY_CLIPPED,
+        "that are silent, with nothing above -60 dB": table["silent"] == 1,
     }
-    return [f"{words}; the first: {table['source'][where].iloc[0]}" for words, where in said.items() if where.any()]
+    return [
+        f"have {where.sum()} {words}; the first: {table['source'][where].iloc[0]}"
+        for words, where in said.items()
+        if where.any()
+    ]
 
 
 def _counts(values: "pd.Series[Any]") -> dict[str, int]:

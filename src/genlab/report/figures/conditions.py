@@ -54,7 +54,7 @@ def draw_by_caption(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarr
     rows = np.concatenate([real[:, None], drawn.reshape(len(some), ACROSS - 1, *drawn.shape[1:])], axis=1)
     chosen = examples.table.iloc[some]
     names = [f"{one}{' *' if held else ''}" for one, held in zip(chosen["caption"], chosen["held_out"], strict=True)]
-    return {"by_caption": draw_tiles([rows.reshape(-1, *drawn.shape[1:])], across=ACROSS, names=names)}
+    return {"by_caption": draw_tiles([case.show(rows.reshape(-1, *drawn.shape[1:]))], across=ACROSS, names=names)}
 
 
 def choose_captions(examples: LabelledImages) -> np.ndarray:

@@ -13,5 +13,5 @@ from genlab.report.registry import figure
 def draw_grid_of_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`reconstructions`: some images, evenly spread, each over its reconstruction."""
     shown, again = case.shown.spread(case.sample.pictures), case.group("reconstructions")
-    pair = [case.show(shown.pixels), case.show(np.stack([again[name] for name in shown.table["id"]]))]
-    return {"reconstructions": draw_tiles(pair, strip_names=("original", "reconstruction"))}
+    pair = [shown.pixels, np.stack([again[name] for name in shown.table["id"]])]
+    return {"reconstructions": draw_tiles([*map(case.show, pair)], strip_names=("original", "reconstruction"))}

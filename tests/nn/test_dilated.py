@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genlab.nn.dilated import HIDDEN, DilatedNetwork, Queues, draw_levels
+from genlab.nn.dilated import HIDDEN, DilatedNetwork, GatedUnits, Queues, draw_levels
 from genlab.nn.mu_law import LEVELS, NOTHING
 from genlab.nn.pixels import draw_category
 
@@ -38,6 +38,34 @@ def test_a_prediction_sees_its_receptive_field_and_nothing_else(dilations: list[
         (found,) = torch.autograd.grad(logits[number].square().sum(), x, retain_graph=True)
         sees = found.abs().sum(dim=(1, 2)) > 0
         assert sees.nonzero()[:, 0].tolist() == list(range(number, number + seen))
+
+
+def plain(x: Tensor, told: Tensor, past: Tensor, present: Tensor, residual: Tensor | None, d: int) -> list[Tensor]:
+    """Equation 2 and figure 4, by autograd."""
+    now = x[d:]
+    signal, valve = (x[:-d] @ past.T + now @ present.T + told).chunk(2, dim=2)
+    z = torch.tanh(signal) * torch.sigmoid(valve)
+    return [z] if residual is None else [z, now + z @ residual.T]
+
+
+@pytest.mark.parametrize("told", [(1, 1), (1, 3), (9, 3)], ids=["a bias", "by stream", "at each sample"])
+@pytest.mark.parametrize(("last", "seen"), [(False, 9), (False, 4), (True, 9)])
+def test_units_and_their_way_back_are_those_of_the_equations(told: tuple[int, int], last: bool, seen: int) -> None:
+    torch.manual_seed(0)
+    shapes = [(12, 3, 4), (*told, 8), (8, 4), (8, 4), *([] if last else [(4, 4)])]
+    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    halves = torch.tensor([1.0] * 4 + [0.5] * 4, dtype=torch.float64)
+    x, h, past, present, residual = [*given, None][:5]
+    fused = [out for out in GatedUnits.apply(x, h, past, present, residual, halves, 3, seen) if out is not None]
+    slow = plain(x, h, past, present, residual, 3)
+    slow[0] = slow[0][-seen:]
+    weights = [torch.randn_like(out) for out in slow]
+    found = []
+    for outs in (fused, slow):
+        total = sum((out * weight).sum() for out, weight in zip(outs, weights, strict=True))
+        found.append([*outs, *torch.autograd.grad(total, given)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("told", ["nothing", "once", "at each sample", "added"])

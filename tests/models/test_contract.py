@@ -364,10 +364,10 @@ def test_every_environment_builds_every_model(name: str, environment: str) -> No
     except GenlabError as error:  # not every set of images is for every model; but then it says why
         refused = str(error)
     if refused:
-        assert MODELS[name].trains_on == "images"
         assert re.search(
-            "learns from one set|cannot halve images|learns from captions|draws by class|have no labels", refused
-        )
+            "learns from one set|cannot halve images|learns from captions|draws by class|have no labels|"
+            "does not learn from|holds (sound|pictures)", refused
+        )  # fmt: skip
 
 
 def test_the_yaml_states_only_what_differs_from_the_paper(name: str) -> None:

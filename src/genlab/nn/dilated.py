@@ -28,7 +28,7 @@ HIDDEN = -1
 class GatedUnits(torch.autograd.Function):
     """The units of a layer and its residual, with the way back written out: a third less time on a CPU.
 
-    Autograd would copy every slice of time, and add the copies. A sigmoid is a tanh here, (1 + tanh(a / 2)) / 2: one call
+    Autograd would copy every slice of time, and add the copies. A sigmoid is a tanh, (1 + tanh(a / 2)) / 2: one call
     does both halves of a. `halves` are the factors before it, 1 for signals and 1/2 for valves.
     """
 

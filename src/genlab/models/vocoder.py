@@ -29,7 +29,7 @@ QUIETEST = 1e-5  # of a full-scale sine's amplitude: what is quieter looks like 
 
 
 class Spectrogram(nn.Module):
-    """The amplitudes of frequencies that are equally far apart in mel, on a logarithmic scale from -1 to 1."""
+    """The amplitudes of frequencies that are equally far apart in mel, on a logarithmic scale: silence -1, a full-scale sine about 1."""
 
     window: Float[Tensor, " w"]
     filters: Float[Tensor, "h f"]
@@ -46,7 +46,7 @@ class Spectrogram(nn.Module):
         sound, size = x[:, 0].nan_to_num(), len(self.window)
         found = torch.stft(sound, size, self.hop, window=self.window, pad_mode="constant", return_complex=True)
         amplitude = (found.abs().transpose(1, 2) @ self.filters.T) / (self.window.sum() / 2)  # (B, F, H)
-        return (1 - 2 * amplitude.clamp(QUIETEST, 1).log() / math.log(QUIETEST)).transpose(0, 1)
+        return (1 - 2 * amplitude.clamp(min=QUIETEST).log() / math.log(QUIETEST)).transpose(0, 1)
 
 
 class Vocoder(Model, Reconstructs, Validates):

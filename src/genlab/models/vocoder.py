@@ -29,7 +29,10 @@ QUIETEST = 1e-5  # of a full-scale sine's amplitude: what is quieter looks like 
 
 
 class Spectrogram(nn.Module):
-    """The amplitudes of frequencies that are equally far apart in mel, on a logarithmic scale: silence -1, a full-scale sine about 1."""
+    """The amplitudes of frequencies that are equally far apart in mel, in logarithms.
+
+    Silence is -1, a full-scale sine about 1.
+    """
 
     window: Float[Tensor, " w"]
     filters: Float[Tensor, "h f"]

@@ -105,7 +105,7 @@ class Layer(nn.Module):
             added = added + told[self.dilation - len(x) :].to(x.dtype)
         residual = None if self.residual is None else self.residual.weight
         with torch.autocast(x.device.type, enabled=False):  # products are added in place, in one precision
-            units: tuple[Tensor, Tensor | None] = GatedUnits.apply(  # type: ignore[no-untyped-call]
+            units: tuple[Tensor, Tensor | None] = GatedUnits.apply(
                 x, added, self.past.weight, self.present.weight, residual, self.halves, self.dilation, seen
             )
         return units

@@ -146,8 +146,8 @@ def compare_with_codes(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:
     if case.model.levels != LEVELS:
         return {}
     train, test = recordings_of(case.examples.split("train")), recordings_of(case.shown)
-    count, found = np.array([len(level) for level in test], float), {}
-    controls = {
+    count, found = np.array([len(level) for level in test], float), dict[str, float | str]()
+    controls: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "level_histogram": histogram_bits(train), "level_pairs": pair_bits(train),
         "linear_prediction": LinearPrediction.of(train),
     }  # fmt: skip

@@ -49,7 +49,7 @@ def judge_sounds(case: Judged[Samples, LabelledImages]) -> Metrics:
         return {}
     sets = {"": drawn, "_real": spread_evenly(train, len(drawn)), "_noise": shuffled(train, len(drawn), settings.seed)}
     real, known = classifier.features(test), classifier.features(train)
-    to_train, found = nearest(real, [known])[1], {}
+    to_train, found = nearest(real, [known])[1], dict[str, float | str]()
     for ending, recordings in sets.items():
         features = classifier.features(recordings)
         ends = dict(zip(("", "_low", "_high"), kid(real, features, settings.kid_subsets, settings.seed), strict=True))

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -105,6 +106,16 @@ def few_captions(few_images: LabelledImages) -> LabelledImages:
     return few_images.with_captions(
         table[["id"]].assign(caption=said, bright=bright.tolist(), shape=shape.tolist(), held_out=False)
     )
+
+
+@pytest.fixture(scope="session")
+def few_sounds(tmp_path_factory: pytest.TempPathFactory) -> LabelledImages:
+    """Forty recordings of digits, two of each speaker for every digit, at 2 kHz and cut at 0.3 s; some are shorter."""
+    settings = DataSettings(source="spoken_digits_small", rate=2000, seconds=0.3)
+    listing = list_source(PROJECT / "data/01_raw", settings)
+    sounds = LabelledImages.of(ingest(listing, settings, tmp_path_factory.mktemp("sounds")))
+    rows = sounds.split("train").table.groupby(["label", "group"]).head(2).reset_index(drop=True)
+    return replace(sounds, table=rows)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
-from genlab.io.pictures import PicturesDataset
+from genlab.io.drawings import DrawingsDataset
 from genlab.training.checkpoint import Checkpoint
 from tests.conftest import PROJECT, Swept, run_alone
 from tests.training.test_checkpoint import Bomb
@@ -248,7 +248,7 @@ def test_ctrl_c_closes_the_run_and_says_where_it_goes_on(
 def test_figures_are_previewed_by_kedro_viz(finished: Swept) -> None:
     from kedro.io import Version
 
-    figures = PicturesDataset(filepath=str(finished.root / "08_reporting/pix2pix/figures"), version=Version(None, None))
+    figures = DrawingsDataset(filepath=str(finished.root / "08_reporting/pix2pix/figures"), version=Version(None, None))
     assert len(figures.preview()) > 1000
 
 

@@ -201,7 +201,7 @@ class GenlabHooks:
 
         What belongs to no model, such as the leaderboard, goes to the run of the whole.
         """
-        from genlab.tracking.runs import to_png  # needs pandas, which not every command does
+        from genlab.tracking.runs import read_wav, to_png  # they need pandas, which not every command does
 
         model, _, name = dataset_name.partition(".")
         if self.tracker.whole and not name:
@@ -214,6 +214,8 @@ class GenlabHooks:
             if name == "metrics":
                 run.measured = True
                 run.set_tags({LINEAGE: self.catalog[dataset_name].record(dataset_name).lineage()})
+        if name == "sounds":
+            run.sounds = read_wav(self._place(dataset_name))
         if name in ("by_image", "history"):
             setattr(run, name, data)
         if name == "figures" or name.endswith("_figures"):

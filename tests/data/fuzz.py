@@ -1,4 +1,4 @@
-"""Damaged files, by a seed: pictures of every kind that `decode` reads, and random damage."""
+"""Damaged files, by a seed: pictures and sounds of every kind that `decode` reads, and random damage."""
 
 import io
 import os
@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import soundfile
 import tifffile
 from PIL import Image
 
@@ -64,6 +65,23 @@ def pictures() -> dict[str, bytes]:
         lambda file: tifffile.imwrite(file, np.moveaxis(deep, 2, 0), imagej=True, metadata={"axes": "CYX"})
     )
     found["npy"] = _written(lambda file: np.save(file, deep))
+    return found
+
+
+def sounds() -> dict[str, bytes]:
+    """A good sound of each kind, a quarter of a second."""
+    kinds = {
+        "wav": ("WAV", "PCM_16", 8000), "wav 8": ("WAV", "PCM_U8", 8000), "wav 24": ("WAV", "PCM_24", 44_100),
+        "wav float": ("WAV", "FLOAT", 16_000), "adpcm": ("WAV", "IMA_ADPCM", 8000), "law": ("WAV", "ULAW", 8000),
+        "flac": ("FLAC", "PCM_16", 8000), "ogg": ("OGG", "VORBIS", 22_050), "opus": ("OGG", "OPUS", 48_000),
+        "mp3": ("MP3", "MPEG_LAYER_III", 16_000), "aiff": ("AIFF", "PCM_16", 8000), "caf": ("CAF", "PCM_16", 8000),
+    }  # fmt: skip
+    rng, found = np.random.default_rng(0), {}
+    for name, (form, coding, rate) in kinds.items():
+        samples = rng.normal(0, 0.1, (rate // 4, 1 if name == "wav" else 2)).clip(-1, 1)
+        found[name] = _written(
+            lambda file, x=samples, r=rate, c=coding, f=form: soundfile.write(file, x, r, c, format=f)
+        )
     return found
 
 

@@ -41,7 +41,9 @@ def test_the_environment_names_its_set_at_its_size(environment):
     data = resolve("pix2pix", load(environment)).data
     assert data.source == ENVIRONMENTS[environment]
     assert data.classes is None, "conf/base names three of Fashion-MNIST"
-    if environment in SETS:
+    if environment == "spoken_digits":
+        assert (data.medium, round(data.rate * data.seconds)) == ("sound", SETS[environment].size)
+    elif environment in SETS:
         assert data.image_size == max(SETS[environment].size, 32)  # 28 pixels get a border
 
 

@@ -15,9 +15,9 @@ from genlab.data.sources.archives import unpack
 from genlab.errors import GenlabError
 from genlab.media.apart import Apart, decode_any
 from genlab.media.base import UnreadableFileError, medium_named
-from tests.data.fuzz import MANY, damaged, pictures
+from tests.data.fuzz import MANY, damaged, pictures, sounds
 
-PICTURES = pictures()
+PICTURES, SOUNDS = pictures(), sounds()
 SETTINGS = {"image_size": 16, "fit": "crop", "background": (255, 255, 255), "channels": "auto", "square_halves": False,
             "axes": None, "white": None}  # fmt: skip
 
@@ -44,6 +44,24 @@ def test_a_damaged_picture_is_read_or_refused(kind: str, apart: Apart) -> None:
         assert pixels.shape[:2] == (16, 16)
         assert pixels.dtype in (np.uint8, np.uint16)
     assert 0 < refused < (MANY or 15) + 1, "the whole file is read, and damage is noticed"
+
+
+@pytest.fixture(scope="module")
+def sound_apart() -> Iterator[Apart]:
+    with Apart("sound:8000") as apart:
+        yield apart
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_a_damaged_sound_is_read_or_refused(kind: str, sound_apart: Apart) -> None:
+    settings = {"rate": 8000, "seconds": 0.3}
+    [(whole, about)] = sound_apart.decode(SOUNDS[kind], [""], settings)
+    assert about["seconds"] == pytest.approx(0.25, abs=0.1)
+    for data in damaged(SOUNDS[kind], MANY or 15, zlib.crc32(kind.encode())):
+        with suppress(UnreadableFileError):
+            [(stored, _)] = sound_apart.decode(data, [""], settings)
+            assert stored.shape == whole.shape == (2400, 1)
+            assert stored.dtype == np.int16
 
 
 def archive(ending: str) -> bytes:

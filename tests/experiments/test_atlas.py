@@ -100,7 +100,7 @@ def png(size: int = 24, seed: int = 0) -> bytes:
 def atlas(*runs: FinishedRun, pictures: Mapping[str, bytes] | None = None) -> Atlas:
     shown = {"few_samples": png(), "latents": png(seed=1)} if pictures is None else pictures
     history = pd.DataFrame({"step": [0, 10, 20], "model/nll": [3.0, 2.0, 1.0], "model/kl": [0.0, np.nan, 1.0]})
-    return build_atlas(runs, lambda run: shown, lambda run: history)
+    return build_atlas(runs, lambda run: shown, lambda run: history, lambda run: run.sounds)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from genlab.cli import cli
 from genlab.errors import GenlabError
 from genlab.experiments.reproduce import code_of
 from genlab.experiments.sweep import read_lists, variant_of
-from genlab.io.pictures import PicturesDataset
+from genlab.io.drawings import DrawingsDataset
 from genlab.models import MODELS
 from genlab.pipeline_registry import register_pipelines
 from genlab.tracking.runs import PICTURE_SIZE, FinishedRun, read_pictures, read_run, read_runs
@@ -223,7 +223,7 @@ def test_bad_runs_are_said_and_do_not_stop_the_comparison(
 
 
 def test_a_folder_of_pictures_of_mixed_sizes_has_a_preview(tmp_path: Path) -> None:
-    pictures = PicturesDataset(filepath=str(tmp_path / "pictures"))
+    pictures = DrawingsDataset(filepath=str(tmp_path / "pictures"))
     pictures.save({f"{side}/{name}": np.full((height, width, channels), 7, np.uint8)
                    for side in "ab" for name, (height, width, channels)
                    in {"small": (3, 5, 1), "wide": (4, 1200, 3), "tall": (300, 2, 1)}.items()})  # fmt: skip

@@ -357,6 +357,17 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_a_row_has_players_of_a_few_new_recordings() -> None:
+    run = finished("wavenet", bits_per_dim=4.5, nll_protocol_hash="n", label_accuracy=0.5, kernel_distance=1.0,
+                   samples_protocol_hash="s", classifier_protocol_hash="c")  # fmt: skip
+    sounds = {f"samples/{n} <b>": b"wav" for n in range(20)} | {"originals/1": b"wav"}
+    page = draw_page(build_leaderboard([run], CompareSettings()), {run.run_id: {"few_samples": b"png"}}, nothing,
+                     {run.run_id: sounds})  # fmt: skip
+    titles = re.findall(r'<audio controls preload="metadata" title="(.*?)"', page)
+    assert titles == [f"samples/{n} &lt;b&gt;" for n in range(0, 20, 4)]
+    assert "data:audio/wav;base64,d2F2" in page
+
+
 def test_the_page_needs_nothing_else_and_holds_pictures_beside_numbers() -> None:
     run = finished("<b>vae</b>", l1=0.125)
     without = finished("cyclegan", l1=0.5)

@@ -1,18 +1,22 @@
 """What a run says of itself, and whom it cites."""
 
+import io
 import re
 import sys
 import unicodedata
+from base64 import b64decode
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import soundfile
 from plotly.graph_objects import Figure
 
 from genlab.data.sources.listing import EMBEDDED
 from genlab.data.sources.public import SETS
 from genlab.evaluation.registry import papers
 from genlab.experiments.note import bibliography, cited, describe_run, references
+from genlab.media.base import Drawings
 from genlab.models import MODELS, model_class
 from genlab.pipelines.nodes import show
 from genlab.tracking.runs import FinishedRun
@@ -38,6 +42,7 @@ def file_of(model: str) -> str:
         ("boltzmann", ["hinton2002", "tieleman2008", "salakhutdinov2009", "hinton2010", "montavon2012"]),
         ("vae", ["kingma2014", "higgins2017"]), ("nade", ["larochelle2011", "uria2014", "uria2016"]),
         ("pix2pix", ["isola2017"]), ("cyclegan", ["zhu2017"]), ("pixelrnn", ["oord2016pixel"]),
+        ("wavenet", ["oord2016wavenet"]),
         ("pixelcnn", ["oord2016pixel", "oord2016conditional", "salimans2017"]),
     ],
 )  # fmt: skip
@@ -114,6 +119,16 @@ def test_the_note_holds_numbers_beside_controls_lineage_command_and_methods() ->
     assert [key in bibtex for key in ("isola2017", "xiao2017", "wang2004", "paszke2019", "genlab", "zhu2017")] == [
         True, True, True, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_card_has_players_of_what_can_be_heard() -> None:
+    sounds = Drawings({"samples/7 theo": np.zeros((40, 1), np.int16)}, "sound:8000")
+    card = show("wavenet", {"bits_per_dim": 4.5, "trained_on": "t", "test_data": "d"}, {}, Figure(), sounds)
+    player = r'<figcaption>(.*?)</figcaption><audio controls.*?src="data:audio/wav;base64,(.*?)"'
+    [(said, encoded)] = re.findall(player, card)
+    assert said == "samples/7 theo"
+    samples, rate = soundfile.read(io.BytesIO(b64decode(encoded)))
+    assert (len(samples), rate) == (40, 8000)
 
 
 def test_a_card_shows_few_drawings_and_the_same_numbers_and_escapes_words() -> None:

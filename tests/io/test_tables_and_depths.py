@@ -9,7 +9,7 @@ from kedro.io import DatasetError
 
 from genlab.errors import GenlabError, find_genlab_error
 from genlab.io.by_name import CheckedTablesDataset
-from genlab.io.pictures import PicturesDataset
+from genlab.io.drawings import DrawingsDataset
 
 PAIRS = pd.DataFrame({"id": ["x", "y"], "split": ["train", "test"], "label": ["", ""], "a": [0, 1], "b": [1, 0]})
 
@@ -50,7 +50,7 @@ def test_a_table_that_is_not_as_its_schema_says_is_refused_on_both_ways(
 def test_pictures_keep_their_depth_and_channels(tmp_path: Path, dtype: type, channels: int, ending: str) -> None:
     top = np.iinfo(dtype).max
     pixels = np.random.default_rng(0).integers(0, top, (6, 8, channels), dtype=dtype, endpoint=True)
-    dataset = PicturesDataset(filepath=str(tmp_path / "pictures"))
+    dataset = DrawingsDataset(filepath=str(tmp_path / "pictures"))
     dataset.save({"one": pixels})
     assert (tmp_path / f"pictures/one.{ending}").is_file()
     loaded = dataset.load()["one"]

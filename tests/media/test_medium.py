@@ -18,8 +18,8 @@ from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import list_source
 from genlab.data.spec import Spec
 from genlab.errors import GenlabError
-from genlab.io.pictures import PicturesDataset
-from genlab.media.base import medium_named
+from genlab.io.drawings import DrawingsDataset
+from genlab.media.base import Drawings, medium_named
 from genlab.models import MODELS, Entry
 from genlab.models.base import Batch, Model, Recipe, Samples, Turn
 from genlab.nn.noise import Chance
@@ -72,7 +72,8 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(wave: np.ndarray, tmp
     assert again.about["key"] == stored.about["key"]
     seen = view(stored, data)
     report = describe_set(seen, data)
-    assert (report["images"], report["sizes"], report["bits"]) == (8, {}, {"16": 8})
+    assert (report["images"], report["depths"], report["seen"]) == (8, {"16": 8}, ["depths"])
+    assert report["notes"] == ["the files of domain images are waves"]
     waves = LabelledImages.of(seen).split("train")
     assert waves.spec == Spec({"images": (2, 16)}, ("0", "1"), medium="waves")
     assert np.array_equal(waves.pixels[0], wave)
@@ -91,8 +92,8 @@ def test_a_medium_of_one_axis_needs_no_line_outside_itself(wave: np.ndarray, tmp
     drawn = apply(model, lambda chance: model.sample(len(chance), chance), range(3), depth=np.int16, medium="waves")
     assert np.abs(drawn.astype(int) - np.abs(wave.astype(int))).max() < 300
 
-    drawings = PicturesDataset(filepath=str(tmp_path / "drawings"), medium="waves")
-    drawings.save({f"samples/{number}": wave for number, wave in enumerate(drawn)})
+    drawings = DrawingsDataset(filepath=str(tmp_path / "drawings"))
+    drawings.save(Drawings({f"samples/{number}": wave for number, wave in enumerate(drawn)}, "waves"))
     assert np.array_equal(drawings.load()["samples/2"], drawn[2])
     assert drawings.preview()
     with pytest.raises(

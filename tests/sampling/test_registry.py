@@ -1,5 +1,6 @@
 """The registries: what is found, what fits, what every measure says of itself."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ FILES = {
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """Three functions in two files of a package."""
+    """Five functions in four files of a package."""
     monkeypatch.syspath_prepend(tmp_path)
     folder = tmp_path / "toy_measures"
     folder.mkdir()
@@ -36,6 +37,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
         head + "@toy(needs=(Samples, Decodes), on=LabelledImages)\ndef both(case):\n    return {'both': case.split}\n"
         "@toy(needs=Translates)\ndef other(case):\n    return {'other': 1}\n"
     )
+    (folder / "sounds.py").write_text(head + "@toy(of='sound')\ndef sounds(case):\n    return {'sounds': 1}\n")
+    (folder / "pictures.py").write_text(head + "@toy(of='pictures')\ndef pixels(case):\n    return {'pixels': 1}\n")
     (folder / "one.py").write_text(head + "@toy(on=LabelledImages, loud=True)\ndef any(case):\n    return {'any': 1}\n")
     import importlib
 
@@ -48,9 +51,11 @@ def test_a_file_is_found_and_runs_where_it_fits(
 ) -> None:
     model = VAE(image_size=32, latent_dim=2, width=4)
     images, pairs = Case(model, few_images, SampleSettings()), Case(model, few_shoes, SampleSettings())
-    assert list(registry.run(images).items()) == [("any", 1), ("both", "test")], "in the order of the files"
+    assert list(registry.run(images)) == ["any", "pixels", "both"], "in the order of the files"
     assert registry.run(images, loud=True) == {"any": 1}
-    assert registry.run(pairs) == {}
+    assert registry.run(pairs) == {"pixels": 1}
+    as_sound = replace(few_images, store=replace(few_images.store, medium="sound:16000"))
+    assert list(registry.run(Case(model, as_sound, SampleSettings()))) == ["any", "sounds", "both"]
 
 
 @pytest.mark.parametrize("folder", FILES)

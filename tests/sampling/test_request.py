@@ -58,3 +58,32 @@ def test_what_cannot_be_drawn_is_refused(condition: str | None, asked: dict, mes
 def test_what_only_the_files_can_tell_is_not_refused_early() -> None:
     require_drawable("cgan", "labels", SampleSettings(label="whatever"), None, None)
     require_drawable("text_gan", "captions", SampleSettings(text="some words"), None, None)
+
+
+SPOKEN = Spec({"images": (1, 8000)}, ("0", "1", "2"), medium="sound:8000", groups=("jackson", "theo"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"label": 2, "group": "theo"}, [[2, 1]]),
+        ({"label": "1"}, [[1, 0], [1, 1]]),
+        ({"group": 0}, [[0, 0], [1, 0], [2, 0]]),
+    ],
+)
+def test_a_label_and_a_group_or_all_of_what_is_left_open(asked: dict, told: list[list[int]]) -> None:
+    np.testing.assert_array_equal(requested("labels_and_groups", SPOKEN, SampleSettings(**asked)), told)
+    require_drawable("wavenet", "labels_and_groups", SampleSettings(**asked), SPOKEN.classes, None, SPOKEN.groups)
+
+
+def test_groups_that_are_not_there_or_not_asked_for() -> None:
+    assert requested("labels_and_groups", SPOKEN, SampleSettings()) is None
+    with pytest.raises(GenlabError, match=r"sample.group='teo' is none of the 2 groups; did you mean 'theo'\? "):
+        requested("labels_and_groups", SPOKEN, SampleSettings(group="teo"))
+    with pytest.raises(GenlabError, match=r"sample.group='theo' is given, but cgan is told a label: use sample.label"):
+        require_drawable("cgan", "labels", SampleSettings(group="theo"), None, None)
+    with pytest.raises(GenlabError, match="sample.group=5 is none of the 2 groups"):
+        require_drawable("wavenet", "labels_and_groups", SampleSettings(group=5), None, None, SPOKEN.groups)
+    require_drawable("wavenet", "labels_and_groups", SampleSettings(group="whoever"), None, None, None)
+    with pytest.raises(GenlabError, match=r"is told a label and a group: use sample.label and sample.group"):
+        require_drawable("wavenet", "labels_and_groups", SampleSettings(text="seven"), None, None)

@@ -19,11 +19,21 @@ import numpy as np
 
 from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import Entry, Listing, Rejected
-from genlab.data.store import ImageSet, ImageStore, SetWriter, checksum, digest, keep_set, open_earlier
+from genlab.data.store import (
+    LAST_COLUMNS,
+    ImageSet,
+    ImageStore,
+    SetWriter,
+    checksum,
+    digest,
+    file_digest,
+    keep_set,
+    open_earlier,
+)
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
 from genlab.media.apart import MEMORY, Apart, decode_any
-from genlab.media.base import Medium, UnreadableFileError, medium_named
+from genlab.media.base import Medium, Source, UnreadableFileError, medium_named
 
 CHUNK = 8  # files that a thread takes at a time
 AHEAD = 3  # chunks for each thread that may wait to be written
@@ -42,19 +52,21 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
     Raises:
         GenlabError: no file can be read, or the disk is full; the sets in `folder` are as they were.
     """
-    medium = medium_named(settings.medium)
-    given = {**dict(settings), "fit": settings.fit or listing.fit, "square_halves": listing.square_halves}
+    given = {**dict(settings), "square_halves": listing.square_halves}
+    given |= {name: value for name, value in listing.suits.items() if given[name] is None}
+    full_name = medium_named(settings.medium).named(given)
+    medium = medium_named(full_name)
     how = medium.decoding(given)
     before = _open_usable(folder, how)
     contents: Sequence[str | None] = [None] * len(listing.entries)
     if before is not None:
-        contents = list(in_parallel(_content, listing.entries, settings.workers))
+        contents = list(in_parallel(lambda one: _content(one, medium.streams), listing.entries, settings.workers))
         if before.about["key"] == _key(listing, how, contents):
             return before
     rejected, wanted = list(listing.rejected), set()
-    with stage_folder(folder / "set") as stage, Apart(settings.medium) as apart:
-        writer = SetWriter(stage, settings.medium)
-        read = _Reader(medium, apart, given, str(how), _known(before))
+    with stage_folder(folder / "set") as stage, Apart(full_name) as apart:
+        writer = SetWriter(stage, full_name)
+        read = _Reader(medium, apart, given, str(how), _known(before, medium))
         digests: list[str | None] = []
         jobs = zip(listing.entries, contents, strict=True)
         for entry, (content, rows) in zip(listing.entries, in_parallel(read, jobs, settings.workers), strict=True):
@@ -71,7 +83,7 @@ def ingest(listing: Listing, settings: DataSettings, folder: Path) -> ImageSet:
         if missing or not wanted:
             where = f" for domain {', '.join(sorted(missing))}" if writer.rows else ""
             first = f"; the first that failed: {rejected[0].source} {rejected[0].reason}" if rejected else ""
-            raise GenlabError(f"no file in {listing.name} gives an image{where}{first}")
+            raise GenlabError(f"no file in {listing.name} gives any {medium.unit}{where}{first}")
         key = _key(listing, how, digests)
         about = {
             "key": key,
@@ -128,14 +140,14 @@ Known = dict[str, tuple[dict[str, Any], ImageStore, int]]
 """Images that were decoded before, by checksum: what the file had, and the store and row of the pixels."""
 
 
-def _known(before: ImageSet | None) -> Known:
+def _known(before: ImageSet | None, medium: Medium) -> Known:
     """The images of an earlier set.
 
     A domain with widened images is left out: the others that they were widened for may be gone now.
     """
     if before is None:
         return {}
-    names = ["height", "width", "mode", "bits", "content", "checksum"]
+    names = [*medium.columns, *LAST_COLUMNS]
     return {
         found["checksum"]: ({str(name): value for name, value in found.items()}, store, row)
         for domain, store in before.stores.items()
@@ -144,34 +156,50 @@ def _known(before: ImageSet | None) -> Known:
     }
 
 
-def _source(entry: Entry) -> bytes | np.ndarray:
-    """A file's bytes, or an array's pixels.
+def _source(entry: Entry, streams: bool) -> Source:
+    """A file's bytes, or its path if the medium `streams`, or what the entry holds.
 
     Raises:
         UnreadableFileError: it cannot be read, is too large, or would never end.
     """
     if entry.path is None:
-        return np.asarray(entry.pixels)
+        return entry.held
     try:
         about = entry.path.stat()
         if not stat.S_ISREG(about.st_mode):
             raise UnreadableFileError("is not a file but a pipe, a device or a folder; delete it")
+        if streams:
+            return entry.path
         if about.st_size > MEMORY:
             raise UnreadableFileError(f"has {about.st_size} bytes, more than {MEMORY}; cut it into pieces")
         return entry.path.read_bytes()
     except OSError as error:
-        raise UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights") from error
+        raise _unreadable(error) from error
 
 
-def _content(entry: Entry) -> str | None:
+def _unreadable(error: OSError) -> UnreadableFileError:
+    return UnreadableFileError(f"cannot be read ({error.strerror or error}); check its rights")
+
+
+def _content(entry: Entry, streams: bool) -> str | None:
     """Names a file's bytes, or an array's pixels; None where the file cannot be read."""
     try:
-        return _name(_source(entry))
+        return _name(_source(entry, streams))
     except UnreadableFileError:
         return None
 
 
-def _name(source: bytes | np.ndarray) -> str:
+def _name(source: Source) -> str:
+    """Names it by its content.
+
+    Raises:
+        UnreadableFileError: it is a file that cannot be read.
+    """
+    if isinstance(source, Path):
+        try:
+            return file_digest(source)
+        except OSError as error:
+            raise _unreadable(error) from error
     return checksum(source) if isinstance(source, np.ndarray) else digest(source)
 
 
@@ -191,7 +219,7 @@ class _Reader:
         try:
             source = None
             if content is None:
-                source = _source(entry)
+                source = _source(entry, self.medium.streams)
                 content = _name(source)
             names = [digest(f"{content}{part.half}{part.domain}{self.how}".encode()) for part in entry.parts]
             if all(name in self.known for name in names):
@@ -199,7 +227,7 @@ class _Reader:
                     (store.take(np.array([row]))[0], about) for about, store, row in (self.known[n] for n in names)
                 ]
             else:
-                source = _source(entry) if source is None else source
+                source = _source(entry, self.medium.streams) if source is None else source
                 halves = [part.half for part in entry.parts]
                 if isinstance(source, np.ndarray) or self.medium.is_safe(source):
                     found = decode_any(self.medium, source, halves, self.settings)
@@ -209,7 +237,8 @@ class _Reader:
             for part, name, (pixels, about) in zip(entry.parts, names, found, strict=True):
                 named = digest(f"{content}{part.half}".encode()) if part.half else content
                 row = {"id": part.id, "domain": part.domain, "split": part.split, "label": part.label,
-                       "source": entry.source, **about, "content": named, "checksum": name}  # fmt: skip
+                       "group": part.group, "source": entry.source, **about, "content": named,
+                       "checksum": name}  # fmt: skip
                 rows.append((row, pixels))
             return content, rows
         except UnreadableFileError as error:

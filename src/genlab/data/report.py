@@ -11,41 +11,38 @@ from genlab.data.arrange.splits import single_scene_labels
 from genlab.data.settings import DataSettings
 from genlab.data.store import ImageSet
 from genlab.errors import GenlabError
-
-SIZES = 20  # sizes that the histogram names; the others are counted together
+from genlab.media.base import medium_named
 
 
 def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
     """The report as plain values, for JSON.
 
     source, layout · files, images, rejected (each with its reason), rejected_share, ignored (files that are no images,
-    by ending), notes (what was decided by looking, and left out) · splits, labels, domains, sizes ("HxW"), modes, bits:
-    counts of images · stored: shape and type of each array · without_partner: files, by domain · different_frames:
-    pairs whose sides do not lie over each other · duplicates: files of equal content in one domain, and whether they
-    lie in more than one split · single_scene_labels: labels of one image.
+    by ending), notes (what was decided by looking, and left out) · splits, labels, groups, domains: counts of images ·
+    seen: the names of what the medium counts, such as sizes; each stands beside it · stored: shape and type of each
+    array · without_partner: files, by domain · different_frames: pairs whose sides do not lie over each other ·
+    duplicates: files of equal content in one domain, and whether they lie in more than one split ·
+    single_scene_labels: labels of one image.
     """
     table, about = images.table, images.about
-    sizes = _counts(table["height"].astype(str) + "x" + table["width"].astype(str))
-    rare = dict(list(sizes.items())[SIZES:])
-    sizes = {size: count for size, count in sizes.items() if size not in rare} | (
-        {"other": sum(rare.values())} if rare else {}
-    )
+    counts = medium_named(images.target.medium).counts(table)
     named = pair_kind(set(images.stores), settings) == "names"
     return {
         "source": about["source"],
         "layout": about["layout"],
+        "unit": medium_named(images.target.medium).unit,
         "files": about["files"],
         "images": len(table),
         "rejected": about["rejected"],
         "rejected_share": len(about["rejected"]) / about["files"],
         "ignored": about["ignored"],
-        "notes": [*about["notes"], *([about["doubt"]] if about["doubt"] else []), *_dark(images)],
+        "notes": [*about["notes"], *([about["doubt"]] if about["doubt"] else []), *_doubts(images)],
         "splits": _counts(table["split"]),
         "labels": _counts(table["label"]),
+        "groups": _counts(table["group"]),
         "domains": _counts(table["domain"]),
-        "sizes": sizes,
-        "modes": _counts(table["mode"]),
-        "bits": _counts(table["bits"]),
+        **counts,
+        "seen": list(counts),
         "stored": {name: f"{s.images.shape} {s.images.dtype}" for name, s in images.stores.items()},
         "without_partner": without_partner(images["a"].table, images["b"].table) if named else {},
         "different_frames": different_frames(images) if named else [],
@@ -54,16 +51,13 @@ def describe_set(images: ImageSet, settings: DataSettings) -> dict[str, Any]:
     }
 
 
-def _dark(images: ImageSet) -> list[str]:
-    """A sentence for each domain whose brightest value is below a quarter of what its type can hold."""
-    said = []
-    for domain, store in images.stores.items():
-        depth, used = 8 * store.images.dtype.itemsize, int(store.table["bits"].max())
-        if used <= depth - 2:
-            reached = 2**used - 1
-            said.append(f"the files of domain {domain} have values of {used} bits in {depth}, up to {reached} of "
-                        f"{2**depth - 1}, and are almost black; set data.white={reached} if this is white")  # fmt: skip
-    return said
+def _doubts(images: ImageSet) -> list[str]:
+    """What looks wrong with each domain, to its medium."""
+    return [
+        f"the files of domain {domain} {sentence}"
+        for domain, store in images.stores.items()
+        for sentence in medium_named(store.medium).doubts(store.table, store.images.dtype)
+    ]
 
 
 def _counts(values: pd.Series) -> dict[str, int]:
@@ -85,7 +79,7 @@ def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
     rows = [("warning", "", text) for text in warnings(report)]
     rows += [(name, "", report[name]) for name in ("source", "layout", "files", "images")]
     rows += [("rejected", one["source"], one["reason"]) for one in report["rejected"]]
-    for what in ("splits", "labels", "domains", "sizes", "modes", "bits", "stored", "ignored"):
+    for what in ("splits", "labels", "groups", "domains", *report["seen"], "stored", "ignored"):
         rows += [(what, name, value) for name, value in report[what].items()]
     rows += [("without partner", domain, name) for domain, names in report["without_partner"].items() for name in names]
     rows += [("different frames", "", name) for name in report["different_frames"]]
@@ -98,7 +92,7 @@ def report_table(report: Mapping[str, Any]) -> pd.DataFrame:
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
     """Warnings before training, a sentence each."""
-    found = []
+    found, unit = [], report["unit"]
     if rejected := report["rejected"]:
         first = rejected[0]
         found.append(
@@ -106,19 +100,19 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
         )
     if ignored := report["ignored"]:
         kinds = ", ".join(f"{count} {ending}" for ending, count in ignored.items())
-        found.append(f"{sum(ignored.values())} files are left out, as Genlab reads no pictures from them: {kinds}")
+        found.append(f"{sum(ignored.values())} files are left out, as Genlab reads no {unit} from them: {kinds}")
     found += report["notes"]
     for domain, files in report["without_partner"].items():
         if files:
-            found.append(f"{len(files)} images of domain {domain} have no partner and are left out; first: {files[0]}")
+            found.append(f"{len(files)} {unit} of domain {domain} have no partner and are left out; first: {files[0]}")
     if apart := report["different_frames"]:
         found.append(f"{len(apart)} pairs have sides of different proportions, do not lie over each other, and are "
                      f"left out; the first: {apart[0]}")  # fmt: skip
     if across := [one["files"] for one in report["duplicates"] if one["across_splits"]]:
-        found.append(f"{len(across)} images lie in more than one split; the first: {', '.join(across[0])}")
+        found.append(f"{len(across)} {unit} lie in more than one split; the first: {', '.join(across[0])}")
     if single := report["single_scene_labels"]:
-        found.append(f"labels of one image, which is only trained on unless its folder says otherwise: "
-                     f"{', '.join(single)}")  # fmt: skip
+        found.append(f"labels of one {unit.removesuffix('s')}, which is only trained on unless its folder says "
+                     f"otherwise: {', '.join(single)}")  # fmt: skip
     return found
 
 

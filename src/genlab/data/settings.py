@@ -3,25 +3,40 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
-from genlab.media.base import PICTURES
+from genlab.data.sources.file_names import check_rule
+from genlab.media.base import PICTURES, medium_named
+from genlab.media.pictures.settings import DERIVED as DERIVED_OF_PICTURES
+from genlab.media.pictures.settings import STORED as STORED_OF_PICTURES
 from genlab.media.pictures.settings import PictureSettings
+from genlab.media.sound.settings import STORED as STORED_OF_SOUND
+from genlab.media.sound.settings import SoundSettings
 
 Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
 """How a folder of images is arranged; `genlab.data.sources.layouts` describes each."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+FileNames = Annotated[str, AfterValidator(check_rule)]
 
 STORED = (
-    "source", "root", "medium", "layout", "split_folders", "source_a", "source_b", "order",
-    "image_size", "fit", "background", "channels", "axes", "white",
+    "source", "root", "medium", "layout", "file_names", "split_folders", "source_a", "source_b", "order",
+    *STORED_OF_PICTURES, *STORED_OF_SOUND,
 )  # fmt: skip
 """These settings decide which images are stored, and how. All others are views of the stored images."""
 
-DERIVED = ("classes", "binarise", "edges", "pairs")
+DERIVED = ("classes", *DERIVED_OF_PICTURES)
 """These settings decide what is derived from a stored set. Only images that a view shows are derived."""
 
 
@@ -31,12 +46,13 @@ def split_domains(domains: object) -> object:
 
 
 class SplitSettings(BaseModel):
-    """How images without a split get one: by content and `seed`, whole scenes at a time."""
+    """How images without a split get one: by content or group, and `seed`, whole scenes at a time."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     val: Share = 0.05  # of the training images, where the source has no validation split
     test: Share = 0.1  # of all images, where the source has no test split
+    by: Literal["content", "group"] = "content"  # what is a scene: equal files, or all images of a group
     seed: NonNegativeInt = 0
 
 
@@ -58,13 +74,14 @@ class HeldOutSettings(BaseModel):
     seed: NonNegativeInt = 0  # of the drawing
 
 
-class DataSettings(PictureSettings):
-    """Which images, at which size, and what is paired with them."""
+class DataSettings(PictureSettings, SoundSettings):
+    """Which images, at which size, and what is paired with them. An image is an example of any medium."""
 
     source: str = "fashion_mnist"  # an embedded set, a public set by name, or a folder of images
     root: str | None = None  # folder with copies of public sets, and where they are downloaded to; null: data/01_raw
-    medium: str = PICTURES  # what the files are; a package of genlab.media
+    medium: str = PICTURES  # what the files are; a package of genlab.media; a known set brings its own
     layout: Layout | None = None  # of that folder; null: found by looking
+    file_names: FileNames | None = None  # what names of files say, such as "label_group_index"
     split_folders: bool = True  # whether folders named train, val or test say the split
     source_a: str | None = None  # two folders that lie apart, matched by file name; both take the place of `source`
     source_b: str | None = None
@@ -81,10 +98,20 @@ class DataSettings(PictureSettings):
     captions: str | None = None  # for models of text: "derived", or a CSV file with columns id (or file) and caption
     held_out: HeldOutSettings = HeldOutSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _bring_medium(cls, given: Any) -> Any:
+        """What is given, with the medium of a known set where none is given."""
+        from genlab.data.sources.listing import MEDIA  # which needs these settings
+
+        known = MEDIA.get(str(given.get("source"))) if given.get("source_a") is None else None
+        return given if known is None else {"medium": known, **given}
+
     def set_name(self) -> str:
         """The name of the stored set: two models whose settings give the same name share it."""
         source = self.source if self.source_a is None else f"{self.source_a} and {self.source_b}"
-        return f"{Path(source).name}-{self.image_size}-{self._digest(STORED)}"
+        size = medium_named(self.medium).shape(1, dict(self))[-1]
+        return f"{Path(source).name}-{size}-{self._digest(STORED)}"
 
     def derived_name(self) -> str:
         """The name of what is derived from the stored set."""

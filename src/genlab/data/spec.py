@@ -13,4 +13,5 @@ class Spec:
     shapes: Mapping[str, tuple[int, ...]]  # by domain ("a" and "b", or "images"): channels, then axes
     classes: tuple[str, ...] = ()  # names of the labels, by their number
     words: tuple[str, ...] = ()  # of the captions, by their number; number 0 is padding
-    medium: str = PICTURES  # a name that `genlab.media.base.medium_named` knows
+    medium: str = PICTURES  # its full name, which `genlab.media.base.medium_named` knows
+    groups: tuple[str, ...] = ()  # names of the groups, such as speakers, by their number

@@ -1,6 +1,7 @@
 """The image store: one array, usually memory-mapped, and one table with a row per image.
 
-N images, H = W pixels, C channels; uint8 or uint16. A set has a store for each of its domains: "a" and "b", or
+An image is an example of any medium. N images, (N, *axes, C): of pictures (N, H, W, C) uint8 or uint16, H = W; of sound
+(N, T, 1) int16. A set has a store for each of its domains: "a" and "b", or
 "images" alone. On disk it is a folder with `<domain>.npy` for each, one `table.parquet` and `set.json`.
 
 Each file's digest stands in `set.json`, and is checked when a set is opened: damage is never used.
@@ -25,13 +26,10 @@ from genlab.errors import GenlabError
 from genlab.files import remove_folder, write_file
 from genlab.media.base import PICTURES, Medium, medium_named
 
-TABLE_COLUMNS = [
-    "id", "domain", "split", "label", "source", "height", "width", "mode", "bits", "content", "checksum",
-]  # fmt: skip
+FIRST_COLUMNS, LAST_COLUMNS = ("id", "domain", "split", "label", "group", "source"), ("content", "checksum")
 """id: unique in its domain, shared by the sides of a pair · domain: a, b or images · split: train, val or test, or ""
-where the source does not say · label: class name · source: file it came from · height, width: pixels before fitting ·
-mode: of the file · bits: that its largest value needs · content: digest of the file's bytes · checksum: names the
-stored pixels."""
+where the source does not say · label: class name · group: whom or what it belongs to, such as a speaker, or "" where
+nothing says · source: file it came from · content: digest of the file's bytes · checksum: names the stored pixels."""
 
 PART = 512  # images that are read at a time where all are read one after another
 LETTING_GO = 32 * 2**20  # after so many bytes read from a large store, its pages are released
@@ -40,13 +38,18 @@ LARGE = 128 * 2**20  # bytes; smaller stores may stay in memory
 logger = logging.getLogger(__name__)
 
 
+def table_columns(medium: Medium) -> list[str]:
+    """The columns of a store's table: FIRST_COLUMNS, those of the medium, LAST_COLUMNS."""
+    return [*FIRST_COLUMNS, *medium.columns, *LAST_COLUMNS]
+
+
 @dataclass(frozen=True)
 class ImageStore:
     """N images and what is known of each. Row i of the table describes image i, which stands at `places[i]`."""
 
     images: np.ndarray  # (M, *axes, C), as stored; of pictures (M, H, W, C); a view may show some of them only
-    table: pd.DataFrame  # N rows, TABLE_COLUMNS
-    medium: str = PICTURES
+    table: pd.DataFrame  # N rows, `table_columns`
+    medium: str = PICTURES  # its full name
     places: np.ndarray | None = None  # (N,) rows of `images`; None: all of them, in their order
     shades: "ImageStore | None" = None  # what training draws black and white from, anew at each step: the same N images
     _read: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)  # bytes since pages were let go
@@ -149,9 +152,10 @@ class ImageSet:
 
     @property
     def table(self) -> pd.DataFrame:
-        """All domains, one row per image: TABLE_COLUMNS."""
+        """All domains, one row per image: `table_columns`."""
         tables = [store.table for store in self.stores.values()]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=TABLE_COLUMNS)
+        none = pd.DataFrame(columns=[*FIRST_COLUMNS, *LAST_COLUMNS])
+        return pd.concat(tables, ignore_index=True) if tables else none
 
 
 def open_set(folder: Path) -> ImageSet:
@@ -169,6 +173,8 @@ def open_set(folder: Path) -> ImageSet:
             if file_digest(folder / name) != wanted:
                 raise ValueError(f"{name} has changed")
         table = pd.read_parquet(folder / "table.parquet")
+        if "group" not in table:  # a set of Genlab before groups
+            table.insert(FIRST_COLUMNS.index("group"), "group", "")
         stores = {
             domain: ImageStore(
                 np.load(folder / f"{domain}.npy", mmap_mode="r"),
@@ -287,7 +293,7 @@ class SetWriter:
     """Writes an image set into a folder, image by image."""
 
     def __init__(self, folder: Path, medium: str = PICTURES) -> None:
-        self.folder, self.medium = folder, medium
+        self.folder, self.name, self.medium = folder, medium, medium_named(medium)
         self.rows: list[dict[str, Any]] = []
         self._arrays: dict[str, ArrayWriter] = {}
 
@@ -299,7 +305,7 @@ class SetWriter:
         """
         domain = row["domain"]
         if domain not in self._arrays:
-            self._arrays[domain] = ArrayWriter(self.folder / f"{domain}.npy", medium_named(self.medium))
+            self._arrays[domain] = ArrayWriter(self.folder / f"{domain}.npy", self.medium)
         self._arrays[domain].append(example)
         self.rows.append(row)
 
@@ -307,10 +313,11 @@ class SetWriter:
         """Close all files, the one that makes the set readable last."""
         for array in self._arrays.values():
             array.close()
-        pd.DataFrame(self.rows, columns=TABLE_COLUMNS).to_parquet(self.folder / "table.parquet", index=False)
+        table = pd.DataFrame(self.rows, columns=table_columns(self.medium))
+        table.to_parquet(self.folder / "table.parquet", index=False)
         widened = sorted(domain for domain, array in self._arrays.items() if array.widened)
         digests = {path.name: file_digest(path) for path in sorted(self.folder.iterdir())}
-        about = {**about, "medium": self.medium, "domains": sorted(self._arrays), "widened": widened,
+        about = {**about, "medium": self.name, "domains": sorted(self._arrays), "widened": widened,
                  "digests": digests}  # fmt: skip
         said = {"digest": digest(json.dumps(about).encode()), "about": about}
         (self.folder / "set.json").write_text(json.dumps(said, indent=1))

@@ -42,19 +42,21 @@ class Question:
         return any(issubclass(one, self.asks) for one in needs)
 
 
-SETS = ("fid", "fd_lite0", "kid", "kid_lite0")
+SETS = ("fid", "fd_lite0", "kid", "kid_lite0", "kernel_distance")
 
 QUESTIONS = (
     Question("Draws from nothing", (Samples,), (*SETS, "precision", "recall"), ("few_samples", "samples"), told=False),
     Question(
         "Draws what is asked",
         (Samples,),
-        ("label_accuracy", "caption_class_accuracy", "caption_attribute_accuracy", *SETS),
+        ("label_accuracy", "group_accuracy", "caption_class_accuracy", "caption_attribute_accuracy", *SETS),
         ("few_samples", "samples"),
         told=True,
     ),
     Question("Translates an image", (Translates,), ("l1",), ("few_translations", "translations")),
-    Question("Reconstructs an image", (Reconstructs,), ("mse",), ("few_reconstructions", "reconstructions")),
+    Question(
+        "Reconstructs an image", (Reconstructs,), ("mse", "log_mel_l1"), ("few_reconstructions", "reconstructions")
+    ),
     Question(
         "Represents an image by a few numbers",
         (Encodes, EncodesDomains, MatchesPrior),

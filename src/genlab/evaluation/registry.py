@@ -9,7 +9,8 @@ Direction = Literal["higher", "lower"]
 measure = Registry("genlab.evaluation.measures")
 """`@measure(needs=Capability, on=Arrangement, better={"fd_lite0": "lower"})`: takes a `Judged`, returns metrics.
 
-The decorator also says of the metrics, by their names without endings (`_low`, `_real`, `_a_to_b`):
+`of="pictures"` stands where a measure makes sense of one medium only. The decorator also says of the metrics, by their
+names without endings (`_low`, `_real`, `_a_to_b`):
 
 - `better`: whether a higher or a lower value is better; None where neither is;
 - `controls`: what `<metric>_<control>` is, in words, by control;

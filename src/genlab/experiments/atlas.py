@@ -90,6 +90,7 @@ class Leaf:
     run: FinishedRun | None
     numbers: list[Number] = field(default_factory=list)  # the headline of each question that it answers
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    sounds: Mapping[str, bytes] = field(default_factory=dict)  # WAVs
     charts: list[Lines] = field(default_factory=list)
 
     @property
@@ -207,9 +208,9 @@ def newest_whole(runs: Iterable[FinishedRun]) -> dict[str, FinishedRun]:
 
 def build_atlas(
     runs: Iterable[FinishedRun], pictures: Callable[[FinishedRun], Mapping[str, bytes]],
-    history: Callable[[FinishedRun], pd.DataFrame | None],
+    history: Callable[[FinishedRun], pd.DataFrame | None], sounds: Callable[[FinishedRun], Mapping[str, bytes]],
 ) -> Atlas:  # fmt: skip
-    """Every model of `MODELS`, with the newest of its finished runs; `pictures` are PNGs by name."""
+    """Every model of `MODELS`, with the newest of its finished runs; `pictures` are PNGs by name, `sounds` WAVs."""
     newest = newest_whole(runs)
     board = build_leaderboard([*newest.values()], CompareSettings()) if newest else None
     tables = [table for tables in board.questions().values() for table in tables] if board else []
@@ -221,7 +222,7 @@ def build_atlas(
         numbers = [number for table in tables for number in _headlines(table, run)]
         losses = history(run)
         charts = [] if losses is None else curves(losses)
-        leaves.append(Leaf(model, model_class(model), run, numbers, pictures(run), charts))
+        leaves.append(Leaf(model, model_class(model), run, numbers, pictures(run), sounds(run), charts))
     order = list(Family)
     leaves.sort(key=lambda leaf: order.index(leaf.family))
     return Atlas(leaves, _scatters(board, tables) if board else {})

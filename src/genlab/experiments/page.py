@@ -6,6 +6,7 @@ tags.
 
 import html
 import itertools
+import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,7 @@ from genlab.experiments.leaderboard import (
     summarise,
     title,
 )
-from genlab.models.base import Family
+from genlab.models.base import Family, Samples
 from genlab.tracking.runs import FinishedRun
 
 DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "environment", "seeds": "seeds"}
@@ -42,14 +43,24 @@ DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "e
 ARROWS = {"higher": "↑", "lower": "↓"}
 FIRST = 7  # metrics that a table of the page shows at first
 WIDTH = 120  # characters of a table in Markdown, at most
+HEARD = 6  # recordings of a run on the page, at most
 LONGEST = 40  # characters of a word in Markdown
 HEADLINE = ("question", "metric", "value", "95 % interval", "beside it")
 
 
-def draw_page(board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]], by_image: ByImage) -> str:
-    """The page; `pictures` are each run's PNGs by name. A row shows those of its question."""
-    options = {"autoescape": True}
-    return _render("page.html.jinja", board, options, pictures, lambda table: _verdicts(board, table, by_image))
+def draw_page(
+    board: Leaderboard, pictures: Mapping[str, Mapping[str, bytes]], by_image: ByImage,
+    sounds: Mapping[str, Mapping[str, bytes]] = {},
+) -> str:  # fmt: skip
+    """The page; `pictures` are each run's PNGs by name, `sounds` its WAVs. A row shows those of its question."""
+    return _render(
+        "page.html.jinja",
+        board,
+        {"autoescape": True},
+        pictures,
+        lambda table: _verdicts(board, table, by_image),
+        sounds,
+    )
 
 
 def to_markdown(board: Leaderboard) -> str:
@@ -104,10 +115,10 @@ def family_colours() -> dict[Family, str]:
 
 def _render(
     template: str, board: Leaderboard, options: dict[str, Any], pictures: Mapping[str, Mapping[str, bytes]],
-    verdicts: Callable[[pd.DataFrame], dict[str, list[str]]],
+    verdicts: Callable[[pd.DataFrame], dict[str, list[str]]], sounds: Mapping[str, Mapping[str, bytes]] = {},
 ) -> str:  # fmt: skip
     questions = {
-        words: [{**_section(table, pictures), "verdicts": verdicts(table)} for table in tables]
+        words: [{**_section(table, pictures, sounds), "verdicts": verdicts(table)} for table in tables]
         for words, tables in board.questions().items()
     }
     return open_template(template, **options).render(questions=questions, skipped=board.skipped)
@@ -131,7 +142,9 @@ def interval(row: "pd.Series[Any] | Mapping[str, Any]", name: str) -> str:
     return f"{number(low)} to {number(high)}" if pd.notna(low) and pd.notna(high) else ""
 
 
-def _section(table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]]) -> dict[str, Any]:
+def _section(
+    table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]], sounds: Mapping[str, Mapping[str, bytes]]
+) -> dict[str, Any]:
     """What the templates want to know of a group."""
     main, means, controls = main_metrics(table), summarise(table), control_rows(table)
     differ = [name for name in DESCRIBES if means[name].nunique() > 1]
@@ -148,6 +161,7 @@ def _section(table: pd.DataFrame, pictures: Mapping[str, Mapping[str, bytes]]) -
         "best": best,
         "controls": [pd.Series(row) for row in controls],
         "pictures": shown if any(shown.values()) else {},
+        "sounds": {run_id: _sounds_of(table, sounds.get(run_id, {})) for run_id in means["run_id"]},
         "runs": list(table.iterrows()),
         "lines": _lines(title(table), means, controls, differ, main, best),
     }
@@ -169,6 +183,12 @@ def _pictures_of(table: pd.DataFrame, pictures: Mapping[str, bytes]) -> dict[str
         if found := {name: png for name, png in pictures.items() if name.startswith(start)}:
             return found
     return {}
+
+
+def _sounds_of(table: pd.DataFrame, sounds: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A few of a run's new recordings, evenly spread, under a question about drawings."""
+    new = [name for name in sounds if name.startswith("samples/")] if Samples in question_of(table).asks else []
+    return {name: sounds[name] for name in new[:: max(1, math.ceil(len(new) / HEARD))]}
 
 
 def _lines(

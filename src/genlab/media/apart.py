@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from genlab.media.base import Medium, Settings, UnreadableFileError, medium_named
+from genlab.media.base import Medium, Settings, Source, UnreadableFileError, medium_named
 
 SECONDS = 60  # for one file
 MEMORY = 8 << 30  # bytes that a process may hold; a file is refused that is larger
 
-Source = bytes | np.ndarray
 Found = list[tuple[np.ndarray, dict[str, Any]]]
 
 

@@ -16,7 +16,9 @@ class Entry(NamedTuple):
     place: str  # module:Class
     trains_on: Literal["pairs", "domains", "images"]
     captions: bool = False  # does it need captions beside the images?
-    studies: tuple[Literal["classify", "sweep_dimensions"], ...] = ()  # nodes beyond those that every model has
+    studies: tuple[
+        Literal["classify", "sweep_dimensions", "listen"], ...
+    ] = ()  # nodes beyond those that every model has
 
 
 MODELS: dict[str, Entry] = {
@@ -26,6 +28,8 @@ MODELS: dict[str, Entry] = {
     "made": Entry("genlab.models.made:MADE", "images"),
     "pixelcnn": Entry("genlab.models.pixelcnn:PixelCNN", "images"),
     "pixelrnn": Entry("genlab.models.pixelrnn:PixelRNN", "images"),
+    "wavenet": Entry("genlab.models.wavenet:WaveNet", "images", studies=("listen",)),
+    "vocoder": Entry("genlab.models.vocoder:Vocoder", "images", studies=("listen",)),
     "nice": Entry("genlab.models.nice:NICE", "images"),
     "realnvp": Entry("genlab.models.realnvp:RealNVP", "images"),
     "glow": Entry("genlab.models.glow:Glow", "images"),

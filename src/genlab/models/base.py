@@ -31,19 +31,23 @@ Batch = Mapping[str, Tensor]
 """One batch by name, on the model's device. Images are float in [-1, 1], (B, C, H, W).
 
 What there is depends on what the model trains on (`MODELS`): pairs and domains are "a" and "b" (of pairs, row i of both
-belongs together); images are "images", with "labels" (B,) long, -1 where an image has none, and, where the data have
-captions, "captions" (B, L) long, the numbers of their words padded with 0.
+belongs together); images are "images", with "labels" (B,) long, -1 where an image has none. Where the data have groups
+(speakers, patients), "groups" (B,) long, -1 likewise. Where they have captions, "captions" (B, L) long, the numbers of
+their words padded with 0.
+
+The names are those of pictures for every medium: an image is an example, (B, C, *axes). Sound is (B, 1, T), and NaN
+behind the end of a recording.
 """
 
 Side = Literal["a", "b"]
 """One of the two domains of a translation."""
 
-Condition = Literal["labels", "captions"]
-"""What a drawing can be told."""
+Condition = Literal["labels", "labels_and_groups", "captions"]
+"""What a drawing can be told. "labels_and_groups" are the numbers of its label and of its group."""
 
-DATA_ARGUMENTS = ("classes", "words")
+DATA_ARGUMENTS = ("classes", "groups", "words")
 """Arguments of a model's constructor that follow the data, besides those of its medium (`Medium.arguments`): how many
-labels there are, and how many words, number 0 counted (0 where the data have none)."""
+labels and how many groups there are, and how many words, number 0 counted (0 where the data have none)."""
 
 OptimizerName = Literal["adam", "adamw", "adagrad", "rmsprop", "sgd"]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -307,10 +311,11 @@ class Samples(Capability):
     """What each drawing must be told; None for nothing."""
 
     @abstractmethod
-    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c h w"]:
+    def sample(self, n: int, rng: Chance, condition: Int[Tensor, "n *l"] | None = None) -> Float[Tensor, "n c *axes"]:
         """`n` new images in [-1, 1], on the model's device, each by its own stream of `rng`.
 
-        `condition` is (n,) numbers of labels, or (n, L) numbers of words: what a model with a `condition` must be told.
+        `condition` is what a model with a `condition` must be told: (n,) numbers of labels, (n, 2) numbers of label and
+        group, or (n, L) numbers of words.
         """
 
     def check_condition(self, condition: Int[Tensor, "n *l"] | None) -> None:
@@ -322,7 +327,8 @@ class Samples(Capability):
         if self.condition is None and condition is not None:
             raise GenlabError(f"this {type(self).__name__} draws without being told what: leave the condition out")
         if self.condition is not None and condition is None:
-            raise GenlabError(f"this {type(self).__name__} must be told {self.condition}: give a condition per drawing")
+            told = self.condition.replace("_", " ")
+            raise GenlabError(f"this {type(self).__name__} must be told {told}: give a condition per drawing")
 
 
 class ShowsSteps(Samples):
@@ -362,11 +368,11 @@ class Completes(Capability):
 
     @abstractmethod
     def complete(
-        self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "b 1 h w"], rng: Chance
-    ) -> Float[Tensor, "b c h w"]:
+        self, x: Float[Tensor, "b c *axes"], known: Bool[Tensor, "b 1 *axes"], rng: Chance
+    ) -> Float[Tensor, "b c *axes"]:
         """Images in [-1, 1] that equal `x` where it is `known`; what `x` holds elsewhere changes nothing."""
 
-    def check_known(self, x: Float[Tensor, "b c h w"], known: Bool[Tensor, "..."]) -> None:
+    def check_known(self, x: Float[Tensor, "b c *axes"], known: Bool[Tensor, "..."]) -> None:
         """Refuse a mask that has not one value for each pixel.
 
         Raises:
@@ -481,7 +487,7 @@ class ScoresDensity(HasDensity):
     """Knows the log-likelihood of an image."""
 
     @abstractmethod
-    def log_prob(self, x: Float[Tensor, "b c h w"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
+    def log_prob(self, x: Float[Tensor, "b c *axes"], rng: Chance, effort: int) -> Float[Tensor, " b"]:
         """The log-likelihood of each image in nats, of the pixels as the model understands them.
 
         `effort` is how much is drawn for each image: latent vectors, or dequantisations.

@@ -46,8 +46,9 @@ def draw_logistic(mean: Tensor, log_scale: Tensor, uniforms: Tensor, temperature
 
 def draw_category(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     """The number of a category, (B, ...), by logits (B, categories, ...) over the temperature."""
-    cumulated = torch.softmax(logits / temperature, dim=1).cumsum(dim=1)
-    return (uniforms.unsqueeze(1) >= cumulated).sum(dim=1).clamp(max=logits.shape[1] - 1)
+    cumulated = torch.softmax(logits / temperature, dim=1).cumsum(dim=1).movedim(1, -1).contiguous()
+    place = torch.searchsorted(cumulated, uniforms.unsqueeze(-1).contiguous(), right=True)
+    return place.squeeze(-1).clamp_(max=logits.shape[1] - 1)
 
 
 def to_image(level: Tensor) -> Tensor:

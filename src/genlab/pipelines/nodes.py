@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genlab.data.settings import DataSettings
     from genlab.data.store import ImageSet
     from genlab.evaluation.case import Judged
+    from genlab.media.base import Drawings
     from genlab.pipelines.parameters import RunSettings
     from genlab.tracking.tracker import Tracker
     from genlab.training.checkpoint import Checkpoint
@@ -189,7 +190,7 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     with torch.device("meta"):
         built = build_model(model, examples.spec, settings.arguments)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
-    if always_told == "labels" and isinstance(examples, LabelledImages):
+    if always_told in ("labels", "labels_and_groups") and isinstance(examples, LabelledImages):
         examples.require_labels(model)
     # Refuse now what could not be drawn after training.
     requested(getattr(built, "condition", None), examples.spec, settings.sample)
@@ -238,11 +239,13 @@ def _case(
     )  # fmt: skip
 
 
-def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> dict[str, np.ndarray]:
+def draw(model: str, checkpoint: "Checkpoint", examples: "Examples", parameters: Parameters) -> "Drawings":
     """The trained model -> its drawings for the test split."""
+    from genlab.media.base import Drawings
     from genlab.sampling.registry import drawing
 
-    return drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))
+    drawn = drawing.run(_case(checkpoint, examples, resolve(model, parameters), parameters))
+    return Drawings(drawn, examples.spec.medium)
 
 
 def evaluate(
@@ -274,9 +277,10 @@ def report(
 
 
 def show(
-    model: str, metrics: dict[str, float | str], figures: Mapping[str, np.ndarray], curves: "go.Figure"
+    model: str, metrics: dict[str, float | str], figures: Mapping[str, np.ndarray], curves: "go.Figure",
+    *sounds: "Drawings",
 ) -> str:  # fmt: skip
-    """A card of the model, as a page: a few drawings, and the headline metrics beside their controls.
+    """A card of the model, as a page: a few drawings, to be heard where they are sound, and the headline metrics.
 
     The curves are not on it. A node that takes them lets kedro-viz fold them away behind the card.
     """
@@ -286,7 +290,8 @@ def show(
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     words = {name: value for name, value in metrics.items() if isinstance(value, str)}
     pictures = {name: to_png(pixels) for name, pixels in figures.items() if name.startswith("few_")}
-    return draw_card(FinishedRun("", model, 0, {**words, "model": model}, {}, numbers, pictures=pictures))
+    heard = {name: wav for some in sounds for name, wav in some.as_files().items()}
+    return draw_card(FinishedRun("", model, 0, {**words, "model": model}, {}, numbers, pictures=pictures, sounds=heard))
 
 
 def classify(
@@ -310,6 +315,13 @@ def classify(
     )  # fmt: skip
     plot = draw_accuracies(study, f"{model}: does its encoder start a classifier?")
     return study, {**classifiers.classifier_metrics(study)}, {"classifiers": plot}
+
+
+def listen(model: str, checkpoint: "Checkpoint", examples: "LabelledImages", parameters: Parameters) -> "Drawings":
+    """The trained model -> recordings to listen to: of each label and group, and continued beginnings."""
+    from genlab.report.players import draw_sounds
+
+    return draw_sounds(_case(checkpoint, examples, resolve(model, parameters), parameters))
 
 
 def sweep_dimensions(
@@ -339,13 +351,14 @@ def atlas(parameters: Parameters, *finished: Any) -> tuple[str, dict[str, np.nda
     from genlab.experiments.atlas import build_atlas
     from genlab.experiments.atlas_page import draw_atlas
     from genlab.experiments.atlas_picture import draw_picture
-    from genlab.tracking.runs import all_runs, read_pictures, read_table
+    from genlab.tracking.runs import all_runs, read_pictures, read_sounds, read_table
 
     tracker, page = _tracker(), _folder(parameters, "08_reporting")
     atlas = build_atlas(
         all_runs(tracker, scores=False),
         lambda run: run.pictures or read_pictures(tracker.uri, run.run_id),
         lambda run: read_table(tracker.uri, run, "history"),
+        lambda run: read_sounds(tracker.uri, run),
     )
     site = tracker.project / "build/site/models"
     built = {leaf.model: site / f"{leaf.model}.html" for leaf in atlas.leaves}
@@ -361,7 +374,7 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
     """
     from genlab.experiments.leaderboard import build_leaderboard
     from genlab.experiments.page import draw_page, to_markdown
-    from genlab.tracking.runs import all_runs, read_pictures, read_table
+    from genlab.tracking.runs import all_runs, read_pictures, read_sounds, read_table
 
     tracker, settings = _tracker(), compare_settings(parameters)
     runs = all_runs(tracker, scores=settings.keep == "best")
@@ -374,4 +387,5 @@ def compare(parameters: Parameters, *finished: Any) -> tuple[pd.DataFrame, str, 
         if not pictures[run_id]:
             logger.warning("%s has no picture: its figures are not in MLflow, or are damaged", run_id)
     tables = {run_id: read_table(tracker.uri, run, "by_image") for run_id, run in board.runs.items()}
-    return board.table, to_markdown(board), draw_page(board, pictures, lambda run: tables[run.run_id])
+    sounds = {run_id: read_sounds(tracker.uri, run) for run_id, run in board.runs.items()}
+    return board.table, to_markdown(board), draw_page(board, pictures, lambda run: tables[run.run_id], sounds)

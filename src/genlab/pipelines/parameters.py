@@ -215,8 +215,8 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     def section(schema: type[Settings], name: str) -> Settings:
         given, general = mine(name), getattr(top, name) or {}
         if name == "data" and _another_source(given, general):
-            # the model's own section, such as its classes, is about other images; only binarise is about the model
-            given = {key: given[key] for key in given.keys() & {"binarise"}}
+            # the model's own section, such as its classes, is about other images; these two are about the model
+            given = {key: given[key] for key in given.keys() & {"binarise", "medium"}}
         recipe = cls.recipe_for(arguments).model_dump() if name == "training" else {}
         return check(schema, merge(recipe, given, general, recorded.get(name, {})), f"{model}.{name}", general)
 
@@ -224,7 +224,7 @@ def resolve(model: str, parameters: Mapping[str, Any]) -> RunSettings:
     schema = argument_schema(cls, data)
     arguments = check(schema, recorded.get("model", mine("model")), f"{model}.model").model_dump(exclude_unset=True)
     asked = merge(mine("sample"), top.sample or {})
-    for key, example in (("text", '"a light sandal"'), ("label", "sneaker")):
+    for key, example in (("text", '"a light sandal"'), ("label", "sneaker"), ("group", "theo")):
         if asked.get(key, "") is None:  # --params=sample.text= with nothing behind it
             raise GenlabError(f"sample.{key} is empty; say what to draw: --params=sample.{key}={example}")
     sample = section(sample_schema(model, top.sample or {}), "sample")
@@ -323,7 +323,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     from genlab.data.arrange.captions import known_words
     from genlab.data.arrange.derive import derived_channels
     from genlab.data.sources.layouts import SINGLE
-    from genlab.data.sources.listing import known_channels, known_classes, require_source
+    from genlab.data.sources.listing import known_channels, known_classes, known_groups, require_source
     from genlab.data.spec import Spec
     from genlab.sampling.request import require_drawable
     from genlab.training.checkpoint import build_model
@@ -337,7 +337,7 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
         )
     words = known_words(settings.data) if MODELS[model].captions else ()
     classes = known_classes(settings.data)
-    channels = known_channels(settings.data)
+    channels, groups = known_channels(settings.data), known_groups(settings.data)
     if channels is None:
         channels = dict.fromkeys((SINGLE,) if MODELS[model].trains_on == "images" else ("a", "b"), 3)
     elif MODELS[model].trains_on != "images":
@@ -349,7 +349,10 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
         )
     medium, data = medium_named(settings.data.medium), dict(settings.data)
     shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
-    spec = Spec(shapes, UNREAD if classes is None else classes, UNREAD if words is None else words)
+    spec = Spec(
+        shapes, UNREAD if classes is None else classes, UNREAD if words is None else words, medium.named(data),
+        UNREAD if groups is None else groups,
+    )  # fmt: skip
     try:
         with torch.device("meta"):
             built = build_model(model, spec, settings.arguments)
@@ -357,4 +360,4 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
         raise GenlabError(f"no machine can hold {model} with these {model}.model settings: {error}") from error
     settings.training.require_players(built.players())
     require_machine(built, sum(map(math.prod, shapes.values())), settings.training, model)
-    require_drawable(model, getattr(built, "condition", None), settings.sample, classes, words)
+    require_drawable(model, getattr(built, "condition", None), settings.sample, classes, words, groups)

@@ -25,6 +25,7 @@ IMAGES = ["data.images", "data.derived"]
 STUDIES: dict[str, tuple[Any, list[str]]] = {
     "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
     "sweep_dimensions": (nodes.sweep_dimensions, ["dimension_study", "dimension_figures"]),
+    "listen": (nodes.listen, ["sounds"]),
 }
 """Nodes that only some models have (`Entry.studies`), with their outputs."""
 
@@ -98,6 +99,7 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
     arranged += ["data.captions"] if captions else []
     studies = [STUDIES[name] for name in MODELS[model].studies]
     drawings = "samples" if trains_on == "images" else "translations"
+    carded = ["metrics", "figures", "curves", *(["sounds"] if "listen" in MODELS[model].studies else [])]
 
     def step(function: Any, takes: list[str], outputs: str | list[str], stage: str) -> Node:
         """A node within the namespace of the model."""
@@ -119,7 +121,7 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
             *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
             step(
                 nodes.show,
-                [f"{model}.{name}" for name in ("metrics", "figures", "curves")],
+                [f"{model}.{name}" for name in carded],
                 "card",
                 "report",
             ),

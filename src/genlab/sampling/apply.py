@@ -22,10 +22,10 @@ def to_input(rows: np.ndarray, like: Tensor, medium: Medium) -> Tensor:
     Raises:
         GenlabError: examples are of another whole type than a store's.
     """
-    if rows.ndim > 2 and rows.dtype.kind != "f" and rows.dtype not in (np.uint8, np.uint16):
+    if rows.ndim > 2 and rows.dtype.kind != "f" and rows.dtype not in medium.dtypes:
         raise GenlabError(
-            f"examples {rows.shape} are {rows.dtype}: give them as a store has them, uint8 or uint16 (N, *axes, C), "
-            "such as examples.astype('uint8') for 0 to 255"
+            f"examples {rows.shape} are {rows.dtype}: give them as a store has them, "
+            f"{' or '.join(map(str, medium.dtypes))} (N, *axes, C), such as examples.astype('{medium.dtypes[0]}')"
         )
     tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(like.device)
     if tensor.is_floating_point():
@@ -44,8 +44,8 @@ def apply(
         model: is left in the mode in which it came.
         call: what the model shall do with a batch. It returns a row for each picture.
         numbers: the pictures' numbers. A picture's chance depends on `seed` and its number, not on its batch.
-        rows: what there is of each picture: pixels (N, H, W, C), latent vectors (N, Z), labels (N,), words (N, L). None
-            where there is nothing.
+        rows: what there is of each picture: an example (N, *axes, C), latent vectors (N, Z), labels (N,), labels and
+            groups (N, 2), words (N, L). None where there is nothing.
         seed: of the chance.
         batch_size: how many pictures at a time.
         depth: results are examples in the range of a model and come back as a store of this type has them. None: they

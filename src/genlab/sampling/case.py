@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.arrange.examples import Examples
+from genlab.media.base import medium_named
 from genlab.models.base import keyword_arguments
 from genlab.sampling.apply import BATCH, apply
 from genlab.sampling.settings import SampleSettings
@@ -33,12 +34,17 @@ class Case(Generic[M, E]):
     sample: SampleSettings
     split: str = "test"  # the split that is drawn
     statistics: str = "fixed"  # with which the model normalises; see `Checkpoint.statistics`
-    drawings: Mapping[str, np.ndarray] = field(default_factory=dict)  # (H, W, C) pixels by "<group>/<id>"
+    drawings: Mapping[str, np.ndarray] = field(default_factory=dict)  # examples (*axes, C) by "<group>/<id>"
 
     @cached_property
     def shown(self) -> E:
         """The images of the split that is drawn."""
         return cast(E, cast(Examples, self.examples).split(self.split))
+
+    def show(self, examples: np.ndarray) -> np.ndarray:
+        """Examples (N, *axes, C) as pictures for a person, (N, H, W, C) of unsigned integers; pictures as they are."""
+        medium = medium_named(cast(Examples, self.examples).spec.medium)
+        return np.stack([medium.show(example) for example in examples])
 
     @property
     def device(self) -> torch.device:

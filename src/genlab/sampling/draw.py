@@ -1,4 +1,4 @@
-"""Drawing with a trained model: new images, reconstructions, translations. All pixels are (N, H, W, C)."""
+"""Drawing with a trained model: new images, reconstructions, translations, all (N, *axes, C): pixels (N, H, W, C)."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from genlab.sampling.case import Case
 
 def draw_samples(
     case: Case[Samples, LabelledImages], count: int, condition: np.ndarray | None = None
-) -> np.ndarray:  # (count, H, W, C)
+) -> np.ndarray:  # (count, *axes, C)
     """New images; `condition` has a row for each where the model must be told.
 
     Each depends on `sample.seed` and its number.

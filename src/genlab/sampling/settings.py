@@ -20,6 +20,7 @@ class SampleSection(BaseModel):
     seed: NonNegativeInt = 0  # of the noise
     pictures: PositiveInt = 24  # how many images a grid shows
     label: str | int | None = None  # what to draw beside all else, by name or number: models that are told labels
+    group: str | int | None = None  # likewise, such as a speaker: models that are told labels and groups
     text: str | None = None  # likewise, in words: models that are told captions
 
 

@@ -34,6 +34,7 @@ class FinishedRun:
     metrics: Mapping[str, float]
     score: float | None = None  # the best on the validation split; lower is better
     pictures: Mapping[str, bytes] = field(default_factory=dict)  # PNGs, where they are at hand
+    sounds: Mapping[str, bytes] = field(default_factory=dict)  # WAVs, where they are at hand
     by_image: pd.DataFrame | None = None  # the metrics of each test image, where they are at hand
     history: pd.DataFrame | None = None  # the losses while it trained, where they are at hand
 
@@ -128,7 +129,7 @@ def as_finished(run: TrackedRun) -> FinishedRun:
     """A run of this command, as it is so far."""
     return FinishedRun(
         run.run_id or f"unsent:{run.name}", run.name, run.started, run.tags, run.parameters, run.metrics, run.score,
-        run.pictures, run.by_image, run.history,
+        run.pictures, run.sounds, run.by_image, run.history,
     )  # fmt: skip
 
 
@@ -149,6 +150,21 @@ def read_pictures(uri: str, run_id: str) -> dict[str, bytes]:
             with suppress(OSError):
                 pictures[path.stem] = to_png(Image.open(path))
     return pictures
+
+
+def read_sounds(uri: str, run: FinishedRun) -> Mapping[str, bytes]:
+    """The recordings of a run to listen to, WAVs by name, at hand or in MLflow; none where it has none."""
+    if run.sounds or "path.sounds" not in run.tags:
+        return run.sounds
+    with TemporaryDirectory() as folder, suppress(*failures()):
+        return read_wav(Path(connect(uri).download_artifacts(run.run_id, "sounds", folder)))
+    return {}
+
+
+def read_wav(folder: Path) -> dict[str, bytes]:
+    """The WAV files in a folder, by their names in it."""
+    paths = sorted(folder.rglob("*.wav"))
+    return {path.relative_to(folder).with_suffix("").as_posix(): path.read_bytes() for path in paths}
 
 
 def read_table(uri: str, run: FinishedRun, name: Literal["by_image", "history"]) -> pd.DataFrame | None:

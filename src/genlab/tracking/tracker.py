@@ -156,6 +156,7 @@ class TrackedRun:
         self.tags, self.parameters, self.metrics = dict(tags), dict[str, str](), dict[str, float]()
         self.score: float | None = None  # the best so far
         self.pictures: dict[str, bytes] = {}  # PNGs of the figures
+        self.sounds: dict[str, bytes] = {}  # WAVs
         self.by_image: pd.DataFrame | None = None  # the metrics of each test image
         self.history: pd.DataFrame | None = None  # the losses while it trained
         self.outbox = Outbox(tracker.unsent / name)

@@ -71,11 +71,17 @@ def build_model(name: str, spec: Spec, arguments: Mapping[str, Any]) -> Model:
     """The model `name` for images of that shape, on the current default device.
 
     Raises:
-        GenlabError: the network cannot take these images.
+        GenlabError: the network cannot take these images, or learns from another medium.
     """
-    cls = model_class(name)
-    shape = {"classes": len(spec.classes), "words": len(spec.words)} | medium_named(spec.medium).arguments(spec.shapes)
-    wanted = inspect.signature(cls.__init__).parameters
+    cls, medium = model_class(name), medium_named(spec.medium)
+    counts = {"classes": len(spec.classes), "groups": len(spec.groups), "words": len(spec.words)}
+    own = medium.arguments(spec.shapes)
+    shape, wanted = counts | own, inspect.signature(cls.__init__).parameters
+    if not own.keys() & wanted.keys():
+        raise GenlabError(
+            f"{name} learns from no {medium.unit}: its constructor has none of {', '.join(own)}; set data.source "
+            "to what it learns from"
+        )
     return cls(**{name: value for name, value in shape.items() if name in wanted}, **arguments)
 
 
@@ -158,7 +164,7 @@ class Checkpoint:
         if spec != self.spec:
             raise GenlabError(
                 f"this {self.model} checkpoint was trained on {_describe(self.spec)}, but the data are "
-                f"{_describe(spec)}; set data.image_size and data.source to what it was trained on, load another "
+                f"{_describe(spec)}; set the data section to what it was trained on, load another "
                 f"version (--load-versions={self.model}.checkpoint:VERSION), or train again"
             )
 
@@ -204,4 +210,5 @@ class Checkpoint:
 
 def _describe(spec: Spec) -> str:
     labels = f", labelled {', '.join(spec.classes)}" if spec.classes else ""
-    return medium_named(spec.medium).describe(spec.shapes) + labels
+    groups = f", of the groups {', '.join(spec.groups)}" if spec.groups else ""
+    return medium_named(spec.medium).describe(spec.shapes) + labels + groups

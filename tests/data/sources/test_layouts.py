@@ -225,7 +225,7 @@ def test_pictures_are_known_by_their_content_and_others_are_counted(tmp_path: Pa
                                        ("no_ending", "scan_0001", "scan_0002", "1", "x", "2", "array")}  # fmt: skip
     assert not images.about["rejected"]
     [warning] = warnings(describe_set(images, DataSettings()))
-    assert warning == "2 files are left out, as Genlab reads no pictures from them: 1 .heic, 1 .txt"
+    assert warning == "2 files are left out, as Genlab reads no images from them: 1 .heic, 1 .txt"
 
 
 # Names

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
+import soundfile
 from PIL import Image
 
 from genlab.data.settings import DataSettings
@@ -95,7 +96,7 @@ def published(monkeypatch, name, file, checksum, *addresses):
 def images(name, root):
     """Split, label, pixels of every image of a set that comes as arrays."""
     listing = list_public(name, root, DataSettings())
-    return [(entry.parts[0].split, entry.parts[0].label, entry.pixels) for entry in listing.entries]
+    return [(entry.parts[0].split, entry.parts[0].label, entry.held) for entry in listing.entries]
 
 
 DOMAINS = ("trainA/1.jpg", "trainB/2.jpg", "testA/3.jpg", "testB/4.jpg")
@@ -109,7 +110,7 @@ def test_the_catalogue_has_the_lists_of_the_authors():
     }  # fmt: skip
     by_layout = {
         "side_by_side": paired, "domains": unpaired, "idx": {"mnist", "fashion_mnist_full", "kmnist"},
-        "torchvision": {"cifar10", "svhn"}, "celeba": {"celeba"},
+        "torchvision": {"cifar10", "svhn"}, "celeba": {"celeba"}, "named": {"spoken_digits"},
     }  # fmt: skip
     assert {layout: {s.name for s in SETS.values() if s.layout == layout} for layout in by_layout} == by_layout
     for entry in SETS.values():
@@ -251,6 +252,38 @@ def test_a_set_is_downloaded_once_and_unpacked(tmp_path, monkeypatch):
         thread.join()
     assert layout_of(folder) == "domains"
     assert asked == ["/horse2zebra.zip"]
+
+
+def test_spoken_digits_are_downloaded_once_and_found_in_their_archive(tmp_path, monkeypatch):
+    recording = io.BytesIO()
+    soundfile.write(recording, np.zeros(9), 8000, format="WAV")
+    [file] = SETS["spoken_digits"].files
+    inside = "free-spoken-digit-dataset-1.0.10"
+    names = ("0_george_0.wav", "7_theo_49.wav")
+    contents = {f"{inside}/recordings/{name}": recording.getvalue() for name in names}
+    make_tar(tmp_path / f"server/{file}", {f"{inside}/README.md": b"readme", **contents})
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    monkeypatch.setattr(downloads.requests, "get", get)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path / "server")) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        published(monkeypatch, "spoken_digits", file, None, f"http://127.0.0.1:{server.server_port}/{file}")
+        for _ in range(2):
+            listing = list_public("spoken_digits", tmp_path / "root", DataSettings(source="spoken_digits"))
+        server.shutdown()
+        thread.join()
+    assert asked == [f"/{file}"]
+    found = [(part.split, part.label, part.group) for entry in listing.entries for part in entry.parts]
+    assert found == [("test", "0", "george"), ("train", "7", "theo")]
+    kept = (tmp_path / f"root/{file}.sha256").read_text()
+    assert kept.startswith(hashlib.sha256((tmp_path / f"root/{file}").read_bytes()).hexdigest()), (
+        "there is none published"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(SETS))

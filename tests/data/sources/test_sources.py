@@ -18,9 +18,9 @@ from genlab.data.report import describe_set, report_table, require_few_rejected,
 from genlab.data.settings import DataSettings, SplitSettings, UnpairSettings
 from genlab.data.sources.layouts import list_folder
 from genlab.data.sources.listing import list_source
-from genlab.data.store import TABLE_COLUMNS, ImageSet, open_newest
+from genlab.data.store import ImageSet, open_newest, table_columns
 from genlab.errors import GenlabError
-from genlab.media.base import UnreadableFileError
+from genlab.media.base import PICTURES, UnreadableFileError, medium_named
 from genlab.media.pictures.decode import decode, fit_image
 from genlab.media.pictures.settings import PairSettings
 from tests.data.fuzz import deep_png
@@ -282,7 +282,7 @@ def test_side_by_side_files_of_unequal_halves_are_rejected(tmp_path: Path, width
 def test_a_set_of_nothing_but_bad_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/x.png").write_bytes(b"")
-    with pytest.raises(GenlabError, match=r"no file in .* gives an image; the first that failed: x.png is empty"):
+    with pytest.raises(GenlabError, match=r"no file in .* gives any images; the first that failed: x.png is empty"):
         read(tmp_path / "raw", tmp_path, layout="labels")
 
 
@@ -355,8 +355,8 @@ def test_what_a_killed_ingest_left_is_deleted_and_never_trusted(tmp_path: Path) 
 
 def rows(count: int, **columns: object) -> pd.DataFrame:
     table = pd.DataFrame({"id": [f"i{n}" for n in range(count)], "content": [f"c{n}" for n in range(count)]})
-    given = {"domain": "images", "split": "", "label": "", **columns}
-    return table.assign(**given).reindex(columns=TABLE_COLUMNS)
+    given = {"domain": "images", "split": "", "label": "", "group": "", **columns}
+    return table.assign(**given).reindex(columns=table_columns(medium_named(PICTURES)))
 
 
 def test_splits_depend_on_content_and_seed_alone() -> None:

@@ -15,7 +15,7 @@ from genlab.evaluation.features.classifier import (
     can_classify,
     classifier_of,
 )
-from genlab.evaluation.measures.labels import class_metrics, label_metrics
+from genlab.evaluation.measures.labels import class_metrics, told_metrics
 from genlab.evaluation.settings import EvaluationSettings
 from tests.judging import Reaches, judged
 
@@ -71,11 +71,13 @@ def test_labels_that_are_drawn_are_found_and_shuffled_ones_are_chance(
     classifier: Classifier, footwear: LabelledImages
 ) -> None:
     test = footwear.split("test")
-    right = label_metrics(classifier, test.pixels, test.labels, SETTINGS)
+    right = told_metrics("label_accuracy", classifier, test.pixels, test.labels, SETTINGS)
     assert right["label_accuracy"] == pytest.approx(classifier.accuracy) == right["label_accuracy_real"]
     assert right["label_accuracy_low"] <= right["label_accuracy"] <= right["label_accuracy_high"]
     shuffled = np.random.default_rng(0).permutation(test.labels)
-    assert label_metrics(classifier, test.pixels, shuffled, SETTINGS)["label_accuracy"] == pytest.approx(1 / 3, abs=0.1)
+    assert told_metrics("label_accuracy", classifier, test.pixels, shuffled, SETTINGS)[
+        "label_accuracy"
+    ] == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_a_model_that_forgets_a_class_is_seen(classifier: Classifier, footwear: LabelledImages) -> None:
@@ -90,7 +92,7 @@ def test_a_model_that_forgets_a_class_is_seen(classifier: Classifier, footwear: 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (128, 128, 2)])
 def test_any_size_and_number_of_channels(shape: tuple[int, int, int]) -> None:
-    classify = Classifier(build_classifier(shape[2], 5).eval(), 0.0, "")
+    classify = Classifier(build_classifier(shape[2], 5).eval(), "pictures", "")
     for dtype in (np.uint8, np.uint16):
         assert classify(np.zeros((3, *shape), dtype)).shape == (3,)
 

@@ -10,7 +10,7 @@ import pytest
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.evaluation.measures.energy import evaluate_energy
-from genlab.evaluation.measures.likelihood import evaluate_density, likelihood_metrics
+from genlab.evaluation.measures.likelihood import compare_with_pixels, evaluate_density, likelihood_metrics
 from genlab.evaluation.registry import measure
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.nn.noise import Chance
@@ -37,7 +37,7 @@ def energies(pair: float = 0.7, alone: float = -0.4) -> np.ndarray:
 def test_the_likelihood_is_the_one_added_up_over_all_images(examples: LabelledImages) -> None:
     log_z = math.log(np.exp(-energies()).sum())
     model = Ising()
-    found = evaluate_energy(judged(model, examples, evaluation=EvaluationSettings(effort=20_000, resamples=200)))
+    found = measure.run(judged(model, examples, evaluation=EvaluationSettings(effort=20_000, resamples=200)))
     assert model.asked == 1, "once for each evaluation"
     error = found["log_partition_nats_error"]
     assert 0 < error < 0.03
@@ -93,7 +93,8 @@ def test_an_error_that_all_images_share_widens_the_interval(examples: LabelledIm
 
 def test_a_model_with_energies_gets_the_numbers_of_one_that_scores_density(examples: LabelledImages) -> None:
     settings = EvaluationSettings(effort=9, resamples=20)
-    scores = evaluate_density(judged(Raster(), examples, evaluation=settings))
+    case = judged(Raster(), examples, evaluation=settings)
+    scores = {**evaluate_density(case), **compare_with_pixels(case)}
     has = measure.run(judged(Ising(), examples, evaluation=settings))
     assert set(scores) < set(has)
     assert set(has) - set(scores) == {"nll_effort", "log_partition_nats", "log_partition_nats_error"}

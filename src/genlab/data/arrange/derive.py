@@ -26,12 +26,12 @@ def pair_kind(domains: set[str], settings: DataSettings) -> str:
         GenlabError: file names shall be matched, but there is one domain only.
     """
     if settings.pairs.kind == "auto":
-        return "names" if domains == {"a", "b"} else "edges"
+        return "names" if domains == {"a", "b"} else next(iter(medium_named(settings.medium).derivations), "none")
     if settings.pairs.kind == "names" and domains != {"a", "b"}:
         kinds = "|".join(medium_named(settings.medium).derivations)
         raise GenlabError(
             f"data.pairs.kind=names matches domains a and b, but the source has {', '.join(sorted(domains))}; use a "
-            f"source with two domains, or derive pairs: data.pairs.kind={kinds}"
+            f"source with two domains{f', or derive pairs: data.pairs.kind={kinds}' if kinds else ''}"
         )
     return settings.pairs.kind
 
@@ -53,7 +53,7 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
     if before and before.about["key"] == key:
         return before
     with stage_folder(folder / "set") as stage:
-        writer = SetWriter(stage, settings.medium)
+        writer = SetWriter(stage, images.target.medium)
         if change := medium_named(settings.medium).derivations.get(kind):
             store = images.target
             rows = store.table.to_dict(orient="records")
@@ -80,10 +80,9 @@ def sides(images: ImageSet, derived: ImageSet) -> tuple[ImageStore, ImageStore]:
     for found in (derived, images):
         if "a" in found:
             return found["a"], images.target
-    raise GenlabError(
-        "the source has one domain and data.pairs.kind=none derives no other; set data.pairs.kind to one of "
-        f"{', '.join(medium_named(images.target.medium).derivations)}"
-    )
+    kinds = ", ".join(medium_named(images.target.medium).derivations)
+    remedy = f"set data.pairs.kind to one of {kinds}" if kinds else "name a source with two"
+    raise GenlabError(f"the source has one domain and data.pairs.kind=none derives no other; {remedy}")
 
 
 def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> pd.DataFrame:

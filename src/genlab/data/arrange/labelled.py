@@ -1,4 +1,4 @@
-"""Images of one domain with their labels. All models but translators learn from these."""
+"""Images of one domain with their labels and groups. All models but translators learn from these."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,17 +12,18 @@ from genlab.data.sources.layouts import SINGLE
 from genlab.data.spec import Spec
 from genlab.data.store import ImageSet, ImageStore
 from genlab.errors import GenlabError
+from genlab.media.base import medium_named
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images of one domain, with a label where the source has them."""
+    """Images of one domain, with a label and a group where the source has them."""
 
-    table: pd.DataFrame  # id, split, label, and row: its place in the store; and those of its caption, if it has one
+    table: pd.DataFrame  # id, split, label, group, and row, its place in the store; where it has a caption, that too
     store: ImageStore
     classes: tuple[str, ...]  # the labels by their number; none where no image has one
     words: tuple[str, ...] = ()  # of the captions, by their number
-    unit: str = "images"
+    groups: tuple[str, ...] = ()  # by their number; none where no image has one
 
     @classmethod
     def of(cls, images: ImageSet, domain: str = SINGLE) -> "LabelledImages":
@@ -37,8 +38,9 @@ class LabelledImages:
                 f"{' and '.join(sorted(images.stores))}; name one folder: --params=data.source=FOLDER"
             )
         store = images[domain]
-        table = store.table[["id", "split", "label"]].assign(row=np.arange(len(store)))
-        return cls(table, store, tuple(sorted(set(table["label"]) - {""})))
+        table = store.table[["id", "split", "label", "group"]].assign(row=np.arange(len(store)))
+        classes, groups = (tuple(sorted(set(table[column]) - {""})) for column in ("label", "group"))
+        return cls(table, store, classes, groups=groups)
 
     def with_captions(self, captions: pd.DataFrame) -> "LabelledImages":
         """The same images with the captions of `caption_images`, one row for each caption.
@@ -62,12 +64,16 @@ class LabelledImages:
         return len(self.table)
 
     @property
+    def unit(self) -> str:
+        return medium_named(self.store.medium).unit
+
+    @property
     def spec(self) -> Spec:
-        return Spec({"images": self.store.shape}, self.classes, self.words, self.store.medium)
+        return Spec({"images": self.store.shape}, self.classes, self.words, self.store.medium, self.groups)
 
     def split(self, name: str) -> "LabelledImages":
         rows = self.table[self.table["split"] == name].reset_index(drop=True)
-        require_split(rows, self.table, name, "images")
+        require_split(rows, self.table, name, self.unit)
         return replace(self, table=rows)
 
     def has_split(self, name: str) -> bool:
@@ -82,6 +88,11 @@ class LabelledImages:
     def labels(self) -> np.ndarray:
         """The number of each image's label, (N,) int64; -1 where it has none."""
         return pd.Categorical(self.table["label"], categories=self.classes).codes.astype(np.int64)
+
+    @cached_property
+    def group_numbers(self) -> np.ndarray:
+        """The number of each image's group, (N,) int64; -1 where it has none."""
+        return pd.Categorical(self.table["group"], categories=self.groups).codes.astype(np.int64)
 
     def require_labels(self, model: str) -> None:
         """Refuse images without a label.
@@ -102,7 +113,9 @@ class LabelledImages:
         return number_captions(self.table["caption"].tolist(), self.words)
 
     def values(self, name: str) -> np.ndarray:
-        """The condition of each image by its name, "labels" or "captions"."""
+        """The condition of each image by its name: "labels" (N,), "labels_and_groups" (N, 2) or "captions" (N, L)."""
+        if name == "labels_and_groups":
+            return np.stack([self.labels, self.group_numbers], axis=1)
         return self.captions if name == "captions" else self.labels
 
     def spread(self, count: int) -> "LabelledImages":
@@ -111,10 +124,12 @@ class LabelledImages:
 
     def streams(self) -> list[Stream]:
         values = {"labels": self.labels, **({"captions": self.captions} if self.words else {})}
+        values |= {"groups": self.group_numbers} if self.groups else {}
         return [Stream({"images": (self.store, self.table["row"].to_numpy())}, values)]
 
     def fingerprint(self) -> str:
         arrangement = "".join(self.table["id"] + self.table["split"] + self.table["label"])
         arrangement += "".join(self.table["caption"]) if self.words else ""
+        arrangement += "".join(self.table["group"]) if self.groups else ""
         arrangement += "" if self.store.shades is None else "drawn anew"
         return name_images([(self.store, self.table["row"].to_numpy())], arrangement)

@@ -42,7 +42,8 @@ def different_frames(images: ImageSet) -> list[str]:
     """The pairs of files whose sides do not: both names and sizes of each."""
     table = pair_by_id(images["a"].table, images["b"].table)
     rows = [images[side].table.iloc[table[side][~in_one_frame(table, images)]] for side in ("a", "b")]
-    named = [[f"{row.source} ({row.width}x{row.height})" for row in side.itertuples()] for side in rows]
+    size = medium_named(images.target.medium).size
+    named = [[f"{row['source']} ({size(row)})" for row in side.to_dict(orient="records")] for side in rows]
     return [f"{a} and {b}" for a, b in zip(*named, strict=True)]
 
 

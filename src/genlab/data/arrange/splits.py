@@ -1,4 +1,8 @@
-"""Splits: train, val, test, by content and seed alone; the images of one scene, and equal files, stay together."""
+"""Splits: train, val, test, by content or group, and seed alone; what is one scene stays together.
+
+By content a scene is all images of one id, with those of equal files. By group it is all images of a group, such as a
+speaker; an image without one is a scene by its content.
+"""
 
 import numpy as np
 import pandas as pd
@@ -16,6 +20,8 @@ def assign_splits(table: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
     """
     table = table.copy()
     scenes = _scenes(table)
+    if settings.by == "group":
+        scenes = table["group"].where(table["group"] != "", scenes)
     if "test" not in set(table["split"]):
         table["split"] = table["split"].replace("val", "test")
     table["split"] = table["split"].replace("", "train")
@@ -24,7 +30,7 @@ def assign_splits(table: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
     for split, share in (("test", settings.test), ("val", settings.val)):
         if split not in given:
             train = table["split"] == "train"
-            drawn = _draw(scenes[train & may_leave], share, settings.seed, split)
+            drawn = _draw(scenes[train & ~scenes.isin(scenes[~may_leave])], share, settings.seed, split)
             table.loc[train & scenes.isin(drawn), "split"] = split
     return table
 

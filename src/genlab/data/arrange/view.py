@@ -9,6 +9,7 @@ from genlab.data.settings import DataSettings
 from genlab.data.sources.layouts import SINGLE
 from genlab.data.sources.listing import require_classes
 from genlab.data.store import ImageSet, ImageStore, digest
+from genlab.errors import GenlabError
 from genlab.media.base import medium_named
 
 
@@ -18,9 +19,15 @@ def view(images: ImageSet, settings: DataSettings) -> ImageSet:
     Labels choose among the images of one domain; two domains have none.
 
     Raises:
-        GenlabError: `data.classes` names a label that the set does not have.
+        GenlabError: `data.classes` names a label that the set does not have, or a split by group is asked for and no
+            image has a group.
     """
     table = images.table
+    if settings.split.by == "group" and (table["group"] == "").all():
+        raise GenlabError(
+            f"data.split.by=group needs the group of each file, and nothing in {images.about['source']} says one; say "
+            "how file names do, such as --params=data.file_names=group_index"
+        )
     if settings.classes is not None and SINGLE in images:
         require_classes(settings, sorted(set(table["label"])), images.about["source"])
         table = table[table["label"].isin(settings.classes)]

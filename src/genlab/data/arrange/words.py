@@ -16,7 +16,7 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
     Args:
         examples: all of them.
         settings: theirs.
-        condition: what the model is told of each image: "labels", "captions", or nothing.
+        condition: what the model is told of each image, the name of a `Condition`, or nothing.
     """
     test, train = examples.split("test"), examples.split("train")
     labels = _labels(test)
@@ -26,12 +26,13 @@ def describe_examples(examples: Examples, settings: DataSettings, condition: str
     if len(examples.spec.shapes) > 1:
         parts.append(_task(examples, settings))
     *_, (_, *axes) = examples.spec.shapes.values()
-    parts += [f"{_count(test)} test images", " × ".join(map(str, axes))]  # noqa: RUF001
-    learned = f"{len(train):,} pairs" if train.unit == "pairs" else f"{_count(train)} images"
+    medium = medium_named(examples.spec.medium)
+    parts += [f"{_count(test)} test {medium.unit}", medium.extent(axes)]
+    learned = f"{len(train):,} pairs" if train.unit == "pairs" else f"{_count(train)} {medium.unit}"
     if len(train.streams()) > 1:
         learned += " without pairs"
     elif condition:
-        learned += f" with {condition}"
+        learned += f" with {condition.replace('_', ' ')}"
     if _labels(train) != labels:
         learned += f" of {len(_labels(train))} classes"
     if settings.binarise:

@@ -6,25 +6,27 @@ side_by_side   the pix2pix format: one file shows a in one half and b in the oth
 domains        the CycleGAN format: trainA, trainB, testA, testB, or train_A …; equal names are taken for pairs.
 
 In all of them folders may say the split, at any depth and in any case: train, Test, val_images, cat_train. Where a
-folder of such a name could also be a class, a person is asked: what may be for testing is never trained on.
+folder of such a name could also be a class, a person is asked: what may be for testing is never trained on. Names of
+files may say the label and the group: `genlab.data.sources.file_names`.
 """
 
 import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genlab.data.settings import DataSettings, Layout
+from genlab.data.sources.file_names import read_name
 from genlab.data.store import digest
 from genlab.errors import GenlabError, printable
 from genlab.media.base import Medium, medium_named
-from genlab.media.pictures.settings import Fit
 
 SPLIT_FOLDERS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -51,6 +53,8 @@ THUMBNAIL = ".thm"  # a camera's: a JPEG beside a film
 LONGEST_ID = 120  # bytes: a file is named after it, often with more before and behind, and may have 255
 SINGLE = "images"
 """The domain of a set that has only one."""
+PAD, CROP = {"fit": "pad"}, {"fit": "crop"}
+"""What suits small pictures of one size, and pictures of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Part:
     domain: str  # "a", "b" or SINGLE
     split: str  # train, val, test, or "" if content decides
     label: str  # class name, or ""
+    group: str = ""  # whom or what it belongs to, or ""
     half: str = ""  # left or right: of the file, or "": all of it
 
 
@@ -71,7 +76,7 @@ class Entry:
     source: str  # what reports call it
     parts: tuple[Part, ...]
     path: Path | None = None
-    pixels: np.ndarray | None = None  # if there is no path: as the source has them
+    held: np.ndarray | bytes = b""  # if there is no path: the array, or the bytes of a file
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Listing:
     name: str  # what reports call the source
     layout: str
     entries: list[Entry]
-    fit: Fit  # the rule that suits this source
+    suits: Mapping[str, Any] = field(default_factory=dict)  # settings that suit this source, where a person sets none
     rejected: list[Rejected] = field(default_factory=list)  # by their names alone
     ignored: dict[str, int] = field(default_factory=dict)  # ending -> how many files are no images
     square_halves: bool = False  # side_by_side: the halves of this set are square
@@ -153,16 +158,22 @@ def list_folder(root: Path, settings: DataSettings) -> Listing:
         notes.append(f"the folders {' and '.join(plan.pair)} are taken for two domains, the first for a; "
                      "data.order=ba turns them round, data.layout=labels takes them for labels")  # fmt: skip
     same_stem = Counter(place.with_suffix("") for place in places.values())
-    entries, outside = [], []
+    entries, outside, rejected = [], [], list(found.rejected)
     for path, place in places.items():
         name = place.stem if place.suffix.lower() in medium.endings else place.name
         if plan.layout == "labels" and same_stem[place.with_suffix("")] > 1:
             name = place.name.replace(".", "_")
         source = str(place)
-        if parts := _parts(place.parts[:-1], name, plan, settings.order):
-            entries.append(Entry(source, parts, path))
-        else:
+        parts = _parts(place.parts[:-1], name, plan, settings.order)
+        if not parts:
             outside.append(source)
+        elif named := _named(parts, place, plan, settings.file_names):
+            entries.append(Entry(source, named, path))
+        else:
+            rejected.append(_misnamed(source, settings))
+    if not entries and rejected:
+        raise GenlabError(f"no file in {root} gives any {medium.unit}; the first: {rejected[0].source} "
+                          f"{rejected[0].reason}")  # fmt: skip
     if outside:
         notes.append(f"{len(outside)} files lie in neither {' nor '.join(plan.pair)} and are left out; "
                      f"the first: {outside[0]}")  # fmt: skip
@@ -174,7 +185,7 @@ def list_folder(root: Path, settings: DataSettings) -> Listing:
         notes.append(alike)  # and no doubt: images of two classes are often numbered alike
     square = plan.layout == "side_by_side" and two is True
     return _without_clashes(
-        Listing(printable(str(root)), plan.layout, entries, "crop", found.rejected, found.ignored, square, notes, doubt)
+        Listing(printable(str(root)), plan.layout, entries, CROP, rejected, found.ignored, square, notes, doubt)
     )
 
 
@@ -196,10 +207,13 @@ def list_two_folders(a: Path, b: Path, settings: DataSettings) -> Listing:
         plan = _plan(folder, {place.parts[:-1] for place in places.values()}, settings, "labels")
         for path, place in places.items():
             name = place.stem if place.suffix.lower() in medium.endings else place.name
-            [part] = _parts(place.parts[:-1], name, plan, settings.order)
-            entries.append(Entry(f"{domain}:{place}", (replace(part, domain=domain, label=""),), path))
+            parts = _parts(place.parts[:-1], name, plan, settings.order)
+            if named := _named(parts, place, plan, settings.file_names):
+                entries.append(Entry(f"{domain}:{place}", (replace(named[0], domain=domain, label=""),), path))
+            else:
+                rejected.append(_misnamed(f"{domain}:{place}", settings))
     name = f"{a} and {b}"
-    return _without_clashes(Listing(name, "two_folders", entries, "crop", rejected, dict(ignored), notes=notes))
+    return _without_clashes(Listing(name, "two_folders", entries, CROP, rejected, dict(ignored), notes=notes))
 
 
 def find_images(root: Path, medium: Medium) -> Found:
@@ -373,6 +387,21 @@ def _parts(folders: tuple[str, ...], name: str, plan: Plan, order: str) -> tuple
     if side not in plan.pair:
         return ()
     return (Part(scene, ("ab" if plan.pair == SIDES[0] else order)[plan.pair.index(side)], split, ""),)
+
+
+def _named(parts: tuple[Part, ...], place: Path, plan: Plan, rule: str | None) -> tuple[Part, ...]:
+    """The images in a file with what its name says of label and group; none where it does not follow the rule."""
+    if rule is None:
+        return parts
+    said = read_name(rule, (*_kept(place.parts[:-1], plan), place.stem))
+    if said is None:
+        return ()
+    label = said["label"] if plan.layout == "labels" else ""
+    return tuple(replace(part, label=label, group=said.get("group", "")) for part in parts)
+
+
+def _misnamed(source: str, settings: DataSettings) -> Rejected:
+    return Rejected(source, f"is not named {settings.file_names}; rename it, or mend data.file_names")
 
 
 def image_id(parts: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from genlab.data.sources.archives import ENDINGS, unpack
 from genlab.data.sources.download import DownloadError, check_file, keep_checksum
 from genlab.data.sources.download import download as fetch
 from genlab.errors import GenlabError
+from genlab.media.base import PICTURES
 
 UNPACKED = "unpacked"  # the folder below a set's own into which an archive goes
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -34,7 +35,8 @@ class PublicSet(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    layout: Literal["side_by_side", "domains", "idx", "torchvision", "celeba"]
+    layout: Literal["side_by_side", "domains", "idx", "torchvision", "celeba", "named"]
+    medium: str = PICTURES
     size: int
     channels: int
     a: str = ""
@@ -42,6 +44,7 @@ class PublicSet(BaseModel):
     shows: str = ""
     source: str
     labels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     files: dict[str, Published] = {}
     by_hand: str = ""
     holds: tuple[str, ...] = ()

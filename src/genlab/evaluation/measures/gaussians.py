@@ -52,6 +52,7 @@ def gaussian_nll(parts: Iterator[np.ndarray], images: np.ndarray) -> dict[str, f
 @measure(
     needs=ScoresDensity,
     on=LabelledImages,
+    of="pictures",
     controls={"gaussian": "a Gaussian", "independent_gaussians": "independent Gaussians"},
 )
 def compare_with_gaussians(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:

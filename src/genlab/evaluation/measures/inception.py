@@ -97,7 +97,7 @@ def _say_once(message: str) -> None:
     logger.warning(message)
 
 
-@measure(needs=Samples, on=LabelledImages, **SAID)
+@measure(needs=Samples, on=LabelledImages, of="pictures", **SAID)
 @measure(needs=Translates, on=TwoDomains, **SAID)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_inception` of new images or translations."""

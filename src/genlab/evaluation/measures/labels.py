@@ -1,4 +1,4 @@
-"""What a classifier sees in new images: the class that was asked for, and how many classes there are."""
+"""What a classifier sees in new images: the class and the group that was asked for, and how many classes there are."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from genlab.sampling.draw import spread_condition
 @measure(
     needs=Samples,
     on=LabelledImages,
-    better={"label_accuracy": "higher", "classes_covered": "higher"},
+    better={"label_accuracy": "higher", "group_accuracy": "higher", "classes_covered": "higher"},
     controls={"real": "real images"},
     protocols=("classifier_protocol_hash",),
 )
 def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:
-    """`class_metrics` of new images, and `label_metrics` where the model is told a label.
+    """`class_metrics` of new images, and `told_metrics` where the model is told a label, or a label and a group.
 
     Nothing where the images have too few labels for a classifier.
     """
@@ -29,23 +29,29 @@ def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:
         return {}
     drawn = np.stack(list(case.group("samples").values()))
     metrics = class_metrics(classifier, drawn, case.shown.spread(len(drawn)).pixels, len(case.examples.classes))
-    told = spread_condition(case, len(drawn))
-    if case.model.condition == "labels" and told is not None:
-        metrics |= label_metrics(classifier, drawn, told, case.evaluation)
+    if (
+        case.model.condition in ("labels", "labels_and_groups")
+        and (told := spread_condition(case, len(drawn))) is not None
+    ):
+        metrics |= told_metrics("label_accuracy", classifier, drawn, told.reshape(len(told), -1)[:, 0], case.evaluation)
+        of_groups = classifier_of(case, by="group") if told.ndim > 1 else None
+        if of_groups is not None:
+            metrics |= told_metrics("group_accuracy", of_groups, drawn, told[:, 1], case.evaluation)
     return {**metrics, "classifier_accuracy": classifier.accuracy, "classifier_protocol_hash": classifier.protocol}
 
 
-def label_metrics(classifier: Classifier, drawn: np.ndarray, told: np.ndarray, settings: EvaluationSettings) -> Metrics:
-    """Whether drawings show the label that the model was told, (N,), -1 for none; with a 95 % interval over drawings.
+def told_metrics(
+    name: str, classifier: Classifier, drawn: np.ndarray, told: np.ndarray, settings: EvaluationSettings
+) -> Metrics:
+    """Whether drawings show what the model was told, (N,), -1 for nothing; with a 95 % interval over drawings.
 
-    A model cannot be expected to do better than real images do, `label_accuracy_real`.
+    A model cannot be expected to do better than real images do, `<name>_real`.
     """
     known = told >= 0
     right = (classifier(drawn[known]) == told[known]).astype(np.float64)
     low, high = bootstrap_interval(right, resamples=settings.resamples, seed=settings.seed)
     return {
-        "label_accuracy": float(right.mean()), "label_accuracy_low": low, "label_accuracy_high": high,
-        "label_accuracy_real": classifier.accuracy,
+        name: float(right.mean()), f"{name}_low": low, f"{name}_high": high, f"{name}_real": classifier.accuracy,
     }  # fmt: skip
 
 

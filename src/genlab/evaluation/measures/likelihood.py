@@ -1,13 +1,15 @@
-"""How probable a model finds images, in nats and in bits, beside independent pixels and beside files without loss.
+"""How probable a model finds images, in nats and in bits; pictures beside independent pixels and files without loss.
 
-N images, H = W pixels, C channels, D = H W C numbers.
+N images, H = W pixels, C channels.
 """
 
 import io
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from PIL import Image
 
 from genlab.data.arrange.examples import content_fingerprint
@@ -17,11 +19,14 @@ from genlab.evaluation.features.cache import content
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
+from genlab.media.base import medium_named
 from genlab.media.pictures.integers import to_integers, to_levels, to_unit_range
 from genlab.models.base import HasDensity, ScoresDensity
+from genlab.sampling.apply import batched
 
 BATCH = 100  # images at a time
 LARGEST_WEBP = 16383  # pixels to a side
+GROUPS = 20  # that are told apart, at most
 
 
 def independent_pixels_nll(train: LabelledImages, images: np.ndarray, levels: int) -> np.ndarray:
@@ -80,12 +85,21 @@ def file_metrics(images: np.ndarray, levels: int) -> Metrics:
     return {"bits_per_dim_png": 8 * png / images.size, "bits_per_dim_webp": 8 * webp / images.size}
 
 
-def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray, error: float = 0.0) -> Metrics:
-    """Means of the negative log-likelihoods in nats, (N,), of the test split, beside their control.
+def count_numbers(images: np.ndarray, medium: str) -> np.ndarray:
+    """How many numbers a model scores of each of (N, *axes, C) images, (N,): behind the end of a recording none."""
+    own = medium_named(medium)
+    return batched(
+        lambda part: own.to_model_range(torch.from_numpy(part)).isfinite().flatten(1).sum(dim=1), BATCH, images
+    ).astype(np.float64)
 
-    `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of the image. `..._kind` says whether
-    they are exact or a bound, computed or estimated; for an estimate `nll_effort` is how much was drawn. `nll_levels`
-    is how many values a pixel has. The controls are `independent_pixels_nll` and `file_metrics`.
+
+def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray, error: float = 0.0) -> Metrics:
+    """Means of the negative log-likelihoods in nats, (N,), of the test split.
+
+    `nll_nats` is per image, with its 95 % interval, `bits_per_dim` per number of all images together, and
+    `bits_per_dim_of_<group>` of those of one group, where there are few. `..._kind` says whether they are exact or a
+    bound, computed or estimated; for an estimate `nll_effort` is how much was drawn. `nll_levels` is how many values a
+    number has.
 
     Args:
         case: whose they are.
@@ -96,20 +110,51 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     kind = ", ".join(model.density)
     case.keep("nll_nats", case.shown.table["id"], nll)
     effort = {"nll_effort": float(settings.effort)} if "estimated" in model.density else {}
-    mean, per_dim = float(nll.mean()), 1 / (math.log(2) * images[0].size)
-    ends = bootstrap_interval(nll, resamples=settings.resamples, seed=settings.seed)
-    low, high = (math.hypot(end - mean, 1.96 * error) for end in ends)
-    control = float(independent_pixels_nll(case.examples.split("train"), images, model.levels).mean())
+    numbers = count_numbers(images, case.examples.spec.medium)
+    unit = math.log(2) * numbers.mean()
+    per_dim = nll.sum() / (math.log(2) * numbers.sum())
+    linear = (
+        per_dim + nll / unit - per_dim * numbers / numbers.mean()
+    )  # of the ratio of two sums: its mean is the ratio
+    found: Metrics = {}
+    for name, values, scatter in (("nll_nats", nll, error), ("bits_per_dim", linear, error / unit)):
+        mean = float(values.mean())
+        ends = bootstrap_interval(values, resamples=settings.resamples, seed=settings.seed)
+        low, high = (math.hypot(end - mean, 1.96 * scatter) for end in ends)
+        found |= {name: mean, f"{name}_low": mean - low, f"{name}_high": mean + high, f"{name}_kind": kind}
     protocol = {"test": content_fingerprint(case.shown), "levels": model.levels, "kind": kind, **effort}
-    named = {"images": content(images), "levels": model.levels}
-    files = case.cache.values("files", named, lambda: file_metrics(images, model.levels))
     return {
-        **effort, "nll_nats": mean, "nll_nats_low": mean - low, "nll_nats_high": mean + high, "nll_nats_kind": kind,
-        "bits_per_dim": mean * per_dim, "bits_per_dim_low": (mean - low) * per_dim,
-        "bits_per_dim_high": (mean + high) * per_dim, "bits_per_dim_kind": kind, "nll_levels": float(model.levels),
-        "nll_nats_independent_pixels": control, "bits_per_dim_independent_pixels": control * per_dim,
-        "nll_images": float(len(images)), "nll_protocol": f"{model.levels} values to a pixel, {kind}",
-        "nll_protocol_hash": protocol_hash(protocol), **files,
+        **found, **effort, **by_group("bits_per_dim", case.shown, nll / math.log(2), numbers),
+        "nll_levels": float(model.levels), "nll_images": float(len(images)),
+        "nll_protocol": f"{model.levels} values to a pixel, {kind}", "nll_protocol_hash": protocol_hash(protocol),
+    }  # fmt: skip
+
+
+def by_group(metric: str, examples: LabelledImages, total: np.ndarray, count: np.ndarray) -> Metrics:
+    """`<metric>_of_<group>`: the sum of (N,) totals over that of (N,) counts, for each group; none of many groups."""
+    found: Metrics = {}
+    for number, name in enumerate(examples.groups if len(examples.groups) <= GROUPS else ()):
+        mine = examples.group_numbers == number
+        if mine.any():
+            found[f"{metric}_of_{re.sub(r'[^0-9A-Za-z_.-]', '_', name)}"] = float(total[mine].sum() / count[mine].sum())
+    return found
+
+
+@measure(
+    needs=HasDensity,
+    on=LabelledImages,
+    of="pictures",
+    controls={"independent_pixels": "independent pixels", "webp": "WebP, one file for all", "png": "PNG, a file each"},
+)
+def compare_with_pixels(case: Judged[HasDensity, LabelledImages]) -> Metrics:
+    """The controls of a picture's likelihood: `independent_pixels_nll` and `file_metrics`."""
+    images, levels = case.shown.pixels, case.model.levels
+    control = float(independent_pixels_nll(case.examples.split("train"), images, levels).mean())
+    named = {"images": content(images), "levels": levels}
+    return {
+        "nll_nats_independent_pixels": control,
+        "bits_per_dim_independent_pixels": control / (math.log(2) * images[0].size),
+        **case.cache.values("files", named, lambda: file_metrics(images, levels)),
     }  # fmt: skip
 
 
@@ -117,7 +162,6 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     needs=ScoresDensity,
     on=LabelledImages,
     better={"nll_nats": "lower", "bits_per_dim": "lower"},
-    controls={"independent_pixels": "independent pixels", "webp": "WebP, one file for all", "png": "PNG, a file each"},
     protocols=("nll_protocol", "nll_protocol_hash"),
 )
 def evaluate_density(case: Judged[ScoresDensity, LabelledImages]) -> Metrics:

@@ -48,6 +48,7 @@ def cluster_centres(images: np.ndarray, count: int, seed: int) -> np.ndarray:
 @measure(
     needs=Samples,
     on=LabelledImages,
+    of="pictures",
     better={"parzen_nats": "higher"},
     controls={"train": "training images", "kmeans": "k-means centres of training images"},
     papers={"parzen_nats": "judged by Theis et al. 2016"},

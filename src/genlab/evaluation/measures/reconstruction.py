@@ -20,6 +20,7 @@ from genlab.sampling.draw import encode_images
 @measure(
     needs=Reconstructs,
     on=LabelledImages,
+    of="pictures",
     better={"mse": "lower", "psnr": "higher", "ssim": "higher", "lpips": "lower"},
     controls={"mean_image": MEAN_IMAGE, "pca": "PCA of as many numbers"},
     protocols=("reconstruction_protocol_hash", "lpips_protocol_hash"),

@@ -139,7 +139,15 @@ def copying(drawn: np.ndarray, test: np.ndarray, settings: EvaluationSettings) -
     }  # fmt: skip
 
 
-@measure(needs=Samples, on=LabelledImages, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS, papers=PAPERS)
+@measure(
+    needs=Samples,
+    on=LabelledImages,
+    of="pictures",
+    better=BETTER,
+    controls=CONTROLS,
+    protocols=PROTOCOLS,
+    papers=PAPERS,
+)
 @measure(needs=Translates, on=TwoDomains, better=BETTER, controls=CONTROLS, protocols=PROTOCOLS, papers=PAPERS)
 def judge_sets(case: Judged[Any, Any]) -> Metrics:
     """`evaluate_samples` of new images or translations."""

@@ -7,12 +7,13 @@ composited on a background, and a picture is turned as its metadata say.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from genlab.media.base import Settings, UnreadableFileError
+from genlab.media.base import Settings, Source, UnreadableFileError
 from genlab.media.pictures.alpha import LUMINANCE, composite, turn
 from genlab.media.pictures.integers import largest, to_integers
 from genlab.media.pictures.recognise import FORMATS, NPY_SIGNATURE
@@ -41,14 +42,15 @@ class Decoded:
 
 
 def decode_examples(
-    source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
+    source: Source, halves: Sequence[str], settings: Settings
 ) -> list[tuple[np.ndarray, dict[str, Any]]]:
     """The pictures in a file or an array, fitted as the settings say; see `genlab.media.base.Medium.decode`."""
     if isinstance(source, np.ndarray):
         pixels = source if source.ndim == 3 else source[:, :, None]
         decoded = Decoded(pixels, "array")
     else:
-        decoded = decode(source, settings["background"], settings["axes"])
+        data = source.read_bytes() if isinstance(source, Path) else source
+        decoded = decode(data, settings["background"], settings["axes"])
     decoded = Decoded(stretch_to_white(decoded.pixels, settings["white"]), decoded.mode)
     found = []
     for half in halves:
@@ -62,9 +64,9 @@ def decode_examples(
     return found
 
 
-def is_safe(data: bytes) -> bool:
+def is_safe(source: bytes | Path) -> bool:
     """Whether no damage to these bytes brings the decoder down: common formats, by Pillow, simplejpeg and numpy."""
-    return data.startswith(SAFE_SIGNATURES)
+    return isinstance(source, bytes) and source.startswith(SAFE_SIGNATURES)
 
 
 def stretch_to_white(pixels: np.ndarray, white: int | None) -> np.ndarray:

@@ -1,16 +1,18 @@
 """Pictures as a medium: what `genlab.media.base.Medium` asks, answered by the files beside this one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genlab.media.base import Settings, Shapes
+from genlab.media.base import PICTURES, Medium, Settings, Shapes
 from genlab.media.pictures.binarise import binarise
 from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, scaled_size, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
+from genlab.media.pictures.facts import COLUMNS, count_pictures, doubt_pictures
 from genlab.media.pictures.recognise import ENDINGS, is_picture, mostly_twice_as_wide
-from genlab.media.pictures.tiles import preview
+from genlab.media.pictures.settings import STORED
 from genlab.media.pictures.write import read_picture, write_picture
 
 if TYPE_CHECKING:
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
 class Pictures:
     """A store has (H, W, C) uint8 or uint16, a model (C, H, W) in [-1, 1]; H = W. Torch is imported when needed."""
 
+    unit = "images"
+    columns = COLUMNS
+    dtypes = (np.dtype(np.uint8), np.dtype(np.uint16))
     suffixes = (".png", ".tif")
     endings = ENDINGS
     derivations = DERIVATIONS
+    streams = False
     recognises = staticmethod(is_picture)
     holds_two = staticmethod(mostly_twice_as_wide)
     is_safe = staticmethod(is_safe)
@@ -30,12 +36,24 @@ class Pictures:
     binarise = staticmethod(binarise)
     write = staticmethod(write_picture)
     read = staticmethod(read_picture)
-    preview = staticmethod(preview)
+    counts = staticmethod(count_pictures)
+    doubts = staticmethod(doubt_pictures)
+
+    def named(self, settings: Settings) -> str:
+        return PICTURES
+
+    def named_in(self, path: Path) -> str:
+        return PICTURES
+
+    def sharing(self, shared: str) -> Medium:
+        return self
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
-        names = ("image_size", "fit", "background", "channels", "axes", "white")
-        given = {name: settings[name] for name in names}
+        given = {name: settings[name] for name in STORED}
         return {"decoder": DECODER, **given, "background": list(settings["background"])}
+
+    def size(self, one: Mapping[str, Any]) -> str:
+        return f"{one['width']}x{one['height']}"
 
     def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
         sizes = [scaled_size(side["height"], side["width"], how["image_size"], how["fit"]) for side in (one, other)]
@@ -67,6 +85,15 @@ class Pictures:
         from genlab.media.pictures.augment import augment
 
         return augment(batch, **settings)
+
+    def as_pictures(self, stored: np.ndarray) -> np.ndarray:
+        return stored
+
+    def show(self, example: np.ndarray) -> np.ndarray:
+        return example
+
+    def extent(self, axes: Sequence[int]) -> str:
+        return " × ".join(map(str, axes))  # noqa: RUF001
 
     def arguments(self, shapes: Shapes) -> dict[str, int]:
         channels = {"channels" if name == "images" else f"channels_{name}": shape[0] for name, shape in shapes.items()}

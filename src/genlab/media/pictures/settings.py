@@ -4,6 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
+STORED = ("image_size", "fit", "background", "channels", "axes", "white")
+"""Which of these settings decide how a picture is stored."""
+
+DERIVED = ("binarise", "edges", "pairs")
+"""Which decide what is derived from a stored picture."""
+
 Fit = Literal["fit", "crop", "pad", "stretch"]
 """fit: scaled until it just fits, black bars · crop: scaled until it covers, the middle is kept · pad: not scaled,
 centred on black · stretch: resized, whatever happens to the proportions."""

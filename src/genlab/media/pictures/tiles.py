@@ -72,16 +72,22 @@ def draw_grid(columns: Mapping[str, np.ndarray], blocks: int | None = None) -> n
 
 
 def draw_tiles(
-    strips: Sequence[np.ndarray], *, across: int = 12, names: Sequence[str] = (), strip_names: Sequence[str] = ()
+    strips: Sequence[np.ndarray],
+    *,
+    across: int | None = None,
+    names: Sequence[str] = (),
+    strip_names: Sequence[str] = (),
 ) -> np.ndarray:
     """Images in rows of at most `across`, (H, W, 3) uint8; small ones enlarged.
 
     Args:
         strips: arrays (N, H, W, C) of equal length; image i of the second stands under image i of the first.
-        across: images in a row.
+        across: images in a row; None: twelve, or four of images that are wider than high, such as those of sound.
         names: a name to the left of each row.
         strip_names: a name for each of the strips, to the left of it in every row.
     """
+    height, width = strips[0].shape[1:3]
+    across = across or (12 if height >= width else 4)
     starts = range(0, len(strips[0]), across)
     rows = [list(images[start : start + across]) for start in starts for images in strips]
     named = names or list(strip_names) * len(starts)

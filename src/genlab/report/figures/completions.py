@@ -16,7 +16,7 @@ IMAGES = 12  # at most, in a row
 COMPLETIONS = 4  # of each
 
 
-@figure(needs=Completes, on=LabelledImages)
+@figure(needs=Completes, on=LabelledImages, of="pictures")
 def draw_completions(case: Judged[Completes, LabelledImages]) -> dict[str, np.ndarray]:
     """`completions`, (H, W, 3) uint8: some images, the half that the model sees, and under it several completions."""
     model, arguments, images = case.model, case.arguments("complete"), case.shown.spread(IMAGES).pixels

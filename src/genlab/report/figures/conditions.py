@@ -18,17 +18,23 @@ CAPTIONS = 12  # rows of captions
 def draw_requested(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
     """`requested`: what a person asked for; none where nothing was asked."""
     asked = case.group("requested")
-    return {"requested": draw_tiles([np.stack(list(asked.values()))])} if asked else {}
+    return {"requested": draw_tiles([case.show(np.stack(list(asked.values())))])} if asked else {}
 
 
 @figure(needs=Samples, on=LabelledImages)
 def draw_by_label(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
-    """`by_label`: a row of drawings for each class, its name to the left; none for a model that is told no label."""
-    if case.model.condition != "labels":
+    """`by_label`: a row of drawings for each class, its name to the left; none for a model that is told no label.
+
+    Where the model is told a group too, the groups come in turn, from left to right.
+    """
+    if case.model.condition not in ("labels", "labels_and_groups"):
         return {}
-    classes = case.examples.classes
-    drawn = draw_samples(case, ACROSS * len(classes), np.repeat(np.arange(len(classes)), ACROSS))
-    return {"by_label": draw_tiles([drawn], across=ACROSS, names=classes)}
+    classes, groups = case.examples.classes, case.examples.groups
+    told = np.repeat(np.arange(len(classes)), ACROSS)
+    if case.model.condition == "labels_and_groups":
+        told = np.stack([told, np.arange(len(told)) % ACROSS % len(groups)], axis=1)
+    drawn = draw_samples(case, len(told), told)
+    return {"by_label": draw_tiles([case.show(drawn)], across=ACROSS, names=classes)}
 
 
 @figure(needs=Samples, on=LabelledImages)
@@ -48,7 +54,7 @@ def draw_by_caption(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarr
     rows = np.concatenate([real[:, None], drawn.reshape(len(some), ACROSS - 1, *drawn.shape[1:])], axis=1)
     chosen = examples.table.iloc[some]
     names = [f"{one}{' *' if held else ''}" for one, held in zip(chosen["caption"], chosen["held_out"], strict=True)]
-    return {"by_caption": draw_tiles([rows.reshape(-1, *drawn.shape[1:])], across=ACROSS, names=names)}
+    return {"by_caption": draw_tiles([case.show(rows.reshape(-1, *drawn.shape[1:]))], across=ACROSS, names=names)}
 
 
 def choose_captions(examples: LabelledImages) -> np.ndarray:

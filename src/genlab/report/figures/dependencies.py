@@ -33,7 +33,7 @@ def middle_dependencies(case: Judged[Autoregressive, LabelledImages]) -> np.ndar
     return case.apply(call, range(len(images)), images, spread_condition(case, len(images))).max(axis=0)
 
 
-@figure(needs=Autoregressive, on=LabelledImages)
+@figure(needs=Autoregressive, on=LabelledImages, of="pictures")
 def draw_dependencies(case: Judged[Autoregressive, LabelledImages]) -> dict[str, np.ndarray]:
     """`dependencies`: what the prediction of the pixel in the middle depends on; what it does not see stays white."""
     found = middle_dependencies(case)

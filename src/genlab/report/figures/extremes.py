@@ -29,11 +29,12 @@ def draw_extremes(errors: np.ndarray, strips: dict[str, np.ndarray]) -> np.ndarr
     return draw_tiles([images[places] for images in strips.values()], across=EACH, names=names)
 
 
-@figure(needs=Reconstructs, on=LabelledImages)
+@figure(needs=Reconstructs, on=LabelledImages, of="pictures")
 def draw_reconstruction_extremes(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`best_middle_worst`: test images over their reconstructions, by `mse`."""
     again, ids = case.group("reconstructions"), case.shown.table["id"]
     strips = {"image": case.shown.pixels, "drawing": np.stack([again[name] for name in ids])}
+    strips = {name: case.show(images) for name, images in strips.items()}
     return {"best_middle_worst": draw_extremes(case.kept["mse"][ids].to_numpy(), strips)}
 
 
@@ -47,6 +48,7 @@ def draw_translation_extremes(case: Judged[Translates, TwoDomains]) -> dict[str,
     def one(to: Side) -> np.ndarray:
         group, ids = case.group(direction(to)), pairs.table["id"]
         strips = {"input": pairs.side(other(to)), "drawing": np.stack([group[name] for name in ids])}
-        return draw_extremes(case.kept[f"l1{case.ending(to)}"][ids].to_numpy(), {**strips, "truth": pairs.side(to)})
+        strips = {name: case.show(images) for name, images in {**strips, "truth": pairs.side(to)}.items()}
+        return draw_extremes(case.kept[f"l1{case.ending(to)}"][ids].to_numpy(), strips)
 
     return {f"best_middle_worst_to_{to}": one(to) for to in case.model.targets}

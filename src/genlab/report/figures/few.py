@@ -18,14 +18,16 @@ TEST_IMAGES = 3
 def draw_few_samples(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
     """`few_samples`: eight new images, evenly spread."""
     new = list(case.group("samples").values())
-    return {"few_samples": draw_tiles([np.stack([new[place] for place in evenly(len(new), 8)])], across=4)}
+    some = np.stack([new[place] for place in evenly(len(new), 8)])
+    return {"few_samples": draw_tiles([case.show(some)], across=4)}
 
 
 @figure(needs=Reconstructs, on=LabelledImages)
 def draw_few_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> dict[str, np.ndarray]:
     """`few_reconstructions`: three test images over their reconstructions."""
     shown, again = case.shown.spread(TEST_IMAGES), case.group("reconstructions")
-    strips = {"image": shown.pixels, "drawing": np.stack([again[name] for name in shown.table["id"]])}
+    pair = shown.pixels, np.stack([again[name] for name in shown.table["id"]])
+    strips = dict(zip(("image", "drawing"), map(case.show, pair), strict=True))
     return {"few_reconstructions": draw_tiles([*strips.values()], strip_names=[*strips])}
 
 

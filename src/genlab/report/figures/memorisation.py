@@ -35,7 +35,7 @@ def alike_images(drawn: np.ndarray, case: Judged[Samples, LabelledImages]) -> np
     return store.take(rows[nearest(extract(drawn), [known])[0]])
 
 
-@figure(needs=Samples, on=LabelledImages)
+@figure(needs=Samples, on=LabelledImages, of="pictures")
 def draw_nearest(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
     """`nearest_train`: new images over the training images nearest to them, by pixels, then by features.
 
@@ -47,6 +47,22 @@ def draw_nearest(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]
     if case.evaluation.features:
         strips.append(alike_images(shown, case))
     return {"nearest_train": draw_tiles(strips)}
+
+
+@figure(needs=Samples, on=LabelledImages, of="sound")
+def draw_nearest_sounds(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
+    """`nearest_train`: new recordings over the training recordings whose features are nearest to theirs.
+
+    The features are a classifier's; none where there is no classifier.
+    """
+    classifier = classifier_of(case)
+    if classifier is None:
+        return {}
+    new = list(case.group("samples").values())
+    shown = np.stack([new[place] for place in evenly(len(new), min(SHOWN, case.sample.pictures))])
+    train = case.examples.split("train").spread(case.evaluation.reference_images).pixels
+    alike = train[nearest(classifier.features(shown), [classifier.features(train)])[0]]
+    return {"nearest_train": draw_tiles([case.show(shown), case.show(alike)])}
 
 
 @figure(needs=Samples, on=LabelledImages)

@@ -14,4 +14,4 @@ def draw_grid_of_reconstructions(case: Judged[Reconstructs, LabelledImages]) -> 
     """`reconstructions`: some images, evenly spread, each over its reconstruction."""
     shown, again = case.shown.spread(case.sample.pictures), case.group("reconstructions")
     pair = [shown.pixels, np.stack([again[name] for name in shown.table["id"]])]
-    return {"reconstructions": draw_tiles(pair, strip_names=("original", "reconstruction"))}
+    return {"reconstructions": draw_tiles([*map(case.show, pair)], strip_names=("original", "reconstruction"))}

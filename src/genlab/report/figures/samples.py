@@ -14,4 +14,5 @@ from genlab.report.registry import figure
 def draw_grid_of_samples(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
     """`samples`: `sample.pictures` of the new images, evenly spread."""
     new = list(case.group("samples").values())
-    return {"samples": draw_tiles([np.stack([new[place] for place in evenly(len(new), case.sample.pictures)])])}
+    some = np.stack([new[place] for place in evenly(len(new), case.sample.pictures)])
+    return {"samples": draw_tiles([case.show(some)])}

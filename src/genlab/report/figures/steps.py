@@ -28,4 +28,4 @@ def draw_steps(case: Judged[ShowsSteps, LabelledImages]) -> dict[str, np.ndarray
         call, range(DRAWINGS), spread_condition(case, DRAWINGS), seed=case.sample.seed,
         batch_size=case.sample.batch_size, depth=case.examples.store.images.dtype,
     )  # fmt: skip
-    return {"steps": draw_tiles([states], across=len(states) // DRAWINGS)}
+    return {"steps": draw_tiles([case.show(states)], across=len(states) // DRAWINGS)}

@@ -23,5 +23,5 @@ def draw_requested(case: Case[Samples, LabelledImages]) -> dict[str, np.ndarray]
     told = requested(case.model.condition, case.examples.spec, case.sample)
     if told is None:
         return {}
-    drawn = draw_samples(case, case.sample.pictures, np.repeat(told, case.sample.pictures, axis=0))
+    drawn = draw_samples(case, case.sample.pictures, np.resize(told, (case.sample.pictures, *told.shape[1:])))
     return {f"requested/{number:05d}": pixels for number, pixels in enumerate(drawn)}

@@ -7,20 +7,35 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from genlab.media.base import Settings, Shapes, UnreadableFileError
+from genlab.media.base import Settings, Shapes, Source, UnreadableFileError
 
 LENGTH = 16  # samples
 
 
 class Waves:
+    unit = "waves"
+    columns = ("bits",)
+    dtypes = (np.dtype(np.int16),)
     suffixes = (".npy",)
     endings = frozenset({".npy"})
     derivations = MappingProxyType(
         {"noisy": lambda wave, settings, rng: wave + rng.integers(-9, 9, wave.shape, np.int16)}
     )
+
+    streams = False
+
+    def named(self, settings: Settings) -> str:
+        return "waves"
+
+    def named_in(self, path: Path) -> str:
+        return "waves"
+
+    def sharing(self, shared: str) -> "Waves":
+        return self
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
         return {"length": LENGTH}
@@ -31,16 +46,26 @@ class Waves:
     def holds_two(self, files: Sequence[Path]) -> bool:
         return False
 
-    def is_safe(self, data: bytes) -> bool:
+    def is_safe(self, source: bytes | Path) -> bool:
         return True
 
     def decode(
-        self, source: bytes | np.ndarray, halves: Sequence[str], settings: Settings
+        self, source: Source, halves: Sequence[str], settings: Settings
     ) -> list[tuple[np.ndarray, dict[str, Any]]]:
-        wave = source if isinstance(source, np.ndarray) else np.load(io.BytesIO(source))
+        assert isinstance(source, bytes)
+        wave = np.load(io.BytesIO(source))
         if len(wave) < LENGTH:
             raise UnreadableFileError(f"has {len(wave)} samples where {LENGTH} are needed; delete it")
         return [(wave[:LENGTH], {"bits": 16}) for _ in halves]
+
+    def counts(self, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+        return {"depths": {str(bits): int(count) for bits, count in table["bits"].value_counts().items()}}
+
+    def doubts(self, table: pd.DataFrame, dtype: np.dtype) -> list[str]:
+        return ["are waves"]
+
+    def size(self, one: Mapping[str, Any]) -> str:
+        return f"{LENGTH} samples"
 
     def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
         return True
@@ -68,6 +93,12 @@ class Waves:
     def augment(self, batch: Mapping[str, Tensor], settings: Settings) -> dict[str, Tensor]:
         return {name: x * torch.where(torch.rand(len(x), 1, 1) < 0.5, -1, 1) for name, x in batch.items()}
 
+    def as_pictures(self, stored: np.ndarray) -> np.ndarray:
+        return np.repeat(self.show(stored[0])[None], len(stored), axis=0)
+
+    def extent(self, axes: Sequence[int]) -> str:
+        return f"{axes[0]} samples"
+
     def arguments(self, shapes: Shapes) -> dict[str, int]:
         channels, length = next(iter(shapes.values()))
         return {"channels": channels, "length": length}
@@ -81,9 +112,8 @@ class Waves:
     def read(self, path: Path) -> np.ndarray:
         return np.load(path)
 
-    def preview(self, examples: Sequence[np.ndarray]) -> np.ndarray:
-        heights = np.stack([wave[:, 0] >> 8 for wave in examples]).astype(np.uint8)
-        return np.repeat(heights[:, :, None], 3, axis=2)
+    def show(self, example: np.ndarray) -> np.ndarray:
+        return np.repeat((example[:, 0] >> 8).astype(np.uint8)[None, :, None], LENGTH, axis=0)
 
 
 MEDIUM = Waves()

@@ -1,0 +1,1 @@
+"""Sound: how it is read, written and shown."""

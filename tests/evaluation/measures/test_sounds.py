@@ -1,0 +1,75 @@
+"""What a classifier says of drawn recordings: labels, groups, distances."""
+
+import numpy as np
+import pytest
+
+from genlab.data.arrange.labelled import LabelledImages
+from genlab.evaluation.case import Judged
+from genlab.evaluation.features.classifier import classifier_of
+from genlab.evaluation.measures.labels import evaluate_labels
+from genlab.evaluation.measures.sounds import judge_sounds, shuffled
+from genlab.evaluation.settings import EvaluationSettings
+from genlab.media.sound.integers import ENDED
+from genlab.sampling.draw import spread_condition
+from tests.judging import Reaches, judged
+from tests.sounds import tones
+
+SETTINGS = EvaluationSettings(resamples=20, classifier_steps=40, kid_subsets=10)
+
+
+@pytest.fixture(scope="module")
+def heard() -> LabelledImages:
+    return tones(10)
+
+
+def case(heard: LabelledImages, drawn: np.ndarray) -> Judged:
+    model = Reaches()
+    model.condition = "labels_and_groups"
+    return judged(model, heard, {f"samples/{n:03d}": one for n, one in enumerate(drawn)}, evaluation=SETTINGS)
+
+
+def test_it_hears_the_label_and_the_group_that_were_asked_for(heard: LabelledImages) -> None:
+    drawn = tones(10, ["test"], seed=5).pixels
+    model = case(heard, drawn)
+    told = spread_condition(model, len(drawn))
+    assert np.array_equal(told, heard.split("test").values("labels_and_groups"))
+    found = evaluate_labels(model)
+    assert found["label_accuracy"] == found["label_accuracy_real"] == found["classifier_accuracy"] == 1
+    assert found["group_accuracy"] == found["group_accuracy_real"] == 1
+    high_for_low = evaluate_labels(case(heard, drawn[::-1].copy()))
+    assert high_for_low["label_accuracy"] == high_for_low["group_accuracy"] == 0
+
+
+def test_classifiers_of_labels_and_of_groups_are_two(heard: LabelledImages) -> None:
+    model = case(heard, heard.split("test").pixels)
+    of_labels, of_groups = classifier_of(model), classifier_of(model, by="group")
+    test = heard.split("test")
+    assert np.array_equal(of_labels(test.pixels), test.labels)
+    assert np.array_equal(of_groups(test.pixels), test.group_numbers)
+    assert of_labels.protocol != of_groups.protocol
+
+
+def test_what_is_alike_is_near_and_noise_is_far(heard: LabelledImages) -> None:
+    found = judge_sounds(case(heard, tones(10, ["test"], seed=5).pixels))
+    assert abs(found["kernel_distance"]) < 0.05 * found["kernel_distance_noise"]
+    assert abs(found["kernel_distance_real"]) < 0.05 * found["kernel_distance_noise"]
+    assert found["kernel_distance_low"] < found["kernel_distance"] < found["kernel_distance_high"]
+    assert 0.5 < found["nearest_train"] < 2 < found["nearest_train_noise"]
+    assert found["nearest_train_copies_noise"] == 0
+    copies = judge_sounds(case(heard, heard.split("train").pixels))
+    assert copies["nearest_train"] == 0
+    assert copies["nearest_train_copies"] == 1
+    assert copies["kernel_distance_real"] == pytest.approx(copies["kernel_distance"])
+
+
+def test_too_few_recordings_are_not_judged(heard: LabelledImages) -> None:
+    assert judge_sounds(case(heard, heard.split("test").pixels[:3])) == {}
+
+
+def test_noise_has_the_samples_and_the_length_of_real_recordings(heard: LabelledImages) -> None:
+    real = heard.pixels[:4]
+    noise = shuffled(real, 6, seed=0)
+    for n, one in enumerate(noise):
+        assert np.array_equal(np.sort(one, axis=0), np.sort(real[n % 4], axis=0))
+        assert np.array_equal(one == ENDED, real[n % 4] == ENDED)
+        assert not np.array_equal(one, real[n % 4])

@@ -202,7 +202,9 @@ def test_a_speaker_who_alone_says_a_word_is_only_trained_on() -> None:
 
 
 def test_a_split_by_group_without_groups_is_refused(bad: tuple[Path, ImageSet]) -> None:
-    with pytest.raises(GenlabError, match=r"data.split.by=group needs the group of each file, .*--params=data.file_names=group_index"):
+    with pytest.raises(
+        GenlabError, match=r"data.split.by=group needs the group of each file, .*--params=data.file_names=group_index"
+    ):
         view(bad[1], DataSettings(split=SplitSettings(by="group")))
 
 

@@ -30,6 +30,9 @@ Settings = Mapping[str, Any]
 Source = bytes | np.ndarray | Path
 """What an example is decoded from: the bytes of a file, an array, or a file's path."""
 
+Row = Mapping[Any, Any]
+"""What a table says of one example, by column."""
+
 Shapes = Mapping[str, tuple[int, ...]]
 """By domain: channels, then axes."""
 
@@ -121,11 +124,11 @@ class Medium(Protocol):
         """
         ...
 
-    def size(self, one: Mapping[str, Any]) -> str:
+    def size(self, one: Row) -> str:
         """How large an example was in its file, in words, of its `columns`."""
         ...
 
-    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+    def same_frame(self, one: Row, other: Row, how: Settings) -> bool:
         """Whether two examples that belong together still lie over each other as they are stored.
 
         Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genlab.media.base import PICTURES, Medium, Settings, Shapes
+from genlab.media.base import PICTURES, Medium, Row, Settings, Shapes
 from genlab.media.pictures.binarise import binarise
 from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, scaled_size, to_channels
 from genlab.media.pictures.derive import DERIVATIONS
@@ -23,9 +23,9 @@ class Pictures:
     """A store has (H, W, C) uint8 or uint16, a model (C, H, W) in [-1, 1]; H = W. Torch is imported when needed."""
 
     unit = "images"
-    columns = COLUMNS
-    dtypes = (np.dtype(np.uint8), np.dtype(np.uint16))
-    suffixes = (".png", ".tif")
+    columns: tuple[str, ...] = COLUMNS
+    dtypes: tuple[np.dtype, ...] = (np.dtype(np.uint8), np.dtype(np.uint16))
+    suffixes: tuple[str, ...] = (".png", ".tif")
     endings = ENDINGS
     derivations = DERIVATIONS
     streams = False
@@ -52,10 +52,10 @@ class Pictures:
         given = {name: settings[name] for name in STORED}
         return {"decoder": DECODER, **given, "background": list(settings["background"])}
 
-    def size(self, one: Mapping[str, Any]) -> str:
+    def size(self, one: Row) -> str:
         return f"{one['width']}x{one['height']}"
 
-    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+    def same_frame(self, one: Row, other: Row, how: Settings) -> bool:
         sizes = [scaled_size(side["height"], side["width"], how["image_size"], how["fit"]) for side in (one, other)]
         allowed = 0 if how["fit"] == "pad" else 1  # pixel, by rounding
         return all(abs(here - there) <= allowed for here, there in zip(*sizes, strict=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genlab.errors import GenlabError
-from genlab.media.base import Derivation, Medium, Settings, Shapes
+from genlab.media.base import Derivation, Medium, Row, Settings, Shapes
 from genlab.media.sound.decode import DECODER, decode_examples, samples_of
 from genlab.media.sound.facts import COLUMNS, count_sounds, doubt_sounds
 from genlab.media.sound.recognise import ENDINGS, is_sound
@@ -30,9 +30,9 @@ class Sound:
     """
 
     unit = "recordings"
-    columns = COLUMNS
-    dtypes = (np.dtype(np.int16),)
-    suffixes = (".wav",)
+    columns: tuple[str, ...] = COLUMNS
+    dtypes: tuple[np.dtype, ...] = (np.dtype(np.int16),)
+    suffixes: tuple[str, ...] = (".wav",)
     endings = ENDINGS
     derivations: Mapping[str, Derivation] = {}
     streams = True
@@ -65,10 +65,10 @@ class Sound:
     def doubts(self, table: "pd.DataFrame", dtype: np.dtype) -> list[str]:
         return doubt_sounds(table, self.rate)
 
-    def size(self, one: Mapping[str, Any]) -> str:
+    def size(self, one: Row) -> str:
         return f"{one['seconds']:.2f} s"
 
-    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+    def same_frame(self, one: Row, other: Row, how: Settings) -> bool:
         return True  # recordings that belong together begin together, and are cut at the same second
 
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:

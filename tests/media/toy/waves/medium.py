@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from genlab.media.base import Settings, Shapes, Source, UnreadableFileError
+from genlab.media.base import Row, Settings, Shapes, Source, UnreadableFileError
 
 LENGTH = 16  # samples
 
@@ -64,10 +64,10 @@ class Waves:
     def doubts(self, table: pd.DataFrame, dtype: np.dtype) -> list[str]:
         return ["are waves"]
 
-    def size(self, one: Mapping[str, Any]) -> str:
+    def size(self, one: Row) -> str:
         return f"{LENGTH} samples"
 
-    def same_frame(self, one: Mapping[str, Any], other: Mapping[str, Any], how: Settings) -> bool:
+    def same_frame(self, one: Row, other: Row, how: Settings) -> bool:
         return True
 
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:

@@ -132,7 +132,7 @@ def test_files_are_made_once_for_the_same_images_and_levels(tmp_path: Path) -> N
         ("swapped", 2, black[::-1]),
     ):
         model.levels = levels
-        found[name] = evaluate_density(judged(model, examples(images), cache=cache))["bits_per_dim_webp"]
+        found[name] = compare_with_pixels(judged(model, examples(images), cache=cache))["bits_per_dim_webp"]
         kept = len(list(tmp_path.glob("files-*")))
         assert kept == {"first": 1, "again": 1, "levels": 2, "swapped": 3}[name], "the order of a sheet counts"
     assert found["again"] == found["first"]

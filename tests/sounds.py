@@ -1,15 +1,25 @@
 """Small sets of recordings made by hand."""
 
+import io
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.store import ImageStore
 from genlab.media.sound.integers import LOUDEST, pad
+from tests.conftest import PROJECT
 
 RATE = 8000
+
+
+def embedded(name: str) -> np.ndarray:
+    """(T,) int16 of a recording of the embedded set."""
+    with zipfile.ZipFile(PROJECT / "data/01_raw/spoken_digits_small/recordings.zip") as archive:
+        return soundfile.read(io.BytesIO(archive.read(f"{name}.flac")), dtype="int16")[0]
 
 
 def sounds(

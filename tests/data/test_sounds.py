@@ -22,9 +22,15 @@ from genlab.data.sources.listing import known_groups, list_public, list_source, 
 from genlab.data.spec import Spec
 from genlab.data.store import ImageSet, open_set
 from genlab.errors import GenlabError
-from genlab.media.sound.integers import ENDED, without_padding
+from genlab.io.drawings import DrawingsDataset
+from genlab.media.base import Drawings, medium_named
+from genlab.media.sound.integers import ENDED, pad, without_padding
+from genlab.media.sound.spectrogram import draw_log_mel, hear_log_mel
 from genlab.report.contact import draw_contact_sheet
+from genlab.sampling.apply import apply
+from genlab.training.checkpoint import build_model
 from tests.conftest import PROJECT
+from tests.sounds import embedded
 
 RAW = PROJECT / "data/01_raw"
 SHARED = Path(os.environ.get("GENLAB_DATA", PROJECT.parent / "shared" / "data"))
@@ -260,3 +266,32 @@ def test_padding_is_never_sound(digits: ImageSet) -> None:
     ended = store.images[:, :, 0] == ENDED
     assert (ended.sum(axis=1) == 8000 - store.table["samples"]).all()
     assert (np.diff(ended.astype(int), axis=1) >= 0).all(), "nothing comes behind the end"
+
+
+def test_a_log_mel_view_is_a_set_of_pictures_for_models_of_pictures(digits: ImageSet, tmp_path: Path) -> None:
+    settings = DataSettings(source="spoken_digits_small", view="log_mel", image_size=64)
+    pictures = ingest(list_source(RAW, settings), settings, tmp_path / "set")["images"]
+    sound = digits["images"]
+    assert settings.set_name() != SMALL.set_name()
+    np.testing.assert_array_equal(pictures.take(np.arange(3)), draw_log_mel(sound.take(np.arange(3)), 8000, 64))
+    assert pictures.table.drop(columns="checksum").equals(sound.table.drop(columns="checksum"))
+    spec = LabelledImages.of(ingest(list_source(RAW, settings), settings, tmp_path / "set")).spec
+    assert (spec.medium, medium_named(spec.medium).kind) == ("sound:8000:log_mel:8000", "pictures")
+    model = build_model("vae", spec, {})
+    assert spec.shapes == {"images": (1, 64, 64)}
+    some = pictures.take(np.arange(2))
+    drawn = apply(
+        model, lambda _, x: model.reconstruct(x), [0, 1], some, depth=some.dtype, medium=spec.medium
+    )  # fmt: skip
+    assert drawn.shape == (2, 64, 64, 1)
+
+
+def test_a_drawn_spectrogram_can_be_heard(tmp_path: Path) -> None:
+    picture = draw_log_mel(pad(embedded("3_jackson_0"), 8000)[None], 8000, 64)[0]
+    dataset = DrawingsDataset(filepath=str(tmp_path / "samples"))
+    dataset.save(Drawings({"samples/1": picture}, "sound:8000:log_mel:8000"))
+    samples, rate = soundfile.read(tmp_path / "samples/samples/1.wav", dtype="int16")
+    assert (len(samples), rate) == (8000, 8000)
+    np.testing.assert_array_equal(samples, hear_log_mel(picture, 8000, 8000)[:, 0])
+    np.testing.assert_array_equal(dataset.load()["samples/1"], picture)
+    assert dataset.preview()

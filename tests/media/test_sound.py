@@ -15,7 +15,7 @@ from scipy.signal import resample_poly
 
 from genlab.errors import GenlabError
 from genlab.media.apart import Apart, decode_any
-from genlab.media.base import UnreadableFileError, kind_of, medium_named, medium_of_file
+from genlab.media.base import UnreadableFileError, medium_named, medium_of_file
 from genlab.media.sound import decode as decoding
 from genlab.media.sound.integers import ENDED, without_padding
 
@@ -218,9 +218,9 @@ def test_a_damaged_drawing_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_full_name_says_the_rate() -> None:
-    settings = {"rate": 16_000, "seconds": 0.5}
+    settings = {"rate": 16_000, "seconds": 0.5, "view": "samples"}
     assert SOUND.named(settings) == "sound:16000"
-    assert kind_of("sound:16000") == "sound"
+    assert medium_named("sound:16000").kind == "sound"
     wide = medium_named("sound:16000")
     assert wide.shape(3, settings) == (1, 8000)
     assert wide.arguments({"images": (1, 8000)}) == {"samples": 8000, "rate": 16_000}

@@ -5,7 +5,19 @@ import pytest
 
 from genlab.media.base import medium_named
 from genlab.media.sound.integers import ENDED, pad, to_int16
-from genlab.media.sound.spectrogram import GREY, SIDE, TALL, WAVE, WIDE, log_mel, mel, mel_filters
+from genlab.media.sound.spectrogram import (
+    GREY,
+    SIDE,
+    TALL,
+    WAVE,
+    WIDE,
+    draw_log_mel,
+    hear_log_mel,
+    log_mel,
+    mel,
+    mel_filters,
+)
+from tests.sounds import embedded
 
 
 def tone(frequency: float, rate: int, loud: float = 1.0, seconds: float = 1.0) -> np.ndarray:
@@ -71,3 +83,27 @@ def test_pictures_are_pictures_already() -> None:
     pixels = np.zeros((2, 4, 4, 1), np.uint16)
     assert medium_named("pictures").as_pictures(pixels) is pixels
     assert medium_named("pictures").show(pixels[0]).base is pixels
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_what_is_heard_of_a_picture_looks_like_it(side: int) -> None:
+    """Of spoken digits: 1.4 dB where it is loud. With random phases it is 6 dB or more."""
+    for name in ("3_jackson_0", "7_theo_0"):
+        samples = embedded(name)
+        picture = draw_log_mel(pad(samples, 8000)[None], 8000, side)[0]
+        heard = hear_log_mel(picture, 8000, 8000)
+        again = draw_log_mel(heard[None], 8000, side)[0]
+        assert heard.shape == (8000, 1)
+        away = np.abs(again.astype(float) - picture)[picture > 100].mean() * 80 / 255
+        assert away < 1.8  # dB
+        assert 0.5 < np.abs(heard).max() / np.abs(samples).max() < 2
+        assert np.abs(heard[len(samples) + 500 :]).max() < 0.1 * np.abs(heard).max(), "silence stays silence"
+
+
+def test_a_tone_is_heard_at_its_pitch_and_loudness() -> None:
+    sound = tone(1000, 8000, 0.5)
+    heard = hear_log_mel(draw_log_mel(sound, 8000)[0], 8000, 8000)[:, 0] / 32767
+    spectrum = np.abs(np.fft.rfft(heard[2000:6000]))
+    assert abs(spectrum.argmax() * 2 - 1000) <= 20  # Hz
+    assert np.sqrt((heard[1000:7000] ** 2).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.35)
+    assert (hear_log_mel(np.zeros((64, 64, 1), np.uint8), 8000, 8000) == 0).all(), "black is silence"

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from genlab.data.sources.file_names import check_rule
-from genlab.media.base import PICTURES, medium_named
+from genlab.media.base import PICTURES, medium_of
 from genlab.media.pictures.settings import DERIVED as DERIVED_OF_PICTURES
 from genlab.media.pictures.settings import STORED as STORED_OF_PICTURES
 from genlab.media.pictures.settings import PictureSettings
@@ -110,7 +110,7 @@ class DataSettings(PictureSettings, SoundSettings):
     def set_name(self) -> str:
         """The name of the stored set: two models whose settings give the same name share it."""
         source = self.source if self.source_a is None else f"{self.source_a} and {self.source_b}"
-        size = medium_named(self.medium).shape(1, dict(self))[-1]
+        size = medium_of(dict(self)).shape(1, dict(self))[-1]
         return f"{Path(source).name}-{size}-{self._digest(STORED)}"
 
     def derived_name(self) -> str:

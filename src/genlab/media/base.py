@@ -51,6 +51,9 @@ class Medium(Protocol):
     `settings` are those of `data`, with what suits the source filled in, except where another section is named.
     """
 
+    kind: str
+    """What its examples are to a model: what is registered as `of="pictures"` is for those of this kind."""
+
     unit: str
     """What people call several examples: "images"."""
 
@@ -254,9 +257,9 @@ def medium_named(name: str) -> Medium:
     return found
 
 
-def kind_of(name: str) -> str:
-    """The name of a medium without what stands behind the colon."""
-    return name.partition(":")[0]
+def medium_of(settings: Settings) -> Medium:
+    """The medium that the `data` settings ask for."""
+    return medium_named(medium_named(settings["medium"]).named(settings))
 
 
 def medium_of_file(path: Path) -> str | None:

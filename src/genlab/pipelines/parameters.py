@@ -25,7 +25,7 @@ from genlab.errors import GenlabError
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.settings import EvaluationSettings
 from genlab.experiments.settings import CompareSettings
-from genlab.media.base import medium_named
+from genlab.media.base import medium_of
 from genlab.models import MODELS
 from genlab.sampling.settings import SampleSection, SampleSettings
 from genlab.tracking.tracker import flatten
@@ -166,7 +166,7 @@ def argument_schema(model: "type[Model]", data: DataSettings) -> type[BaseModel]
     """
     from genlab.models.base import DATA_ARGUMENTS
 
-    medium = medium_named(data.medium)
+    medium = medium_of(dict(data))
     shape = medium.shape(1, dict(data))
     follow = {*DATA_ARGUMENTS, *medium.arguments({"images": shape}), *medium.arguments({"a": shape, "b": shape})}
     fields: dict[str, Any] = {
@@ -347,7 +347,8 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
             f"{model} learns from one set of images, but {settings.data.source} has two domains; name another set with "
             "--params=data.source=NAME, or one of its folders"
         )
-    medium, data = medium_named(settings.data.medium), dict(settings.data)
+    data = dict(settings.data)
+    medium = medium_of(data)
     shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
     spec = Spec(
         shapes, UNREAD if classes is None else classes, UNREAD if words is None else words, medium.named(data),

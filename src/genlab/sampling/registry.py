@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
-from genlab.media.base import kind_of
+from genlab.media.base import medium_named
 from genlab.sampling.case import Case
 
 F = TypeVar("F", bound=Callable[..., dict[str, Any]])
@@ -58,7 +58,7 @@ class Registry:
     def run(self, case: Case[Any, Any], **said: Any) -> dict[str, Any]:
         """What all functions return that fit a case and whose decorator says the same, together."""
         found: dict[str, Any] = {}
-        medium = kind_of(case.examples.spec.medium)
+        medium = medium_named(case.examples.spec.medium).kind
         for entry in self.all:
             able = all(isinstance(case.model, capability) for capability in entry.needs) and entry.of in (None, medium)
             if able and isinstance(case.examples, entry.on) and said.items() <= entry.said.items():

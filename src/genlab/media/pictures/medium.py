@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Pictures:
     """A store has (H, W, C) uint8 or uint16, a model (C, H, W) in [-1, 1]; H = W. Torch is imported when needed."""
 
+    kind = PICTURES
     unit = "images"
     columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.uint8), np.dtype(np.uint16))

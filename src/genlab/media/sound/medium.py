@@ -10,6 +10,7 @@ from genlab.errors import GenlabError
 from genlab.media.base import Derivation, Medium, Row, Settings, Shapes
 from genlab.media.sound.decode import DECODER, decode_examples, samples_of
 from genlab.media.sound.facts import COLUMNS, count_sounds, doubt_sounds
+from genlab.media.sound.log_mel import LogMel
 from genlab.media.sound.recognise import ENDINGS, is_sound
 from genlab.media.sound.settings import STORED, SoundSettings
 from genlab.media.sound.spectrogram import draw_log_mel, draw_sound
@@ -26,9 +27,10 @@ class Sound:
     """A store has (T, 1) int16, a model (1, T) in [-1, 1]. Torch is imported when needed.
 
     Behind the end of a recording a store has -32768 and a model NaN: what scores padding by mistake gives NaN. The full
-    name is "sound:<rate in Hz>".
+    name is "sound:<rate in Hz>". With `data.view=log_mel` it is that of `LogMel`, which takes over.
     """
 
+    kind = "sound"
     unit = "recordings"
     columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.int16),)
@@ -45,13 +47,17 @@ class Sound:
         self.rate = rate  # Hz
 
     def named(self, settings: Settings) -> str:
-        return f"sound:{settings['rate']}"
+        name = f"sound:{settings['rate']}"
+        return name if settings["view"] == "samples" else f"{name}:{settings['view']}:{samples_of(settings)}"
 
     def named_in(self, path: Path) -> str:
         return f"sound:{rate_of(path)}"
 
     def sharing(self, shared: str) -> Medium:
-        return Sound(int(shared))
+        rate, *view = shared.split(":")
+        if view:
+            return LogMel(int(rate), int(view[1]))
+        return Sound(int(rate))
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
         return {"decoder": DECODER, **{name: settings[name] for name in STORED}}

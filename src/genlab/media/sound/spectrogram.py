@@ -3,15 +3,20 @@
 Pitches are equally far apart in mel, 2595 log10(1 + f / 700) (O'Shaughnessy 1987). Time runs to the right, pitch up.
 """
 
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
-from genlab.media.sound.integers import ENDED, LOUDEST
+from genlab.media.sound.integers import ENDED, LOUDEST, to_int16
 
-WINDOW = 0.032  # seconds, of Hann's window
+WINDOW = 0.032  # seconds, of Hann's window; two frames overlap by half, so it is longer where they are far apart
 LOWEST = -80.0  # dB below a full-scale sine: black
 SIDE = 64  # H = W of a log-mel picture
 WAVE, TALL, WIDE = 64, 96, 240  # pixels of what a person is shown: the heights of waveform and spectrogram, the width
 CHUNK = 64  # recordings at a time
+ITERATIONS, MOMENTUM = 16, 0.99  # of Griffin and Lim's algorithm
 GREY = 215  # behind the end of a recording
 
 
@@ -29,24 +34,57 @@ def mel_filters(bands: int, size: int, rate: int) -> np.ndarray:
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
+@dataclass(frozen=True)
+class Frames:
+    """Where `count` frames stand in a recording of `length` samples: at even distances over all of it."""
+
+    rate: int
+    length: int
+    count: int
+
+    @cached_property
+    def window(self) -> np.ndarray:
+        """(W,), what a frame sees of its samples."""
+        return np.hanning(max(4, round(WINDOW * self.rate), 2 * math.ceil(self.length / self.count)))
+
+    @property
+    def size(self) -> int:
+        """Of the Fourier transform: twice as fine as the window's own."""
+        return 2 ** math.ceil(math.log2(2 * len(self.window)))
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """(count, W), in a recording with half a window before it and a window behind it."""
+        starts = ((np.arange(self.count) + 0.5) * self.length / self.count).astype(int)
+        return starts[:, None] + np.arange(len(self.window))
+
+    @property
+    def full_scale(self) -> float:
+        """The power of a full-scale sine in one frame."""
+        return self.size / 4 * float((self.window**2).sum())
+
+    def padded(self, x: np.ndarray) -> np.ndarray:
+        """(..., T) with what `places` counts on."""
+        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(len(self.window) // 2, len(self.window))])
+
+    def transform(self, padded: np.ndarray) -> np.ndarray:
+        """(..., T') -> the spectrum of each frame, (..., count, size // 2 + 1)."""
+        return np.fft.rfft(padded[..., self.places] * self.window, self.size)
+
+
 def log_mel(stored: np.ndarray, rate: int, bands: int, frames: int) -> np.ndarray:
     """(N, T, 1) int16 -> (N, bands, frames) dB from LOWEST to 0, the lowest band first.
 
-    0 is a full-scale sine all of which is in one band. The frames stand at even distances over all of T. Behind the end
-    of a recording is silence.
+    0 is a full-scale sine all of which is in one band. Behind the end of a recording is silence.
     """
     n, length, _ = stored.shape
-    window = np.hanning(max(4, round(WINDOW * rate)))
-    size = 2 ** int(np.ceil(np.log2(2 * len(window))))
-    filters = mel_filters(bands, size, rate)
-    starts = ((np.arange(frames) + 0.5) * length / frames).astype(int)
-    places = starts[:, None] + np.arange(len(window))
+    here = Frames(rate, length, frames)
+    filters = mel_filters(bands, here.size, rate)
     found = np.empty((n, bands, frames))
     for start in range(0, n, CHUNK):
         some = stored[start : start + CHUNK, :, 0]
-        x = np.where(some == ENDED, 0, some / LOUDEST)
-        x = np.pad(x, ((0, 0), (len(window) // 2, len(window))))
-        power = np.abs(np.fft.rfft(x[:, places] * window, size)) ** 2 / (size / 4 * (window**2).sum())
+        x = here.padded(np.where(some == ENDED, 0, some / LOUDEST))
+        power = np.abs(here.transform(x)) ** 2 / here.full_scale
         found[start : start + CHUNK] = (power @ filters.T).transpose(0, 2, 1)
     return np.clip(10 * np.log10(np.maximum(found, 1e-12)), LOWEST, 0)
 
@@ -56,9 +94,32 @@ def as_grey(decibels: np.ndarray) -> np.ndarray:
     return np.rint((decibels[..., ::-1, :] - LOWEST) * (255 / -LOWEST)).astype(np.uint8)
 
 
-def draw_log_mel(stored: np.ndarray, rate: int) -> np.ndarray:
-    """(N, T, 1) int16 -> (N, SIDE, SIDE, 1) uint8."""
-    return as_grey(log_mel(stored, rate, SIDE, SIDE))[..., None]
+def draw_log_mel(stored: np.ndarray, rate: int, side: int = SIDE) -> np.ndarray:
+    """(N, T, 1) int16 -> (N, side, side, 1) uint8."""
+    return as_grey(log_mel(stored, rate, side, side))[..., None]
+
+
+def hear_log_mel(picture: np.ndarray, rate: int, length: int) -> np.ndarray:
+    """(side, side, 1) uint8 of `draw_log_mel` -> a recording (length, 1) int16 that looks like it.
+
+    Phases are found by Griffin and Lim's iterations (1984), with the momentum of Perraudin et al. 2013. The power of a
+    frequency lies on the line between those of the two bands around it.
+    """
+    side, here = len(picture), Frames(rate, length, picture.shape[1])
+    power = np.where(picture > 0, 10 ** ((picture / 255 - 1) * -LOWEST / 10), 0)[::-1, :, 0].T  # (frames, bands)
+    filters = mel_filters(side, here.size, rate)
+    amplitude = np.sqrt(power / np.maximum(filters.sum(axis=1), 1) @ filters * here.full_scale)
+    spectrum = amplitude * np.exp(2j * np.pi * np.random.default_rng(0).random(amplitude.shape))
+    places, before = here.places.ravel(), np.zeros_like(spectrum)
+    total = length + 3 * len(here.window)
+    weight = np.bincount(places, np.tile(here.window**2, len(here.places)), total)
+    for _ in range(ITERATIONS):
+        frames = np.fft.irfft(spectrum, here.size)[:, : len(here.window)] * here.window
+        x = np.bincount(places, frames.ravel(), total) / np.maximum(weight, 1e-2)
+        again = here.transform(x)
+        phase = again + MOMENTUM * (again - before)
+        spectrum, before = amplitude * phase / np.maximum(np.abs(phase), 1e-12), again
+    return to_int16(x[len(here.window) // 2 :][:length])[:, None]
 
 
 def draw_sound(stored: np.ndarray, rate: int) -> np.ndarray:

@@ -17,6 +17,7 @@ LENGTH = 16  # samples
 
 
 class Waves:
+    kind = "waves"
     unit = "waves"
     columns = ("bits",)
     dtypes = (np.dtype(np.int16),)

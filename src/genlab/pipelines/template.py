@@ -22,10 +22,10 @@ DATA = "data"
 
 IMAGES = ["data.images", "data.derived"]
 
-STUDIES: dict[str, tuple[Any, list[str]]] = {
+STUDIES: dict[str, tuple[Any, str | list[str]]] = {
     "classify": (nodes.classify, ["classifier_study", "classifier_metrics", "classifier_figures"]),
     "sweep_dimensions": (nodes.sweep_dimensions, ["dimension_study", "dimension_figures"]),
-    "listen": (nodes.listen, ["sounds"]),
+    "listen": (nodes.listen, "sounds"),
 }
 """Nodes that only some models have (`Entry.studies`), with their outputs."""
 
@@ -119,12 +119,7 @@ def create_pipeline(model: str, names: Sequence[str]) -> Pipeline:
             later(nodes.evaluate, ["checkpoint", drawings], ["metrics", "by_image"], "evaluate"),
             later(nodes.report, ["checkpoint", drawings, "history", "by_image"], ["figures", "curves"], "report"),
             *(later(function, ["checkpoint"], outputs, "study") for function, outputs in studies),
-            step(
-                nodes.show,
-                [f"{model}.{name}" for name in carded],
-                "card",
-                "report",
-            ),
+            step(nodes.show, [f"{model}.{name}" for name in carded], "card", "report"),
         ]
     )
 

@@ -70,9 +70,9 @@ def test_the_embedded_set_is_the_recordings_of_the_authors(digits: ImageSet) -> 
 
 def test_the_embedded_set_says_digit_speaker_and_split(digits: ImageSet) -> None:
     table = view(digits, SMALL)["images"].table
-    assert len(table) == 400
-    assert table["split"].value_counts().to_dict() == {"train": 260, "test": 100, "val": 40}
-    assert (table.groupby(["label", "group"]).size() == 20).all()
+    assert len(table) == 800
+    assert table["split"].value_counts().to_dict() == {"train": 660, "test": 100, "val": 40}
+    assert (table.groupby(["label", "group"]).size() == 40).all()
     index = table["id"].str.rpartition("_")[2].astype(int)
     assert table["split"].tolist() == ["test" if i < 5 else "val" if i < 7 else "train" for i in index]
     assert table["content"].is_unique
@@ -85,7 +85,7 @@ def test_the_embedded_set_says_digit_speaker_and_split(digits: ImageSet) -> None
     assert known_groups(SMALL) == examples.spec.groups
     told = describe_examples(examples, SMALL, "labels_and_groups")
     assert told["test_data"] == ("spoken_digits_small, all 10 classes, 100 test recordings, 8,000 samples at 8,000 Hz")
-    assert told["trained_on"] == "260 recordings with labels and groups"
+    assert told["trained_on"] == "660 recordings with labels and groups"
 
 
 def test_a_batch_has_digits_speakers_and_nan_behind_the_end(digits: ImageSet) -> None:
@@ -113,8 +113,8 @@ def test_examples_of_other_groups_have_another_fingerprint(digits: ImageSet) -> 
 
 def test_the_report_tells_speakers_apart(digits: ImageSet) -> None:
     report = describe_set(view(digits, SMALL), SMALL)
-    assert report["durations"] == {"shortest": 0.19, "median": 0.42, "longest": 2.28, "all": 171.87}
-    assert report["rates"] == {"8000": 400}
+    assert report["durations"] == {"shortest": 0.16, "median": 0.44, "longest": 2.28, "all": 362.46}
+    assert report["rates"] == {"8000": 800}
     assert report["peaks"]["theo"] < -30 < -8 < report["peaks"]["jackson"]
     cut = "have 1 that are longer than data.seconds; 1.3 s behind it are left out; the first: 9_theo_16.flac"
     assert report["notes"] == [f"the files of domain images {cut}"]

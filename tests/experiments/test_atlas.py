@@ -135,7 +135,7 @@ def test_numbers_are_those_of_the_run(page: Page, text: str) -> None:
             assert written == number(value)
     said = {(model, metric) for model, metric, *_ in page.values}
     assert said >= {("vae", name) for name in ("fd_lite0", "bits_per_dim", "train_seconds", "draw_seconds")}
-    assert "real images 12.5; independent pixels 777" in text
+    assert "real data 12.5; independent pixels 777" in text
     assert "independent pixels 5" in text
     assert "3 to 3.5" in text
     assert "density: bound, estimated" in text

@@ -317,7 +317,7 @@ def test_markdown_is_no_wider_than_a_screen_and_begins_with_the_headline() -> No
     long = finished("vae", variant="a=b, " * 40, coverage_real=1.0, **every)
     text = to_markdown(build_leaderboard([long, finished("vae", **every)], CompareSettings()))
     assert max(map(len, text.splitlines())) <= 120
-    assert "| real images" not in text, "its only number did not fit"
+    assert "| real data" not in text, "its only number did not fit"
     headings = [line for line in text.splitlines() if line.startswith("| model")]
     assert [line.split("|")[3].split()[0] for line in headings] == ["fid", "mse", "probe_accuracy", "bits_per_dim"]
 

@@ -106,7 +106,7 @@ def measured(model: str, **given: float | str) -> FinishedRun:
 def test_the_note_holds_numbers_beside_controls_lineage_command_and_methods() -> None:
     run = measured("pix2pix", l1=0.0512, l1_low=0.05, l1_high=0.06, l1_mean_image=0.25, ssim=0.5)
     text = describe_run(run)
-    assert "real images 0.25; independent pixels 0.75" in describe_run(
+    assert "real data 0.25; independent pixels 0.75" in describe_run(
         measured("vae", fd_lite0=0.5, fd_lite0_real=0.25, fd_lite0_noise=0.75)
     )
     row = "| Translates an image | l1 ↓ | 0.0512 | 0.05 to 0.06 | the mean training image 0.25 |"

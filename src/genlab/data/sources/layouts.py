@@ -65,8 +65,8 @@ class Part:
     domain: str  # "a", "b" or SINGLE
     split: str  # train, val, test, or "" if content decides
     label: str  # class name, or ""
-    group: str = ""  # whom or what it belongs to, or ""
     half: str = ""  # left or right: of the file, or "": all of it
+    group: str = ""  # whom or what it belongs to, or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _spoken_digit(name: str) -> Part:
         raise GenlabError(f"{name} is not named {SPOKEN}, as the recordings of spoken digits are; fetch the set again")
     index = int(said["index"])
     split = "test" if index < 5 else "val" if index < 7 else "train"
-    return Part(name, SINGLE, split, said["label"], said["group"])
+    return Part(name, SINGLE, split, said["label"], group=said["group"])
 
 
 EMBEDDED: dict[str, Callable[[Path, DataSettings], Listing]] = {

@@ -16,7 +16,7 @@ from genlab.sampling.draw import spread_condition
     needs=Samples,
     on=LabelledImages,
     better={"label_accuracy": "higher", "group_accuracy": "higher", "classes_covered": "higher"},
-    controls={"real": "real images"},
+    controls={"real": "real data"},
     protocols=("classifier_protocol_hash",),
 )
 def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:

@@ -113,9 +113,8 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     numbers = count_numbers(images, case.examples.spec.medium)
     unit = math.log(2) * numbers.mean()
     per_dim = nll.sum() / (math.log(2) * numbers.sum())
-    linear = (
-        per_dim + nll / unit - per_dim * numbers / numbers.mean()
-    )  # of the ratio of two sums: its mean is the ratio
+    # Linear in both sums of the ratio: the mean is the ratio, and intervals are those of a mean.
+    linear = per_dim + nll / unit - per_dim * numbers / numbers.mean()
     found: Metrics = {}
     for name, values, scatter in (("nll_nats", nll, error), ("bits_per_dim", linear, error / unit)):
         mean = float(values.mean())
@@ -126,7 +125,7 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     return {
         **found, **effort, **by_group("bits_per_dim", case.shown, nll / math.log(2), numbers),
         "nll_levels": float(model.levels), "nll_images": float(len(images)),
-        "nll_protocol": f"{model.levels} values to a pixel, {kind}", "nll_protocol_hash": protocol_hash(protocol),
+        "nll_protocol": f"{model.levels} values to a number, {kind}", "nll_protocol_hash": protocol_hash(protocol),
     }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def classes_visited(said: Int[np.ndarray, "b t"]) -> float:
     needs=HasChain,
     on=LabelledImages,
     better=BETTER,
-    controls={"real": "real images"},
+    controls={"real": "real data"},
     protocols=("chain_protocol_hash",),
 )
 def evaluate_mixing(case: Judged[HasChain, LabelledImages]) -> Metrics:

@@ -25,7 +25,7 @@ ALIKE = 4  # drawings of one caption, at least, whose distances are taken
     needs=Samples,
     on=LabelledImages,
     better={"caption_class_accuracy": "higher", "caption_attribute_accuracy": "higher", "caption_diversity": None},
-    controls={"real": "real images", "shuffled": "the same drawings, captions shuffled"},
+    controls={"real": "real data", "shuffled": "the same drawings, captions shuffled"},
 )
 def evaluate_captions(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`caption_metrics` and `caption_diversity` of the drawings "samples/<number>" of a model that is told captions.

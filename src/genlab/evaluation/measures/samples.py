@@ -40,7 +40,7 @@ BETTER = {
     "fd_lite0": "lower", "kid_lite0": "lower", "precision": "higher", "recall": "higher", "density": "higher",
     "coverage": "higher", "nearest_train": None,
 }  # fmt: skip
-CONTROLS = {"real": "real images", "noise": "independent pixels"}
+CONTROLS = {"real": "real data", "noise": "independent pixels"}
 PROTOCOLS = ("samples_protocol_hash", "nearest_train_protocol_hash")
 FEATURES = "on the features of Tan and Le 2019"
 PAPERS = {

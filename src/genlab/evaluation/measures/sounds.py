@@ -33,7 +33,7 @@ def shuffled(recordings: np.ndarray, count: int, seed: int) -> np.ndarray:
     on=LabelledImages,
     of="sound",
     better={"kernel_distance": "lower", "nearest_train": None},
-    controls={"real": "real recordings", "noise": "samples in another order"},
+    controls={"real": "real data", "permuted": "samples in another order"},
     protocols=("samples_protocol_hash", "nearest_train_protocol_hash"),
     papers={"kernel_distance": "Binkowski et al. 2018 on the features of a classifier of these sounds"},
 )
@@ -47,7 +47,11 @@ def judge_sounds(case: Judged[Samples, LabelledImages]) -> Metrics:
     train, test = (case.examples.split("train").spread(settings.reference_images).pixels, case.shown.pixels)
     if classifier is None or min(len(drawn), len(train), len(test)) < settings.least_images:
         return {}
-    sets = {"": drawn, "_real": spread_evenly(train, len(drawn)), "_noise": shuffled(train, len(drawn), settings.seed)}
+    sets = {
+        "": drawn,
+        "_real": spread_evenly(train, len(drawn)),
+        "_permuted": shuffled(train, len(drawn), settings.seed),
+    }
     real, known = classifier.features(test), classifier.features(train)
     to_train, found = nearest(real, [known])[1], dict[str, float | str]()
     for ending, recordings in sets.items():

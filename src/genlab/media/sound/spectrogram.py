@@ -5,7 +5,7 @@ Pitches are equally far apart in mel, 2595 log10(1 + f / 700) (O'Shaughnessy 198
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -15,7 +15,6 @@ WINDOW = 0.032  # seconds, of Hann's window; two frames overlap by half, so it i
 LOWEST = -80.0  # dB below a full-scale sine: black
 SIDE = 64  # H = W of a log-mel picture
 WAVE, TALL, WIDE = 64, 96, 240  # pixels of what a person is shown: the heights of waveform and spectrogram, the width
-CHUNK = 64  # recordings at a time
 ITERATIONS, MOMENTUM = 16, 0.99  # of Griffin and Lim's algorithm
 GREY = 215  # behind the end of a recording
 
@@ -64,39 +63,39 @@ class Frames:
         return self.size / 4 * float((self.window**2).sum())
 
     def padded(self, x: np.ndarray) -> np.ndarray:
-        """(..., T) with what `places` counts on."""
-        return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(len(self.window) // 2, len(self.window))])
+        """(T,) with what `places` counts on."""
+        return np.pad(x, (len(self.window) // 2, len(self.window)))
 
     def transform(self, padded: np.ndarray) -> np.ndarray:
-        """(..., T') -> the spectrum of each frame, (..., count, size // 2 + 1)."""
-        return np.fft.rfft(padded[..., self.places] * self.window, self.size)
+        """(T',) -> the spectrum of each frame, (count, size // 2 + 1)."""
+        return np.fft.rfft(padded[self.places] * self.window, self.size)
 
 
 def log_mel(stored: np.ndarray, rate: int, bands: int, frames: int) -> np.ndarray:
-    """(N, T, 1) int16 -> (N, bands, frames) dB from LOWEST to 0, the lowest band first.
+    """(T, 1) int16 -> (bands, frames) dB from LOWEST to 0, the lowest band first.
 
     0 is a full-scale sine all of which is in one band. Behind the end of a recording is silence.
     """
-    n, length, _ = stored.shape
-    here = Frames(rate, length, frames)
-    filters = mel_filters(bands, here.size, rate)
-    found = np.empty((n, bands, frames))
-    for start in range(0, n, CHUNK):
-        some = stored[start : start + CHUNK, :, 0]
-        x = here.padded(np.where(some == ENDED, 0, some / LOUDEST))
-        power = np.abs(here.transform(x)) ** 2 / here.full_scale
-        found[start : start + CHUNK] = (power @ filters.T).transpose(0, 2, 1)
+    here, samples = Frames(rate, len(stored), frames), stored[:, 0]
+    x = here.padded(np.where(samples == ENDED, 0, samples / LOUDEST))
+    power = np.abs(here.transform(x)) ** 2 / here.full_scale
+    found = mel_filters(bands, here.size, rate) @ power.T
     return np.clip(10 * np.log10(np.maximum(found, 1e-12)), LOWEST, 0)
 
 
 def as_grey(decibels: np.ndarray) -> np.ndarray:
-    """(..., bands, frames) dB -> uint8, high pitch first: silence is 0, full scale 255."""
-    return np.rint((decibels[..., ::-1, :] - LOWEST) * (255 / -LOWEST)).astype(np.uint8)
+    """(bands, frames) dB -> uint8, high pitch first: silence is 0, full scale 255."""
+    return np.rint((decibels[::-1] - LOWEST) * (255 / -LOWEST)).astype(np.uint8)
 
 
 def draw_log_mel(stored: np.ndarray, rate: int, side: int = SIDE) -> np.ndarray:
     """(N, T, 1) int16 -> (N, side, side, 1) uint8."""
-    return as_grey(log_mel(stored, rate, side, side))[..., None]
+    return np.stack([_picture(one.tobytes(), rate, side) for one in stored])
+
+
+@lru_cache(maxsize=4096)  # a classifier in training sees the same recordings again and again: 20 kB for each
+def _picture(samples: bytes, rate: int, side: int) -> np.ndarray:
+    return as_grey(log_mel(np.frombuffer(samples, np.int16)[:, None], rate, side, side))[:, :, None]
 
 
 def hear_log_mel(picture: np.ndarray, rate: int, length: int) -> np.ndarray:
@@ -136,6 +135,6 @@ def draw_sound(stored: np.ndarray, rate: int) -> np.ndarray:
     rows = np.linspace(1, -1, WAVE)[:, None]
     half = 1 / (WAVE - 1)  # of a pixel
     wave = np.where((rows <= high + half) & (rows >= low - half), 0, 255)
-    below = 255 - as_grey(log_mel(stored[None], rate, TALL, WIDE))[0].astype(int)
+    below = 255 - as_grey(log_mel(stored, rate, TALL, WIDE)).astype(int)
     picture = np.concatenate([wave, below])
     return np.where(ended[starts], GREY, picture).astype(np.uint8)[:, :, None]

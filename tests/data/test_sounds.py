@@ -26,6 +26,7 @@ from genlab.io.drawings import DrawingsDataset
 from genlab.media.base import Drawings, medium_named
 from genlab.media.sound.integers import ENDED, pad, without_padding
 from genlab.media.sound.spectrogram import draw_log_mel, hear_log_mel
+from genlab.pipelines.parameters import check_model_fits, resolve
 from genlab.report.contact import draw_contact_sheet
 from genlab.sampling.apply import apply
 from genlab.training.checkpoint import build_model
@@ -116,7 +117,7 @@ def test_the_report_tells_speakers_apart(digits: ImageSet) -> None:
     assert report["durations"] == {"shortest": 0.16, "median": 0.44, "longest": 2.28, "all": 362.46}
     assert report["rates"] == {"8000": 800}
     assert report["peaks"]["theo"] < -30 < -8 < report["peaks"]["jackson"]
-    cut = "have 1 that are longer than data.seconds; 1.3 s behind it are left out; the first: 9_theo_16.flac"
+    cut = "have 4 that are longer than data.seconds; 2.5 s behind it are left out; the first: 5_theo_36.flac"
     assert report["notes"] == [f"the files of domain images {cut}"]
     assert set(report_table(report)["what"]) >= {"durations", "rates", "channels", "bits", "peaks", "groups"}
     sheet = draw_contact_sheet(view(digits, SMALL))
@@ -244,6 +245,41 @@ def test_sounds_of_another_rate_or_length_are_another_set() -> None:
         for change in ({}, {"rate": 4000}, {"seconds": 2.0}, {"rate": 4000, "seconds": 2.0})
     }
     assert len(names) == 4
+
+
+def test_a_setting_of_another_medium_makes_no_other_set_and_a_view_of_another_is_refused() -> None:
+    assert DataSettings().set_name() == DataSettings(seconds=2.0, rate=16_000).set_name()
+    assert SMALL.set_name() == DataSettings(source="spoken_digits_small", fit="pad", image_size=64).set_name()
+    with pytest.raises(GenlabError, match=r"data.view=log_mel is a view of sound; leave it out, or set data.source"):
+        DataSettings(view="log_mel").set_name()
+    with pytest.raises(GenlabError, match=r"data.binarise draws pictures in black and white; leave it out for sound"):
+        DataSettings(source="spoken_digits_small", binarise="fixed").set_name()
+
+
+def test_what_cannot_be_done_with_sound_is_refused_before_any_work() -> None:
+    view = {"data": {"source": "spoken_digits_small", "view": "log_mel", "image_size": 64}}
+    for model, given, said in (
+        (
+            "wavenet",
+            {"data": {"source": "spoken_digits_small"}, "training": {"mirror": True}},
+            "training.mirror and training.jitter change pictures",
+        ),
+        ("vae", {**view, "training": {"mirror": True}}, "training.mirror would turn time round"),
+        ("wavenet", view, "wavenet learns from no spectrograms: .* data.medium or data.view to what it learns from"),
+    ):
+        with pytest.raises(GenlabError, match=said):
+            check_model_fits(model, resolve(model, given))
+    check_model_fits(
+        "pix2pix", resolve("pix2pix", {**view, "training": {"mirror": False}})
+    )  # pairs are derived of spectrograms as of pictures
+
+
+def test_a_folder_of_another_medium_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "raw/a.wav", 1)
+    with pytest.raises(
+        GenlabError, match=r"has no images \(it has 1 .wav\); set data.medium=sound, or set data.source"
+    ):
+        list_source(tmp_path, DataSettings(source=str(tmp_path / "raw")))
 
 
 def test_a_copy_of_the_full_set_needs_no_network(tmp_path: Path) -> None:

@@ -360,11 +360,11 @@ class Page(HTMLParser):
 def test_a_row_has_players_of_a_few_new_recordings() -> None:
     run = finished("wavenet", bits_per_dim=4.5, nll_protocol_hash="n", label_accuracy=0.5, kernel_distance=1.0,
                    samples_protocol_hash="s", classifier_protocol_hash="c")  # fmt: skip
-    sounds = {f"samples/{n} <b>": b"wav" for n in range(20)} | {"originals/1": b"wav"}
+    sounds = {f"samples/{n} <b>": b"wav" for n in range(20)} | {"originals/1": b"wav", "samples/long": bytes(400_000)}
     page = draw_page(build_leaderboard([run], CompareSettings()), {run.run_id: {"few_samples": b"png"}}, nothing,
                      {run.run_id: sounds})  # fmt: skip
     titles = re.findall(r'<audio controls preload="metadata" title="(.*?)"', page)
-    assert titles == [f"samples/{n} &lt;b&gt;" for n in range(0, 20, 4)]
+    assert titles == [f"samples/{n} &lt;b&gt;" for n in (0, 4, 8, 11, 15, 19)]
     assert "data:audio/wav;base64,d2F2" in page
 
 

@@ -113,11 +113,21 @@ def test_clipping_silence_and_the_peak_are_counted() -> None:
     assert about["silent"] == pytest.approx(0.5, abs=0.01)
     assert about["clipped"] == 0
     assert decode(packed(np.zeros(100), 8000))[1]["silent"] == 1
+    almost = 1.99 * sine(100, 8000)
+    assert decode(packed(almost, 8000))[1]["clipped"] == 0, "what is loud is not yet clipped"
+    assert decode(packed(2 * sine(100, 8000), 8000, subtype="PCM_U8"))[1]["clipped"] > 0.01, (
+        "8 bits have no louder value"
+    )
 
 
 def broken_flac() -> bytes:
     whole = packed(noise(8000), 8000, format="FLAC")
     return whole[: len(whole) // 2]
+
+
+def cut(format: str) -> bytes:
+    whole = packed(noise(8000), 8000, format=format)
+    return whole[: len(whole) // 3]
 
 
 def with_nan() -> bytes:
@@ -138,6 +148,9 @@ def of_rate(rate: int) -> bytes:
         (lambda: b"This is no sound.\n" * 9, r"is no sound that can be read \(Format not recognised\)"),
         (lambda: b"", r"is no sound that can be read"),
         (broken_flac, "breaks off after 0.* of 1.00 s|is no sound that can be read|is damaged"),
+        (lambda: cut("WAV"), r"breaks off after 0\.33 s; fetch it again"),
+        (lambda: cut("AIFF"), r"breaks off after 0\.33 s; fetch it again"),
+        (lambda: cut("AU"), r"breaks off after 0\.33 s; fetch it again"),
         (lambda: packed(np.zeros((0, 1), np.int16), 8000), "has no samples; delete it"),
         (with_nan, "has values that are no numbers, the first after 0.25 s; save it anew"),
         (lambda: of_rate(7), "says that it has 7 samples a second"),
@@ -218,7 +231,7 @@ def test_a_damaged_drawing_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_full_name_says_the_rate() -> None:
-    settings = {"rate": 16_000, "seconds": 0.5, "view": "samples"}
+    settings = {"rate": 16_000, "seconds": 0.5, "view": "samples", "binarise": None}
     assert SOUND.named(settings) == "sound:16000"
     assert medium_named("sound:16000").kind == "sound"
     wide = medium_named("sound:16000")

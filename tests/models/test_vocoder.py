@@ -19,7 +19,7 @@ DOUBLE = torch.zeros(1, dtype=torch.float64)
 
 def make(**changes: Any) -> Vocoder:
     torch.manual_seed(0)
-    model = Vocoder(**{"samples": LENGTH, "rate": RATE, **Vocoder.small(), "window": 16, **changes}).double()
+    model = Vocoder(**{"rate": RATE, **Vocoder.small(), "window": 16, **changes}).double()
     for parameter in model.parameters():
         parameter.data.mul_(2)
     return model
@@ -36,12 +36,12 @@ def recordings(*lengths: int) -> Tensor:
 def test_a_full_scale_sine_is_one_at_its_pitch_and_a_tenth_of_it_twenty_decibels_less() -> None:
     time = torch.arange(8000) / 8000
     spectrogram = Spectrogram(8000, 40)
-    sine = torch.sin(2 * torch.pi * 1000 * time)[None, None]
+    sine = torch.sin(2 * torch.pi * 1000 * time)[None, None]  # between two bands
     loud, quiet, silent = (spectrogram(x)[20:80, 0] for x in (sine, 0.1 * sine, 0 * sine))  # away from the ends
     assert loud.shape == (60, 40)
     mel = 2595 * math.log10(1 + 1000 / 700) / (2595 * math.log10(1 + 4000 / 700)) * 41 - 1
     assert loud.mean(dim=0).argmax().item() == pytest.approx(mel, abs=1)
-    assert loud.amax().item() == pytest.approx(1, abs=0.15)  # a band's peak lies between two
+    assert 0.97 < loud.amax().item() < 1.1  # half as much would be 0.12 less
     assert (loud - quiet).amax().item() == pytest.approx(2 / 5, abs=1e-3)  # 100 dB from -1 to 1
     assert (silent == -1).all()
 

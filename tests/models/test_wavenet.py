@@ -141,6 +141,10 @@ def test_a_drawing_is_as_long_as_the_median_of_what_was_told_the_same() -> None:
     assert drawn.shape == (3, 1, LENGTH)
     found = drawn.isfinite().sum(dim=2)[:, 0]
     assert (found - torch.tensor([30, 71, 70])).abs().max() <= within  # the last pair was not seen: of all
+    assert abs(model.median_length(torch.tensor([[1, -1]])).item() - 71) <= within, "of those with the same label"
+    whole = make()
+    whole.remember(recordings(LENGTH), torch.tensor([[0, 0]]))
+    assert whole.median_length(told[:1]).item() == LENGTH
     for row, length in zip(drawn, found, strict=True):
         assert row[:, :length].isfinite().all()
         assert row[:, length:].isnan().all()
@@ -176,5 +180,14 @@ def test_a_completion_keeps_its_beginning_and_takes_the_label_that_it_tells() ->
     assert torch.equal(drawn[known], x[known])
     assert torch.equal(drawn.isfinite().sum(dim=(1, 2)), x.isfinite().sum(dim=(1, 2)))
     assert not torch.equal(encode_mu_law(drawn), encode_mu_law(x))
-    hidden = torch.where(known, x, 0.5)
-    assert torch.equal(encode_mu_law(model.complete(hidden, known, chance(8, 1))), encode_mu_law(drawn))
+    other = model.sample(8, chance(8), 1 - told)  # what is hidden has no say
+    for hidden in (torch.where(known, x, 0.5), torch.where(known, x, other)):
+        assert torch.equal(encode_mu_law(model.complete(hidden, known, chance(8, 1))), encode_mu_law(drawn))
+
+
+def test_a_recording_that_has_ended_stays_so() -> None:
+    model, x = make(), recordings(30, 100)
+    model.remember(recordings(100, 100), torch.tensor([[0, 0], [1, 1]]))
+    drawn = model.complete(x, torch.arange(LENGTH).expand(2, 1, -1) < 40, chance(2))
+    assert torch.equal(drawn[0].isfinite(), x[0].isfinite())
+    assert drawn[1].isfinite().sum() > 40

@@ -12,6 +12,7 @@ from genlab.media.base import Drawings
 from genlab.media.sound.integers import ENDED
 from genlab.models.base import Completes, Samples
 from genlab.nn.noise import Chance
+from genlab.report.figures.conditions import draw_by_label
 from genlab.report.figures.continuations import draw_continuations
 from genlab.report.players import MOST, draw_sounds
 from genlab.sampling.drawings.completions import RECORDINGS, draw_completions
@@ -49,6 +50,14 @@ def test_there_is_one_of_each_label_and_group_and_its_name_says_which(heard: Lab
     assert list(new) == [f"samples/{k} {g}" for k in ("high", "low") for g in ("loud", "qu_iet_")]
     for number, one in enumerate(new.values()):
         assert one[[0, -1], 0].tolist() == pytest.approx([3276.7 * (number // 2), 3276.7 * (number % 2)], abs=1)
+
+
+def test_groups_without_labels_have_recordings_of_their_own(heard: LabelledImages) -> None:
+    nobody = replace(heard, table=heard.table.assign(label=""), classes=())
+    case = judged(Sings(), nobody)
+    drawn = draw_sounds(case)
+    assert [name for name in drawn if name.startswith("samples/")] == ["samples/loud", "samples/qu_iet_"]
+    assert draw_by_label(case) == {}
 
 
 @pytest.mark.parametrize(("condition", "names"), [("labels", ["high", "low"]), (None, ["1", "2"])])

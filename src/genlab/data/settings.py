@@ -17,11 +17,9 @@ from pydantic import (
 )
 
 from genlab.data.sources.file_names import check_rule
-from genlab.media.base import PICTURES, medium_of
+from genlab.media.base import PICTURES, every_name, medium_named, medium_of
 from genlab.media.pictures.settings import DERIVED as DERIVED_OF_PICTURES
-from genlab.media.pictures.settings import STORED as STORED_OF_PICTURES
 from genlab.media.pictures.settings import PictureSettings
-from genlab.media.sound.settings import STORED as STORED_OF_SOUND
 from genlab.media.sound.settings import SoundSettings
 
 Layout = Literal["labels", "two_folders", "side_by_side", "domains"]
@@ -31,10 +29,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 FileNames = Annotated[str, AfterValidator(check_rule)]
 
 STORED = (
-    "source", "root", "medium", "layout", "file_names", "split_folders", "source_a", "source_b", "order",
-    *STORED_OF_PICTURES, *STORED_OF_SOUND,
+    "source", "root", "medium", "layout", "split_folders", "source_a", "source_b", "order",
 )  # fmt: skip
-"""These settings decide which images are stored, and how. All others are views of the stored images."""
+"""These settings decide which images are stored, as `file_names` does; `Medium.stored` decide how. All others are
+views of the stored images."""
 
 DERIVED = ("classes", *DERIVED_OF_PICTURES)
 """These settings decide what is derived from a stored set. Only images that a view shows are derived."""
@@ -110,8 +108,9 @@ class DataSettings(PictureSettings, SoundSettings):
     def set_name(self) -> str:
         """The name of the stored set: two models whose settings give the same name share it."""
         source = self.source if self.source_a is None else f"{self.source_a} and {self.source_b}"
-        size = medium_of(dict(self)).shape(1, dict(self))[-1]
-        return f"{Path(source).name}-{size}-{self._digest(STORED)}"
+        medium, named = medium_of(dict(self)), () if self.file_names is None else ("file_names",)
+        size = medium.shape(1, dict(self))[-1]
+        return f"{Path(source).name}-{size}-{self._digest((*STORED, *medium.stored, *named))}"
 
     def derived_name(self) -> str:
         """The name of what is derived from the stored set."""
@@ -119,7 +118,12 @@ class DataSettings(PictureSettings, SoundSettings):
 
     def table_name(self, key: str) -> str:
         """The name of a table of pairs, domains or captions of the set with that key."""
-        fields = [name for name in type(self).model_fields if name not in (*STORED, "max_rejected", "workers")]
+        of_media = {name for medium in map(medium_named, every_name()) for name in medium.stored}
+        fields = [
+            name
+            for name in type(self).model_fields
+            if name not in (*STORED, *of_media, "file_names", "max_rejected", "workers")
+        ]
         return f"{self.set_name()}-{self._digest(fields, key)}"
 
     def _digest(self, fields: Iterable[str], key: str = "") -> str:

@@ -27,7 +27,7 @@ from genlab.experiments.leaderboard import (
     title,
     why_not,
 )
-from genlab.experiments.page import ARROWS
+from genlab.experiments.page import ARROWS, ON_A_CARD, few_sounds
 from genlab.experiments.reproduce import Command, read_command
 from genlab.experiments.settings import CompareSettings
 from genlab.models import MODELS, model_class, title_and_paper
@@ -222,7 +222,9 @@ def build_atlas(
         numbers = [number for table in tables for number in _headlines(table, run)]
         losses = history(run)
         charts = [] if losses is None else curves(losses)
-        leaves.append(Leaf(model, model_class(model), run, numbers, pictures(run), sounds(run), charts))
+        leaves.append(
+            Leaf(model, model_class(model), run, numbers, pictures(run), few_sounds(sounds(run), ON_A_CARD), charts)
+        )
     order = list(Family)
     leaves.sort(key=lambda leaf: order.index(leaf.family))
     return Atlas(leaves, _scatters(board, tables) if board else {})

@@ -41,6 +41,8 @@ OF_TRAINING = {
     "nearest_train_protocol_hash": ("nearest_train",),
     "classifier_protocol_hash": ("classifier_accuracy", "label_accuracy", "classes_covered", "class_entropy_nats",
                                  "caption_class_accuracy", "classes_per_100_steps"),
+    "group_classifier_protocol_hash": ("group_accuracy",),
+    "kernel_distance_protocol_hash": ("kernel_distance",),
 }  # fmt: skip
 """Protocols that hold training images, and the metrics that follow from them. Where two runs differ in such a protocol,
 only these metrics get columns of their own. All others stay side by side."""

@@ -6,7 +6,6 @@ tags.
 
 import html
 import itertools
-import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from genlab.data.arrange.examples import evenly
 from genlab.evaluation.questions import QUESTIONS, base_name
 from genlab.experiments.difference import ByImage, compare_sides, sides_of
 from genlab.experiments.leaderboard import (
@@ -35,7 +35,7 @@ from genlab.experiments.leaderboard import (
     summarise,
     title,
 )
-from genlab.models.base import Family, Samples
+from genlab.models.base import Family, Reconstructs, Samples
 from genlab.tracking.runs import FinishedRun
 
 DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "environment", "seeds": "seeds"}
@@ -43,7 +43,8 @@ DESCRIBES = {"trained_on": "trained on", "variant": "variant", "environment": "e
 ARROWS = {"higher": "↑", "lower": "↓"}
 FIRST = 7  # metrics that a table of the page shows at first
 WIDTH = 120  # characters of a table in Markdown, at most
-HEARD = 6  # recordings of a run on the page, at most
+HEARD, ON_A_CARD = 6, 12  # recordings of a run on the page, and on a page of its own, at most
+LARGEST = 300_000  # bytes of a WAV on a page: 19 s at 8 kHz
 LONGEST = 40  # characters of a word in Markdown
 HEADLINE = ("question", "metric", "value", "95 % interval", "beside it")
 
@@ -71,7 +72,11 @@ def to_markdown(board: Leaderboard) -> str:
 def draw_card(run: FinishedRun) -> str:
     """A page of one run: a few of its drawings, and its headline metrics beside their controls."""
     return open_template("card.html.jinja", autoescape=True).render(
-        model=run.tags["model"], run=run, columns=HEADLINE, rows=list(headline(run))
+        model=run.tags["model"],
+        run=run,
+        sounds=few_sounds(run.sounds, ON_A_CARD),
+        columns=HEADLINE,
+        rows=list(headline(run)),
     )
 
 
@@ -186,9 +191,16 @@ def _pictures_of(table: pd.DataFrame, pictures: Mapping[str, bytes]) -> dict[str
 
 
 def _sounds_of(table: pd.DataFrame, sounds: Mapping[str, bytes]) -> dict[str, bytes]:
-    """A few of a run's new recordings, evenly spread, under a question about drawings."""
-    new = [name for name in sounds if name.startswith("samples/")] if Samples in question_of(table).asks else []
-    return {name: sounds[name] for name in new[:: max(1, math.ceil(len(new) / HEARD))]}
+    """A few of a run's recordings that show its answer to the question of the table."""
+    starts = {Samples: "samples/", Reconstructs: "reconstructions/"}
+    shown = tuple(start for asked, start in starts.items() if asked in question_of(table).asks)
+    return few_sounds({name: wav for name, wav in sounds.items() if name.startswith(shown)}, HEARD)
+
+
+def few_sounds(sounds: Mapping[str, bytes], most: int) -> dict[str, bytes]:
+    """WAVs, evenly spread, that a page can hold: at most `most`, and none of more than LARGEST bytes."""
+    small = [name for name, wav in sounds.items() if len(wav) <= LARGEST]
+    return {small[place]: sounds[small[place]] for place in evenly(len(small), most)}
 
 
 def _lines(

@@ -57,6 +57,9 @@ class Medium(Protocol):
     unit: str
     """What people call several examples: "images"."""
 
+    number: str
+    """What people call one number of an example: "pixel"."""
+
     columns: tuple[str, ...]
     """The columns of the store's table that `decode` fills."""
 
@@ -65,6 +68,9 @@ class Medium(Protocol):
 
     suffixes: tuple[str, ...]
     """The endings of the files that `write` writes. No two media share one."""
+
+    stored: tuple[str, ...]
+    """The settings that decide how an example is stored."""
 
     endings: frozenset[str]
     """The endings of the files that `decode` reads, in lower case."""
@@ -76,7 +82,11 @@ class Medium(Protocol):
     """Whether `decode` is given the paths of files, since they may be larger than memory; else their bytes."""
 
     def named(self, settings: Settings) -> str:
-        """The full name with these settings."""
+        """The full name with these settings.
+
+        Raises:
+            GenlabError: one of them is not for this medium.
+        """
         ...
 
     def sharing(self, shared: str) -> "Medium":
@@ -251,7 +261,7 @@ def medium_named(name: str) -> Medium:
         if not (error.name or "").startswith(f"genlab.media.{package}"):
             raise  # the medium itself lacks a package
         raise GenlabError(
-            f"there is no medium {name!r}; set data.medium to one of: {', '.join(_every_name())}"
+            f"there is no medium {name!r}; set data.medium to one of: {', '.join(every_name())}"
         ) from error
     found: Medium = medium.sharing(shared) if shared else medium
     return found
@@ -264,9 +274,10 @@ def medium_of(settings: Settings) -> Medium:
 
 def medium_of_file(path: Path) -> str | None:
     """The full name of the medium that wrote a file; None where its ending is that of none."""
-    found = (medium for medium in map(medium_named, _every_name()) if path.suffix in medium.suffixes)
+    found = (medium for medium in map(medium_named, every_name()) if path.suffix in medium.suffixes)
     return next((medium.named_in(path) for medium in found), None)
 
 
-def _every_name() -> list[str]:
+def every_name() -> list[str]:
+    """The names of all media."""
     return sorted(module.name for module in pkgutil.iter_modules(genlab.media.__path__) if module.ispkg)

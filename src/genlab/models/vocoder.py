@@ -61,7 +61,6 @@ class Vocoder(Model, Reconstructs, Validates):
     def __init__(
         self,
         *,
-        samples: int = 16_000,  # T
         rate: int = 16_000,  # Hz
         layers: Annotated[int, Ge(1), Le(16)] = 10,  # of a stack: dilations 1, 2, 4, ..., 512; section 2.1
         stacks: Annotated[int, Ge(1), Le(100)] = 3,  # section 2.1
@@ -71,7 +70,7 @@ class Vocoder(Model, Reconstructs, Validates):
         window: Annotated[int, Ge(1)] = 8000,  # samples of a recording that a step learns; the paper does not say
     ) -> None:
         super().__init__()
-        self.samples, self.window, self.spectrogram = samples, window, Spectrogram(rate, bands)
+        self.window, self.spectrogram = window, Spectrogram(rate, bands)
         self.network = DilatedNetwork([2**layer for layer in range(layers)] * stacks, width, skip, bands)
 
     @classmethod

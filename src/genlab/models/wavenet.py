@@ -142,11 +142,19 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         self.lengths.index_put_((y[:, 0] + 1, y[:, 1] + 1, place), self.lengths.new_ones(len(x)), accumulate=True)
 
     def median_length(self, y: Told) -> Int[Tensor, " b"]:
-        """The median length of the recordings that were told the same in training; where none was, of all."""
-        count = self.lengths[y[:, 0] + 1, y[:, 1] + 1]
-        count = torch.where(count.sum(dim=1, keepdim=True) > 0, count, self.lengths.sum(dim=(0, 1)))
+        """The median length of the recordings that were told the same in training, rounded up to one of BINS.
+
+        Where none was, it is that of all with the same label, or else of all.
+        """
+        same, label, every = (
+            self.lengths[y[:, 0] + 1, y[:, 1] + 1],
+            self.lengths.sum(1)[y[:, 0] + 1],
+            self.lengths.sum((0, 1)),
+        )
+        count = torch.where(label.any(dim=1, keepdim=True), label, every)
+        count = torch.where(same.any(dim=1, keepdim=True), same, count)
         place = (count.cumsum(dim=1) * 2 < count.sum(dim=1, keepdim=True)).sum(dim=1).clamp(max=BINS - 1)
-        return ((place + 0.5) * (self.samples + 1) / BINS).long().clamp(1, self.samples)
+        return (((place + 1) * (self.samples + 1) - 1) // BINS).clamp(1, self.samples)
 
     def log_prob_given(self, x: Sound, y: Told) -> PerRecording:
         """log p(x|y); equation 1."""
@@ -210,5 +218,7 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         every = torch.stack(self.every_told(x), dim=1)  # (B, K G, 2)
         given = torch.stack([self.log_prob_given(beginning, y) for y in every.unbind(1)], dim=1)
         y = every[torch.arange(len(x)), draw_category(given, rng.uniform((), x), 1.0)]
-        hidden = encode_mu_law(x[:, 0]).masked_fill(~known[:, 0], HIDDEN)
+        level = encode_mu_law(x[:, 0])
+        ended = ((level == NOTHING) & known[:, 0]).cumsum(dim=1) > 0  # before what is hidden
+        hidden = level.masked_fill(~known[:, 0] & ~ended, HIDDEN).masked_fill(ended, NOTHING)
         return torch.where(known, x, self.draw(self.cut(hidden, self.median_length(y)), y, rng, temperature))

@@ -190,7 +190,7 @@ def train(model: str, examples: "Examples", parameters: Parameters) -> Iterator[
     with torch.device("meta"):
         built = build_model(model, examples.spec, settings.arguments)
     always_told = getattr(model_class(model), "condition", None)  # others learn from images without a label, too
-    if always_told in ("labels", "labels_and_groups") and isinstance(examples, LabelledImages):
+    if always_told == "labels" and isinstance(examples, LabelledImages):
         examples.require_labels(model)
     # Refuse now what could not be drawn after training.
     requested(getattr(built, "condition", None), examples.spec, settings.sample)

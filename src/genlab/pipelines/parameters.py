@@ -350,6 +350,9 @@ def check_model_fits(model: str, settings: RunSettings) -> None:
     data = dict(settings.data)
     medium = medium_of(data)
     shapes = {domain: medium.shape(count, data) for domain, count in channels.items()}
+    medium.augment(
+        {domain: torch.zeros(1, *shape) for domain, shape in shapes.items()}, settings.training.augmentation()
+    )
     spec = Spec(
         shapes, UNREAD if classes is None else classes, UNREAD if words is None else words, medium.named(data),
         UNREAD if groups is None else groups,

@@ -50,5 +50,5 @@ def _new(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
 
 def _names(examples: LabelledImages, label: int, group: int) -> list[str]:
     """A label and a group as parts of a file's name."""
-    known = [examples.classes[label], *([examples.groups[group]] if group >= 0 else [])]
+    known = [*([examples.classes[label]] if label >= 0 else []), *([examples.groups[group]] if group >= 0 else [])]
     return [re.sub(r"[^\w.-]", "_", name) for name in known]

@@ -40,10 +40,17 @@ def spread_places(examples: LabelledImages, count: int) -> np.ndarray:
 
 
 def spread_condition(case: Case[Samples, LabelledImages], count: int) -> np.ndarray | None:
-    """What `count` drawings are told: as the images of the split, evenly spread over them; None where nothing is."""
-    if case.model.condition is None:
+    """What `count` drawings are told: as the images of the split, evenly spread over them; None where nothing is.
+
+    Where the split has groups that training has not, they are told as the training images.
+    """
+    condition, shown = case.model.condition, case.shown
+    if condition is None:
         return None
-    return case.shown.values(case.model.condition)[spread_places(case.shown, count)]
+    if condition == "labels_and_groups":
+        train = case.examples.split("train")
+        shown = shown if set(shown.group_numbers) <= set(train.group_numbers) else train
+    return shown.values(condition)[spread_places(shown, count)]
 
 
 def reconstruct_images(case: Case[Reconstructs, LabelledImages], images: np.ndarray) -> np.ndarray:

@@ -79,8 +79,8 @@ def build_model(name: str, spec: Spec, arguments: Mapping[str, Any]) -> Model:
     shape, wanted = counts | own, inspect.signature(cls.__init__).parameters
     if not own.keys() & wanted.keys():
         raise GenlabError(
-            f"{name} learns from no {medium.unit}: its constructor has none of {', '.join(own)}; set data.source "
-            "to what it learns from"
+            f"{name} learns from no {medium.unit}: its constructor has none of {', '.join(own)}; set data.source, "
+            "data.medium or data.view to what it learns from"
         )
     return cls(**{name: value for name, value in shape.items() if name in wanted}, **arguments)
 

@@ -123,7 +123,7 @@ def require_machine(model: nn.Module, example: int, settings: TrainingSettings, 
         raise GenlabError(
             f"training {place} takes at least {network / 1e9:,.0f} GB for a network of {numbers:,} numbers and "
             f"{batch / 1e9:,.0f} GB for a batch of {settings.batch_size} images; this machine has {here / 1e9:,.0f}. "
-            f"Choose a smaller {place}.model, data.image_size or training.batch_size"
+            f"Choose a smaller {place}.model, data.image_size, data.seconds or training.batch_size"
         )
 
 

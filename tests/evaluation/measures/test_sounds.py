@@ -1,5 +1,7 @@
 """What a classifier says of drawn recordings: labels, groups, distances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,22 @@ def test_it_hears_the_label_and_the_group_that_were_asked_for(heard: LabelledIma
     assert found["group_accuracy"] == found["group_accuracy_real"] == 1
     high_for_low = evaluate_labels(case(heard, drawn[::-1].copy()))
     assert high_for_low["label_accuracy"] == high_for_low["group_accuracy"] == 0
+
+
+def test_groups_without_labels_are_judged_alone(heard: LabelledImages) -> None:
+    nobody = replace(heard, table=heard.table.assign(label=""), classes=())
+    found = evaluate_labels(case(nobody, tones(10, ["test"], seed=5).pixels))
+    assert found["group_accuracy"] == 1
+    assert "label_accuracy" not in found
+
+
+def test_drawings_are_told_groups_of_training_where_the_split_has_others(heard: LabelledImages) -> None:
+    apart = heard.table[(heard.table["split"] == "train") == (heard.table["group"] == "loud")].reset_index(drop=True)
+    model = case(replace(heard, table=apart), tones(10, ["test"], seed=5).pixels)
+    told = spread_condition(model, 20)
+    assert set(told[:, 0]) == {0, 1}
+    assert set(told[:, 1]) == {heard.groups.index("loud")}
+    assert "group_accuracy" not in evaluate_labels(model), "no classifier has heard who is tested"
 
 
 def test_classifiers_of_labels_and_of_groups_are_two(heard: LabelledImages) -> None:

@@ -16,7 +16,7 @@ from genlab.data.sources.layouts import SINGLE
 from genlab.data.store import ImageSet, ImageStore, SetWriter, digest, keep_set, open_earlier
 from genlab.errors import GenlabError
 from genlab.files import stage_folder
-from genlab.media.base import medium_named
+from genlab.media.base import medium_named, medium_of
 
 
 def pair_kind(domains: set[str], settings: DataSettings) -> str:
@@ -26,9 +26,9 @@ def pair_kind(domains: set[str], settings: DataSettings) -> str:
         GenlabError: file names shall be matched, but there is one domain only.
     """
     if settings.pairs.kind == "auto":
-        return "names" if domains == {"a", "b"} else next(iter(medium_named(settings.medium).derivations), "none")
+        return "names" if domains == {"a", "b"} else next(iter(medium_of(dict(settings)).derivations), "none")
     if settings.pairs.kind == "names" and domains != {"a", "b"}:
-        kinds = "|".join(medium_named(settings.medium).derivations)
+        kinds = "|".join(medium_of(dict(settings)).derivations)
         raise GenlabError(
             f"data.pairs.kind=names matches domains a and b, but the source has {', '.join(sorted(domains))}; use a "
             f"source with two domains{f', or derive pairs: data.pairs.kind={kinds}' if kinds else ''}"
@@ -54,7 +54,7 @@ def derive(images: ImageSet, settings: DataSettings, folder: Path) -> ImageSet:
         return before
     with stage_folder(folder / "set") as stage:
         writer = SetWriter(stage, images.target.medium)
-        if change := medium_named(settings.medium).derivations.get(kind):
+        if change := medium_of(dict(settings)).derivations.get(kind):
             store = images.target
             rows = store.table.to_dict(orient="records")
 
@@ -102,7 +102,7 @@ def pair_sides(images: ImageSet, derived: ImageSet, settings: DataSettings) -> p
 def derived_channels(channels: dict[str, int], settings: DataSettings) -> dict[str, int]:
     """Channels of domains a and b, out of those of the source's domains."""
     b = channels.get("b", channels.get(SINGLE, 1))
-    medium = medium_named(settings.medium)
+    medium = medium_of(dict(settings))
     if change := medium.derivations.get(pair_kind(set(channels), settings)):
         _, *axes = medium.shape(b, dict(settings))
         nothing = np.zeros((*axes, b), np.uint8)

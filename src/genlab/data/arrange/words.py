@@ -3,7 +3,7 @@
 from genlab.data.arrange.examples import Examples, content_fingerprint
 from genlab.data.settings import DataSettings
 from genlab.data.sources.listing import known_classes
-from genlab.media.base import medium_named
+from genlab.media.base import medium_named, medium_of
 
 NAMED = 5  # classes whose names are written out, at most
 
@@ -64,6 +64,6 @@ def _task(examples: Examples, settings: DataSettings) -> str:
         return " and ".join(settings.domains)
     store, _ = examples.streams()[0].rows["a"]
     sources = store.table["source"]
-    kinds = medium_named(settings.medium).derivations
+    kinds = medium_of(dict(settings)).derivations
     made = next((kind for kind in kinds if len(sources) and sources.iloc[0].startswith(f"{kind} of ")), None)
     return "a and b" if made is None else f"{made} and image"

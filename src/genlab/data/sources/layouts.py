@@ -26,7 +26,7 @@ from genlab.data.settings import DataSettings, Layout
 from genlab.data.sources.file_names import read_name
 from genlab.data.store import digest
 from genlab.errors import GenlabError, printable
-from genlab.media.base import Medium, medium_named
+from genlab.media.base import Medium, every_name, medium_named
 
 SPLIT_FOLDERS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
@@ -265,8 +265,10 @@ def find_images(root: Path, medium: Medium) -> Found:
     if not images:
         found = ", ".join(f"{count} {ending}" for ending, count in ignored.items()) or "no files at all"
         first = f"; the first that cannot be read: {rejected[0].source} {rejected[0].reason}" if rejected else ""
+        others = [name for name in every_name() if ignored.keys() & medium_named(name).endings]
+        hint = f"set data.medium={others[0]}, or " if others else ""
         raise GenlabError(
-            f"the folder {root} has no images (it has {found}){first}; data.source takes files ending in "
+            f"the folder {root} has no {medium.unit} (it has {found}){first}; {hint}set data.source to files ending in "
             f"{', '.join(sorted(medium.endings))}"
         )
     if left_out:

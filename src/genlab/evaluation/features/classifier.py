@@ -112,7 +112,7 @@ def can_classify(examples: LabelledImages) -> bool:
 def classifier_of(case: Judged[Any, LabelledImages], by: Literal["label", "group"] = "label") -> Classifier | None:
     """The classifier of a set's labels or groups, trained on its training split once and kept in the cache.
 
-    None where `evaluation.classifier` is off or the labels are too few.
+    None where `evaluation.classifier` is off, the labels are too few, or test images have groups that training has not.
     """
     examples, settings = case.examples.uncaptioned(), case.evaluation
     if by == "group":
@@ -122,6 +122,8 @@ def classifier_of(case: Judged[Any, LabelledImages], by: Literal["label", "group
     if not (settings.classifier and can_classify(examples)):
         return None
     train, test = examples.split("train"), examples.split("test")
+    if by == "group" and not set(test.labels) <= set(train.labels):
+        return None
     protocol = {
         "classifier": [SIZE, WIDTH, BATCH, RATE], "steps": settings.classifier_steps, "seed": settings.seed,
         "images": train.fingerprint(), "classes": list(examples.classes),

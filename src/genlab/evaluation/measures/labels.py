@@ -17,27 +17,26 @@ from genlab.sampling.draw import spread_condition
     on=LabelledImages,
     better={"label_accuracy": "higher", "group_accuracy": "higher", "classes_covered": "higher"},
     controls={"real": "real data"},
-    protocols=("classifier_protocol_hash",),
+    protocols=("classifier_protocol_hash", "group_classifier_protocol_hash"),
 )
 def evaluate_labels(case: Judged[Samples, LabelledImages]) -> Metrics:
     """`class_metrics` of new images, and `told_metrics` where the model is told a label, or a label and a group.
 
-    Nothing where the images have too few labels for a classifier.
+    Nothing where the images have too few labels and groups for classifiers.
     """
-    classifier = classifier_of(case)
-    if classifier is None:
-        return {}
+    classifier, condition, metrics = classifier_of(case), case.model.condition, dict[str, float | str]()
     drawn = np.stack(list(case.group("samples").values()))
-    metrics = class_metrics(classifier, drawn, case.shown.spread(len(drawn)).pixels, len(case.examples.classes))
-    if (
-        case.model.condition in ("labels", "labels_and_groups")
-        and (told := spread_condition(case, len(drawn))) is not None
-    ):
-        metrics |= told_metrics("label_accuracy", classifier, drawn, told.reshape(len(told), -1)[:, 0], case.evaluation)
-        of_groups = classifier_of(case, by="group") if told.ndim > 1 else None
-        if of_groups is not None:
-            metrics |= told_metrics("group_accuracy", of_groups, drawn, told[:, 1], case.evaluation)
-    return {**metrics, "classifier_accuracy": classifier.accuracy, "classifier_protocol_hash": classifier.protocol}
+    told = spread_condition(case, len(drawn)) if condition in ("labels", "labels_and_groups") else None
+    if classifier is not None:
+        metrics |= class_metrics(classifier, drawn, case.shown.spread(len(drawn)).pixels, len(case.examples.classes))
+        metrics |= {"classifier_accuracy": classifier.accuracy, "classifier_protocol_hash": classifier.protocol}
+        if told is not None:
+            labels = told.reshape(len(told), -1)[:, 0]
+            metrics |= told_metrics("label_accuracy", classifier, drawn, labels, case.evaluation)
+    if told is not None and told.ndim > 1 and (of_groups := classifier_of(case, by="group")) is not None:
+        metrics |= told_metrics("group_accuracy", of_groups, drawn, told[:, 1], case.evaluation)
+        metrics["group_classifier_protocol_hash"] = of_groups.protocol
+    return metrics
 
 
 def told_metrics(

@@ -19,7 +19,7 @@ from genlab.evaluation.features.cache import content
 from genlab.evaluation.pixel_errors import bootstrap_interval
 from genlab.evaluation.protocol import protocol_hash
 from genlab.evaluation.registry import measure
-from genlab.media.base import medium_named
+from genlab.media.base import Medium, medium_named
 from genlab.media.pictures.integers import to_integers, to_levels, to_unit_range
 from genlab.models.base import HasDensity, ScoresDensity
 from genlab.sampling.apply import batched
@@ -85,11 +85,10 @@ def file_metrics(images: np.ndarray, levels: int) -> Metrics:
     return {"bits_per_dim_png": 8 * png / images.size, "bits_per_dim_webp": 8 * webp / images.size}
 
 
-def count_numbers(images: np.ndarray, medium: str) -> np.ndarray:
+def count_numbers(images: np.ndarray, medium: Medium) -> np.ndarray:
     """How many numbers a model scores of each of (N, *axes, C) images, (N,): behind the end of a recording none."""
-    own = medium_named(medium)
     return batched(
-        lambda part: own.to_model_range(torch.from_numpy(part)).isfinite().flatten(1).sum(dim=1), BATCH, images
+        lambda part: medium.to_model_range(torch.from_numpy(part)).isfinite().flatten(1).sum(dim=1), BATCH, images
     ).astype(np.float64)
 
 
@@ -110,7 +109,8 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     kind = ", ".join(model.density)
     case.keep("nll_nats", case.shown.table["id"], nll)
     effort = {"nll_effort": float(settings.effort)} if "estimated" in model.density else {}
-    numbers = count_numbers(images, case.examples.spec.medium)
+    medium = medium_named(case.examples.spec.medium)
+    numbers = count_numbers(images, medium)
     unit = math.log(2) * numbers.mean()
     per_dim = nll.sum() / (math.log(2) * numbers.sum())
     # Linear in both sums of the ratio: the mean is the ratio, and intervals are those of a mean.
@@ -125,7 +125,8 @@ def likelihood_metrics(case: Judged[HasDensity, LabelledImages], nll: np.ndarray
     return {
         **found, **effort, **by_group("bits_per_dim", case.shown, nll / math.log(2), numbers),
         "nll_levels": float(model.levels), "nll_images": float(len(images)),
-        "nll_protocol": f"{model.levels} values to a number, {kind}", "nll_protocol_hash": protocol_hash(protocol),
+        "nll_protocol": f"{model.levels} values to a {medium.number}, {kind}",
+        "nll_protocol_hash": protocol_hash(protocol),
     }  # fmt: skip
 
 

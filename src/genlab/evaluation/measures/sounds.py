@@ -34,7 +34,7 @@ def shuffled(recordings: np.ndarray, count: int, seed: int) -> np.ndarray:
     of="sound",
     better={"kernel_distance": "lower", "nearest_train": None},
     controls={"real": "real data", "permuted": "samples in another order"},
-    protocols=("samples_protocol_hash", "nearest_train_protocol_hash"),
+    protocols=("samples_protocol_hash", "kernel_distance_protocol_hash", "nearest_train_protocol_hash"),
     papers={"kernel_distance": "Binkowski et al. 2018 on the features of a classifier of these sounds"},
 )
 def judge_sounds(case: Judged[Samples, LabelledImages]) -> Metrics:
@@ -65,10 +65,12 @@ def judge_sounds(case: Judged[Samples, LabelledImages]) -> Metrics:
         }
     protocol = {
         **case.protocol, "test": content(test), "drawn": len(drawn), "subsets": settings.kid_subsets,
-        "seed": settings.seed, "features": classifier.protocol,
+        "seed": settings.seed,
     }  # fmt: skip
+    learned = {**protocol, "features": classifier.protocol}
     return {
         **found, "drawn_images": float(len(drawn)), "reference_images": float(len(test)),
         "train_images": float(len(train)), "samples_protocol_hash": protocol_hash(protocol),
-        "nearest_train_protocol_hash": protocol_hash({**protocol, "train": content(train)}),
+        "kernel_distance_protocol_hash": protocol_hash(learned),
+        "nearest_train_protocol_hash": protocol_hash({**learned, "train": content(train)}),
     }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genlab.errors import GenlabError
 from genlab.media.base import PICTURES, Medium, Row, Settings, Shapes
 from genlab.media.pictures.binarise import binarise
 from genlab.media.pictures.decode import DECODER, decode_examples, is_safe, scaled_size, to_channels
@@ -24,10 +25,12 @@ class Pictures:
 
     kind = PICTURES
     unit = "images"
+    number = "pixel"
     columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.uint8), np.dtype(np.uint16))
     suffixes: tuple[str, ...] = (".png", ".tif")
     endings = ENDINGS
+    stored: tuple[str, ...] = STORED
     derivations = DERIVATIONS
     streams = False
     recognises = staticmethod(is_picture)
@@ -41,6 +44,10 @@ class Pictures:
     doubts = staticmethod(doubt_pictures)
 
     def named(self, settings: Settings) -> str:
+        if settings["view"] != "samples":
+            raise GenlabError(
+                f"data.view={settings['view']} is a view of sound; leave it out, or set data.source to sound"
+            )
         return PICTURES
 
     def named_in(self, path: Path) -> str:

@@ -8,6 +8,7 @@ for -32768, which becomes -32767. T samples, C channels.
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import soundfile
 
 from genlab.media.base import Settings, Source, UnreadableFileError
-from genlab.media.sound.facts import FULL_SCALE, share_of_silence
+from genlab.media.sound.facts import share_of_silence
 from genlab.media.sound.integers import ENDED, LOUDEST, to_int16
 
 DECODER = 1
@@ -27,6 +28,8 @@ LOWEST, HIGHEST = 100, 768_000  # Hz: rates beyond are damage
 BLOCK = 1 << 16  # frames of the file at a time, about
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
 """Of a sample, by libsndfile's name of the coding. Codings that lose something have none: 0."""
+SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*: (?!0 |4294967295 ).*should be", re.MULTILINE)
+"""What libsndfile notes of a file that has less sound than its head says: 0 and 2^32 - 1 are heads of streams."""
 UNKNOWN = 1 << 62  # frames: more than this stands for a length that the file does not say
 
 
@@ -54,8 +57,8 @@ def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, 
     rate, wanted = file.samplerate, samples_of(settings)
     if not LOWEST <= rate <= HIGHEST:
         raise UnreadableFileError(f"says that it has {rate} samples a second; give it the rate that it was recorded at")
-    resampler = Resampler(rate, settings["rate"])
-    reader = _Reader(file, left=resampler.needs(wanted))
+    resampler, bits = Resampler(rate, settings["rate"]), BITS.get(file.subtype, 0)
+    reader = _Reader(file, resampler.needs(wanted), 1 - 2.0 ** (1 - (bits if bits in (8, 24) else 16)))
     stored, count = np.full((wanted, 1), ENDED, np.int16), 0
     for piece in resampler(reader):
         some = to_int16(piece[: wanted - count])
@@ -66,6 +69,8 @@ def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, 
     if not count:
         raise UnreadableFileError("has no samples; delete it")
     samples = stored[:count, 0]
+    if SHORT.search(file.extra_info) and count < wanted:
+        raise UnreadableFileError(f"breaks off after {reader.frames / rate:.2f} s; fetch it again")
     promised = file.frames if file.frames < UNKNOWN else reader.frames
     if reader.frames < min(promised, resampler.needs(wanted)) and count < wanted:
         raise UnreadableFileError(
@@ -73,7 +78,7 @@ def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, 
         )
     about = {
         "samples": count, "seconds": promised / rate, "rate": rate, "channels": file.channels,
-        "bits": BITS.get(file.subtype, 0), "peak": max(int(samples.max()), -int(samples.min())) / LOUDEST,
+        "bits": bits, "peak": max(int(samples.max()), -int(samples.min())) / LOUDEST,
         "clipped": reader.clipped / (reader.frames * file.channels),
         "silent": share_of_silence(samples, settings["rate"]),
     }  # fmt: skip
@@ -86,6 +91,7 @@ class _Reader:
 
     file: soundfile.SoundFile
     left: int  # frames that are still wanted
+    full_scale: float  # the largest value of so many bits; of numbers that can be larger, that of 16 bits
     frames: int = 0  # that were read
     clipped: int = 0  # values at full scale
 
@@ -102,7 +108,7 @@ class _Reader:
             raise UnreadableFileError(f"has values that are no numbers, the first after {seconds:.2f} s; save it anew")
         self.left -= len(block)
         self.frames += len(block)
-        self.clipped += int((np.abs(block) >= FULL_SCALE).sum())
+        self.clipped += int((np.abs(block) >= self.full_scale).sum())
         return block.mean(axis=1)
 
 

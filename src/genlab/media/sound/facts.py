@@ -12,7 +12,6 @@ COLUMNS = ("samples", "seconds", "rate", "channels", "bits", "peak", "clipped", 
 bits where it is compressed with losses · peak: the loudest stored value, 1 is full scale · clipped: share of the values
 at full scale in the part of the file that is stored · silent: share of the stored recording that is silence."""
 
-FULL_SCALE = 127 / 128  # the largest positive value of 8 bits: what reaches it may have been clipped
 SILENCE = 33  # of 32,768: 60 dB below full scale
 PIECE = 0.01  # seconds: a piece without a louder value is silence
 MANY_CLIPPED = 0.001  # a share above this is named in the report

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genlab.media.base import Derivation, Row, Settings, Source
+from genlab.errors import GenlabError
+from genlab.media.base import Row, Settings, Source
 from genlab.media.pictures.medium import Pictures
 from genlab.media.sound.decode import DECODER, decode_examples
 from genlab.media.sound.facts import COLUMNS, count_sounds, doubt_sounds
@@ -17,6 +18,7 @@ from genlab.media.sound.write import write_sound
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
 
 class LogMel(Pictures):
@@ -30,7 +32,7 @@ class LogMel(Pictures):
     columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.uint8),)
     endings = ENDINGS
-    derivations: Mapping[str, Derivation] = {}
+    stored: tuple[str, ...] = (*STORED, "image_size")
     streams = True
     recognises = staticmethod(is_sound)
     counts = staticmethod(count_sounds)
@@ -42,7 +44,7 @@ class LogMel(Pictures):
         return f"sound:{self.rate}:log_mel:{self.samples}"
 
     def decoding(self, settings: Settings) -> dict[str, Any]:
-        return {"decoder": DECODER, **{name: settings[name] for name in (*STORED, "image_size")}}
+        return {"decoder": DECODER, **{name: settings[name] for name in self.stored}}
 
     def holds_two(self, files: Sequence[Path]) -> bool:
         return False
@@ -67,6 +69,11 @@ class LogMel(Pictures):
 
     def shape(self, channels: int, settings: Settings) -> tuple[int, ...]:
         return 1, settings["image_size"], settings["image_size"]
+
+    def augment(self, batch: Mapping[str, "Tensor"], settings: Settings) -> dict[str, "Tensor"]:
+        if settings["mirror"]:
+            raise GenlabError("training.mirror would turn time round; leave it out for data.view=log_mel")
+        return super().augment(batch, settings)
 
     def write(self, path: Path, example: np.ndarray) -> None:
         super().write(path, example)

@@ -32,10 +32,12 @@ class Sound:
 
     kind = "sound"
     unit = "recordings"
+    number = "sample"
     columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.int16),)
     suffixes: tuple[str, ...] = (".wav",)
     endings = ENDINGS
+    stored: tuple[str, ...] = STORED
     derivations: Mapping[str, Derivation] = {}
     streams = True
     recognises = staticmethod(is_sound)
@@ -47,6 +49,8 @@ class Sound:
         self.rate = rate  # Hz
 
     def named(self, settings: Settings) -> str:
+        if settings["binarise"]:
+            raise GenlabError("data.binarise draws pictures in black and white; leave it out for sound")
         name = f"sound:{settings['rate']}"
         return name if settings["view"] == "samples" else f"{name}:{settings['view']}:{samples_of(settings)}"
 

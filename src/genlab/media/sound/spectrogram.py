@@ -5,7 +5,8 @@ Pitches are equally far apart in mel, 2595 log10(1 + f / 700) (O'Shaughnessy 198
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 
@@ -16,6 +17,7 @@ LOWEST = -80.0  # dB below a full-scale sine: black
 SIDE = 64  # H = W of a log-mel picture
 WAVE, TALL, WIDE = 64, 96, 240  # pixels of what a person is shown: the heights of waveform and spectrogram, the width
 ITERATIONS, MOMENTUM = 16, 0.99  # of Griffin and Lim's algorithm
+KEPT = 4096  # pictures of recordings, 4 kB each
 GREY = 215  # behind the end of a recording
 
 
@@ -88,14 +90,22 @@ def as_grey(decibels: np.ndarray) -> np.ndarray:
     return np.rint((decibels[::-1] - LOWEST) * (255 / -LOWEST)).astype(np.uint8)
 
 
+_pictures: dict[tuple[bytes, int, int], np.ndarray] = {}
+
+
 def draw_log_mel(stored: np.ndarray, rate: int, side: int = SIDE) -> np.ndarray:
     """(N, T, 1) int16 -> (N, side, side, 1) uint8."""
-    return np.stack([_picture(one.tobytes(), rate, side) for one in stored])
+    return np.stack([_picture(np.ascontiguousarray(one), rate, side) for one in stored])
 
 
-@lru_cache(maxsize=4096)  # a classifier in training sees the same recordings again and again: 20 kB for each
-def _picture(samples: bytes, rate: int, side: int) -> np.ndarray:
-    return as_grey(log_mel(np.frombuffer(samples, np.int16)[:, None], rate, side, side))[:, :, None]
+def _picture(stored: np.ndarray, rate: int, side: int) -> np.ndarray:
+    """(T, 1) -> (side, side, 1). A classifier in training sees the same recordings again and again: they are kept."""
+    name = (blake2b(stored.data, digest_size=16).digest(), rate, side)
+    if name not in _pictures:
+        if len(_pictures) == KEPT:
+            _pictures.clear()
+        _pictures[name] = as_grey(log_mel(stored, rate, side, side))[:, :, None]
+    return _pictures[name]
 
 
 def hear_log_mel(picture: np.ndarray, rate: int, length: int) -> np.ndarray:

@@ -23,13 +23,13 @@ def draw_requested(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarra
 
 @figure(needs=Samples, on=LabelledImages)
 def draw_by_label(case: Judged[Samples, LabelledImages]) -> dict[str, np.ndarray]:
-    """`by_label`: a row of drawings for each class, its name to the left; none for a model that is told no label.
+    """`by_label`: a row of drawings for each class, its name to the left; none where no label is told.
 
     Where the model is told a group too, the groups come in turn, from left to right.
     """
-    if case.model.condition not in ("labels", "labels_and_groups"):
-        return {}
     classes, groups = case.examples.classes, case.examples.groups
+    if case.model.condition not in ("labels", "labels_and_groups") or not classes:
+        return {}
     told = np.repeat(np.arange(len(classes)), ACROSS)
     if case.model.condition == "labels_and_groups":
         told = np.stack([told, np.arange(len(told)) % ACROSS % len(groups)], axis=1)

@@ -18,11 +18,13 @@ LENGTH = 16  # samples
 
 class Waves:
     kind = "waves"
+    number = "sample"
     unit = "waves"
     columns = ("bits",)
     dtypes = (np.dtype(np.int16),)
     suffixes = (".npy",)
     endings = frozenset({".npy"})
+    stored = ()
     derivations = MappingProxyType(
         {"noisy": lambda wave, settings, rng: wave + rng.integers(-9, 9, wave.shape, np.int16)}
     )

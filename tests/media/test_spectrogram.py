@@ -47,6 +47,8 @@ def test_a_tone_stands_at_its_pitch_and_louder_is_higher(rate: int, frequency: f
     loud, quiet = (log_mel(tone(frequency, rate, level)[0], rate, SIDE, SIDE)[:, 30] for level in (0.5, 0.05))
     assert abs(int(loud.argmax()) - int(np.abs(centres - mel(np.array(frequency))).argmin())) <= 1
     assert -12 < loud.max() < -5.9, "half of full scale has -6 dB, over a band or three"
+    together = 10 * np.log10((10 ** (loud / 10)).sum())
+    assert together == pytest.approx(20 * np.log10(0.5), abs=1), "the bands add up to one"
     assert loud.max() - quiet.max() == pytest.approx(20, abs=0.1)
 
 

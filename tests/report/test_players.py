@@ -10,7 +10,7 @@ from torch import Tensor
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.media.base import Drawings
 from genlab.media.sound.integers import ENDED
-from genlab.models.base import Completes, Samples
+from genlab.models.base import Completes, Reconstructs, Samples
 from genlab.nn.noise import Chance
 from genlab.report.figures.conditions import draw_by_label
 from genlab.report.figures.continuations import draw_continuations
@@ -79,6 +79,18 @@ def test_a_continuation_stands_beside_its_original(heard: LabelledImages, monkey
         assert np.array_equal(drawn[f"originals/{name}"], real[name])
         assert np.array_equal(one[:400], real[name][:400])  # 0.05 s at 8 kHz
         assert (one[400:] == 29490).all()
+
+
+class Repeats(Toy, Reconstructs):
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_a_reconstruction_stands_beside_its_original(heard: LabelledImages) -> None:
+    drawn = draw_sounds(judged(Repeats(), heard))
+    assert {name.partition("/")[0] for name in drawn} == {"originals", "reconstructions"}
+    for name in heard.split("test").spread(RECORDINGS).table["id"]:
+        assert np.array_equal(drawn[f"reconstructions/{name}"], drawn[f"originals/{name}"])
 
 
 def test_files_are_those_of_the_medium(heard: LabelledImages) -> None:

@@ -88,6 +88,9 @@ def test_the_scale_of_the_residual_follows_the_recording() -> None:
     loud, quiet = levels_of(process(4000, 0.06)), levels_of(process(4000, 0.002, seed=1))
     alone = [LinearPrediction.of([one])(one)[200:].mean() for one in (loud, quiet)]
     both = LinearPrediction.of([loud, quiet])
+    residual = np.array([1.0, 0.0])
+    assert both.variances(residual).tolist() == pytest.approx([both.start, both.decay * both.start + 1 - both.decay])
+    assert both.start == pytest.approx(np.mean([(amplitudes(one[:80]) ** 2).mean() for one in (loud, quiet)]))
     assert [both(one)[200:].mean() for one in (loud, quiet)] == pytest.approx(alone, abs=0.25)
 
 
@@ -118,6 +121,22 @@ class Fair(Toy, ScoresDensity):
 @pytest.fixture(scope="module")
 def heard() -> LabelledImages:
     return tones(3)
+
+
+class Guesses(Fair):
+    """Says 8 bits of each level of a quiet recording, and one of each of a loud one."""
+
+    def log_prob(self, x: torch.Tensor, rng: Chance, effort: int) -> torch.Tensor:
+        loud = x.nan_to_num().abs().amax(dim=(1, 2)) > 0.2
+        return -x.isfinite().sum(dim=(1, 2)) * torch.where(loud, 1, 8) * math.log(2)
+
+
+def test_bits_are_the_sum_over_all_levels_by_their_number(heard: LabelledImages) -> None:
+    found, test = evaluate_density(judged(Guesses(), heard)), heard.split("test")
+    lengths, loud = np.array([len(level) for level in recordings_of(test)]), test.table["group"] == "loud"
+    assert found["bits_per_dim"] == pytest.approx(np.average(np.where(loud, 1, 8), weights=lengths), rel=1e-6)
+    assert found["bits_per_dim"] != pytest.approx(np.where(loud, 1, 8).mean(), rel=1e-4)
+    assert (found["bits_per_dim_of_loud"], found["bits_per_dim_of_quiet"]) == pytest.approx((1, 8))
 
 
 def test_bits_are_of_the_levels_there_are(heard: LabelledImages) -> None:

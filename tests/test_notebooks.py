@@ -51,6 +51,14 @@ def test_your_own_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "broken.png" in said
 
 
+def test_listen_to_a_wavenet(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = execute(PROJECT / "notebooks/04_listen_to_a_wavenet.ipynb", monkeypatch, quick=True)
+    assert len(outputs(done, "image/png")) == 3
+    players = [html for html in outputs(done, "text/html") if "<audio" in html]
+    assert len(players) == 8
+    assert all("data:audio/wav;base64," in player for player in players)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_is_kept_is_small_and_in_order(path: Path) -> None:
     notebook = json.loads(path.read_text())

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import soundfile
 import torch
 from scipy.signal import lfilter
 from scipy.special import ndtr
@@ -126,6 +125,8 @@ class LinearPrediction:
 
 def flac_bits(recordings: Recordings, rate: int) -> float:
     """The bits of all recordings in one FLAC of 8-bit audio, one after the other, its head included."""
+    import soundfile
+
     file = io.BytesIO()
     samples = (np.concatenate(recordings) - LEVELS // 2).astype(np.int16) << 8  # of 16 bits, the upper 8 are kept
     soundfile.write(file, samples, rate, "PCM_S8", format="FLAC", compression_level=1.0)

@@ -12,14 +12,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 
 from genlab.media.base import Settings, Source, UnreadableFileError
 from genlab.media.sound.facts import share_of_silence
 from genlab.media.sound.integers import ENDED, LOUDEST, to_int16
+
+if TYPE_CHECKING:
+    import soundfile
 
 DECODER = 1
 """A number that grows when the same file gives other samples. Stores of an older number are made anew."""
@@ -45,6 +47,8 @@ def decode_examples(
     if any(halves):
         raise UnreadableFileError("is sound, which does not stand side by side in a file; set data.layout=labels")
     assert not isinstance(source, np.ndarray), "no set of sounds comes as arrays"
+    import soundfile  # here and in write.py: what only reads pictures runs without it
+
     try:
         with soundfile.SoundFile(source if isinstance(source, Path) else io.BytesIO(source)) as file:
             return [_decode(file, settings)]
@@ -53,7 +57,7 @@ def decode_examples(
         raise UnreadableFileError(f"is no sound that can be read ({why}); fetch it again or delete it") from error
 
 
-def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, dict[str, Any]]:
+def _decode(file: "soundfile.SoundFile", settings: Settings) -> tuple[np.ndarray, dict[str, Any]]:
     rate, wanted = file.samplerate, samples_of(settings)
     if not LOWEST <= rate <= HIGHEST:
         raise UnreadableFileError(f"says that it has {rate} samples a second; give it the rate that it was recorded at")
@@ -89,7 +93,7 @@ def _decode(file: soundfile.SoundFile, settings: Settings) -> tuple[np.ndarray, 
 class _Reader:
     """Reads a file on, mixes its channels down, and counts."""
 
-    file: soundfile.SoundFile
+    file: "soundfile.SoundFile"
     left: int  # frames that are still wanted
     full_scale: float  # the largest value of so many bits; of numbers that can be larger, that of 16 bits
     frames: int = 0  # that were read

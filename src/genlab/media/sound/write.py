@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from genlab.errors import GenlabError
 from genlab.media.sound.integers import pad, without_padding
@@ -11,6 +10,8 @@ from genlab.media.sound.integers import pad, without_padding
 
 def write_sound(path: Path, stored: np.ndarray, rate: int) -> None:
     """Write (T, 1) int16 to `path` with .wav behind it; `rate` in Hz."""
+    import soundfile
+
     with soundfile.SoundFile(path.with_name(f"{path.name}.wav"), "w", rate, 1, "PCM_16") as file:
         file.comment = f"padded to {len(stored)}"
         file.write(without_padding(stored))
@@ -22,6 +23,8 @@ def read_sound(path: Path) -> np.ndarray:
     Raises:
         GenlabError: the file is damaged.
     """
+    import soundfile
+
     try:
         with soundfile.SoundFile(path) as file:
             samples = file.read(dtype="int16")
@@ -36,6 +39,8 @@ def rate_of(path: Path) -> int:
     Raises:
         GenlabError: the file is damaged.
     """
+    import soundfile
+
     try:
         return int(soundfile.info(path).samplerate)
     except soundfile.LibsndfileError as error:

@@ -10,8 +10,10 @@ import soundfile
 import torch
 
 from genlab.data.arrange.arrange import arrange
+from genlab.data.arrange.derive import pair_sides
 from genlab.data.arrange.labelled import LabelledImages
 from genlab.data.arrange.splits import assign_splits
+from genlab.data.arrange.unpair import unpair
 from genlab.data.arrange.view import view
 from genlab.data.arrange.words import describe_examples
 from genlab.data.batches import ExampleBatches
@@ -272,6 +274,16 @@ def test_what_cannot_be_done_with_sound_is_refused_before_any_work() -> None:
     check_model_fits(
         "pix2pix", resolve("pix2pix", {**view, "training": {"mirror": False}})
     )  # pairs are derived of spectrograms as of pictures
+
+
+def test_recordings_have_no_pairs_and_a_model_of_domains_says_so(digits: ImageSet) -> None:
+    few = view(digits, SMALL)
+    table = unpair(few, ImageSet({}, {}), pair_sides(few, ImageSet({}, {}), SMALL), SMALL)
+    assert table.empty
+    with pytest.raises(
+        GenlabError, match="the source has one domain and data.pairs.kind=none derives no other; name a"
+    ):
+        arrange("domains", SMALL, digits, ImageSet({}, {}), table)
 
 
 def test_a_folder_of_another_medium_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from genlab.data.arrange.derive import sides
 from genlab.data.arrange.examples import Stream, name_images, require_split, spread_rows
 from genlab.data.arrange.pairs import PairedImages, TwoDomains
 from genlab.data.store import ImageSet
@@ -19,7 +20,13 @@ class UnpairedImages(TwoDomains):
 
     @classmethod
     def of(cls, images: ImageSet, derived: ImageSet, domains: pd.DataFrame) -> "UnpairedImages":
-        """The domains of a table that `genlab.data.arrange.unpair` made, with the stores that it names."""
+        """The domains of a table that `genlab.data.arrange.unpair` made, with the stores that it names.
+
+        Raises:
+            GenlabError: there are no two domains.
+        """
+        if domains.empty:
+            sides(images, derived)  # says what to do
         where = {"images": images, "derived": derived}
         stores = {}
         for domain, rows in domains.groupby("domain"):

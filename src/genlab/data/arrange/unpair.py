@@ -17,14 +17,18 @@ the same scene in the array of the other domain, outside of training; -1 where t
 def unpair(images: ImageSet, derived: ImageSet, pairs: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
     """A row for each image of domain a and of domain b, each side in a random order of its own: DOMAIN_COLUMNS.
 
+    None where the source has one domain, and no other was derived from it.
+
     Unless `data.unpair.share_scenes` asks for it, no scene is trained on in both domains: half of the scenes, drawn by
     seed, go to each. Validation and test keep both sides of a scene, and know which they are.
 
     Raises:
-        GenlabError: `data.domains` names labels that the source does not have, or there are no two domains.
+        GenlabError: `data.domains` names labels that the source does not have.
     """
     if settings.domains is not None:
         rows = _labels_as_domains(images, settings.domains)
+    elif "a" not in images and "a" not in derived:
+        rows = images.target.table.iloc[:0].assign(domain="a", array="", row=0, truth=-1)
     else:
         rows = _both_sides(images, derived, pairs)
         if not settings.unpair.share_scenes:

@@ -47,7 +47,7 @@ def spread_condition(case: Case[Samples, LabelledImages], count: int) -> np.ndar
     condition, shown = case.model.condition, case.shown
     if condition is None:
         return None
-    if condition == "labels_and_groups":
+    if condition == "labels_and_groups" and case.examples.has_split("train"):
         train = case.examples.split("train")
         shown = shown if set(shown.group_numbers) <= set(train.group_numbers) else train
     return shown.values(condition)[spread_places(shown, count)]

@@ -56,6 +56,8 @@ def test_drawings_are_told_groups_of_training_where_the_split_has_others(heard: 
     assert set(told[:, 0]) == {0, 1}
     assert set(told[:, 1]) == {heard.groups.index("loud")}
     assert "group_accuracy" not in evaluate_labels(model), "no classifier has heard who is tested"
+    alone = case(heard.split("test"), tones(10, ["test"], seed=5).pixels)  # as in training, where validation is watched
+    assert np.array_equal(spread_condition(alone, 4)[[0, -1]], heard.split("test").values("labels_and_groups")[[0, -1]])
 
 
 def test_classifiers_of_labels_and_of_groups_are_two(heard: LabelledImages) -> None:

@@ -357,10 +357,9 @@ def test_the_recipe_of_its_paper_fits_the_embedded_data(name: str) -> None:
 
 @pytest.mark.parametrize("environment", environments())
 def test_every_environment_builds_every_model(name: str, environment: str) -> None:
-    settings = resolve(name, parameters_of(environment))
     refused = ""
     try:
-        check_model_fits(name, settings)
+        check_model_fits(name, resolve(name, parameters_of(environment)))
     except GenlabError as error:  # not every set of images is for every model; but then it says why
         refused = str(error)
     if refused:

@@ -220,5 +220,5 @@ class WaveNet(Model, Samples, Completes, ScoresDensity, Validates):
         y = every[torch.arange(len(x)), draw_category(given, rng.uniform((), x), 1.0)]
         level = encode_mu_law(x[:, 0])
         ended = ((level == NOTHING) & known[:, 0]).cumsum(dim=1) > 0  # before what is hidden
-        hidden = level.masked_fill(~known[:, 0] & ~ended, HIDDEN).masked_fill(ended, NOTHING)
+        hidden = level.masked_fill(~known[:, 0] & ~ended, HIDDEN)
         return torch.where(known, x, self.draw(self.cut(hidden, self.median_length(y)), y, rng, temperature))

@@ -2,28 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genlab.errors import GenlabError
-from genlab.media.base import Derivation, Medium, Row, Settings, Shapes
-from genlab.media.sound.decode import DECODER, decode_examples, samples_of
-from genlab.media.sound.facts import COLUMNS, count_sounds, doubt_sounds
+from genlab.media.base import Derivation, Medium, Settings, Shapes
+from genlab.media.sound.decode import decode_examples, samples_of
 from genlab.media.sound.log_mel import LogMel
-from genlab.media.sound.recognise import ENDINGS, is_sound
+from genlab.media.sound.recorded import Recorded
 from genlab.media.sound.settings import STORED, SoundSettings
 from genlab.media.sound.spectrogram import draw_log_mel, draw_sound
 from genlab.media.sound.write import rate_of, read_sound, write_sound
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
 RATE: int = SoundSettings.model_fields["rate"].default
 
 
-class Sound:
+class Sound(Recorded):
     """A store has (T, 1) int16, a model (1, T) in [-1, 1]. Torch is imported when needed.
 
     Behind the end of a recording a store has -32768 and a model NaN: what scores padding by mistake gives NaN. The full
@@ -33,16 +31,11 @@ class Sound:
     kind = "sound"
     unit = "recordings"
     number = "sample"
-    columns: tuple[str, ...] = COLUMNS
     dtypes: tuple[np.dtype, ...] = (np.dtype(np.int16),)
     suffixes: tuple[str, ...] = (".wav",)
-    endings = ENDINGS
     stored: tuple[str, ...] = STORED
     derivations: Mapping[str, Derivation] = {}
-    streams = True
-    recognises = staticmethod(is_sound)
     decode = staticmethod(decode_examples)
-    counts = staticmethod(count_sounds)
     read = staticmethod(read_sound)
 
     def __init__(self, rate: int) -> None:
@@ -62,24 +55,6 @@ class Sound:
         if view:
             return LogMel(int(rate), int(view[1]))
         return Sound(int(rate))
-
-    def decoding(self, settings: Settings) -> dict[str, Any]:
-        return {"decoder": DECODER, **{name: settings[name] for name in STORED}}
-
-    def holds_two(self, files: Sequence[Path]) -> bool:
-        return False
-
-    def is_safe(self, source: bytes | Path) -> bool:
-        return False  # libsndfile is written in C, for forty formats
-
-    def doubts(self, table: "pd.DataFrame", dtype: np.dtype) -> list[str]:
-        return doubt_sounds(table, self.rate)
-
-    def size(self, one: Row) -> str:
-        return f"{one['seconds']:.2f} s"
-
-    def same_frame(self, one: Row, other: Row, how: Settings) -> bool:
-        return True  # recordings that belong together begin together, and are cut at the same second
 
     def common(self, one: np.ndarray, other: np.ndarray) -> tuple[int, np.dtype]:
         return 1, self.dtypes[0]
